@@ -1,0 +1,6 @@
+import type { Check } from "./check.ts";
+import { installationChecks } from "./installation.ts";
+import { machineChecks } from "./machine.ts";
+import { networkChecks } from "./network.ts";
+
+export const checks: readonly Check[] = [...machineChecks, ...installationChecks, ...networkChecks];

@@ -1,0 +1,131 @@
+import { rmSync } from "node:fs";
+import { Option } from "commander";
+import { AlreadyRunning, claimDataFolder, releaseDataFolder, updateRunFile, type RunFile } from "../../roles/runFile.ts";
+import { RoleFailed } from "../../roles/processChild.ts";
+import { roleLogPath } from "../../roles/processLog.ts";
+import type { ApiReady } from "../../roles/role.ts";
+import { Supervisor, type SupervisorEvent } from "../../roles/supervisor.ts";
+import { CliError, errorText, exitCodes, type ExitCode } from "../cliError.ts";
+import type { Cli, GlobalOptions } from "../cli.ts";
+import { prepareDataFolder, removeStaleSockets } from "../dataFolder.ts";
+import { checkPort, portError } from "../portCheck.ts";
+import { roleConfig, type ConfigOptions } from "../roleConfig.ts";
+import { printReady } from "../readyText.ts";
+import { upDetached, tellParent } from "../detach.ts";
+import { defineCommand } from "../program.ts";
+import { configOptions } from "./configOptions.ts";
+
+export type UpOptions = GlobalOptions & ConfigOptions & { detach?: boolean };
+
+export const up = defineCommand<UpOptions>({
+  name: "up",
+  about: (cli) => cli.text.aboutUp,
+  options: (cli) => [
+    ...configOptions(cli),
+    new Option("--ephemeral", cli.text.optionEphemeral),
+    new Option("-d, --detach", cli.text.optionDetach),
+  ],
+  run: (cli, options) => (options.detach ? upDetached(cli, options) : upHere(cli, options)),
+});
+
+async function upHere(cli: Cli, options: UpOptions): Promise<ExitCode> {
+  const dataDir = prepareDataFolder(cli, options);
+  const run = claim(cli, dataDir, options.ephemeral ?? false);
+  try {
+    removeStaleSockets(dataDir);
+    const config = roleConfig(cli, options, dataDir);
+    await checkPort(cli, config.host, config.port);
+    const supervisor = new Supervisor({ roles: cli.host.roles, config, onEvent: (event) => tell(cli, event) });
+    const signals = stopOnSignals(supervisor);
+    try {
+      const ready = (await startAll(cli, supervisor, config, dataDir)) as unknown as ApiReady;
+      updateRunFile({ ...run, endpoint: ready.endpoint, consoleUrl: ready.consoleUrl });
+      const facts = { ...ready, pid: process.pid, dataDir };
+      if (!tellParent({ type: "ready", facts })) printReady(cli, facts, options);
+      await supervisor.done;
+    } catch (error) {
+      // Stopped while it was starting: that is what was asked for.
+      if (signals.seen()) return exitCodes.ok;
+      throw error instanceof CliError ? error : new CliError(cli.text.crashed, { why: errorText(error), cause: error });
+    } finally {
+      signals.forget();
+    }
+    return exitCodes.ok;
+  } catch (error) {
+    if (error instanceof CliError) tellParent({ type: "failed", what: error.message, why: error.why, fix: error.fix });
+    throw error;
+  } finally {
+    releaseDataFolder(dataDir);
+    if (options.ephemeral) rmSync(dataDir, { recursive: true, force: true });
+  }
+}
+
+function claim(cli: Cli, dataDir: string, ephemeral: boolean): RunFile {
+  try {
+    return claimDataFolder({
+      version: cli.host.version,
+      dataDir,
+      startedAt: new Date().toISOString(),
+      ...(ephemeral ? { ephemeral } : {}),
+    });
+  } catch (error) {
+    if (!(error instanceof AlreadyRunning)) throw error;
+    throw new CliError(cli.text.alreadyRunning(dataDir, error.owner.pid), { fix: cli.text.alreadyRunningFix });
+  }
+}
+
+async function startAll(
+  cli: Cli,
+  supervisor: Supervisor,
+  config: { host: string; port: number },
+  dataDir: string,
+): Promise<Record<string, unknown>> {
+  try {
+    const said = await supervisor.start();
+    return said.get("api") ?? {};
+  } catch (error) {
+    if (!(error instanceof RoleFailed)) throw error;
+    if (error.code === "EADDRINUSE" || error.code === "EADDRNOTAVAIL") {
+      throw portError(cli, config.host, config.port, Object.assign(new Error(error.message), { code: error.code }));
+    }
+    throw new CliError(cli.text.roleFailed(error.role), {
+      why: error.message,
+      fix: cli.text.roleFailedFix(roleLogPath(dataDir, error.role)),
+    });
+  }
+}
+
+/** The first signal drains, the second ends at once. */
+function stopOnSignals(supervisor: Supervisor): { seen(): boolean; forget(): void } {
+  let seen = false;
+  const onSignal = (): void => {
+    if (seen) supervisor.killAll();
+    seen = true;
+    void supervisor.stop();
+  };
+  const names = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  for (const name of names) process.on(name, onSignal);
+  return {
+    seen: () => seen,
+    forget: () => {
+      for (const name of names) process.off(name, onSignal);
+    },
+  };
+}
+
+function tell(cli: Cli, event: SupervisorEvent): void {
+  const { text } = cli;
+  const dim = (line: string): void => cli.note(cli.look("dim", line, cli.host.stderr));
+  switch (event.type) {
+    case "starting":
+      return dim(text.starting(event.role));
+    case "ready":
+      return dim(text.started(event.role, event.milliseconds));
+    case "ended":
+      return cli.warn(text.ended(event.role, event.how, event.againInMs));
+    case "stopping":
+      return dim(text.stopping(event.role));
+    case "stopped":
+      return event.clean ? dim(text.stopped(event.role, event.milliseconds)) : cli.warn(text.killed(event.role));
+  }
+}

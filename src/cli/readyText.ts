@@ -1,0 +1,37 @@
+/** What `up` says when everything answers. */
+import { dataPaths, type ApiReady } from "../roles/role.ts";
+import type { Cli, GlobalOptions } from "./cli.ts";
+
+export interface ReadyFacts extends ApiReady {
+  pid: number;
+  dataDir: string;
+}
+
+/**
+ * JSON is exactly one line. For people, the secret is shown at the first start only, which is when the root link
+ * is there; afterwards it is said where it is kept.
+ */
+export function printReady(cli: Cli, facts: ReadyFacts, options: GlobalOptions, detached = false): void {
+  const { text } = cli;
+  if (options.json) {
+    const { endpoint, consoleUrl, accountId, region, accessKeyId, secretAccessKey, pid } = facts;
+    cli.printJson({ endpoint, consoleUrl, accountId, region, accessKeyId, secretAccessKey, pid });
+    return;
+  }
+  const first = facts.rootLink !== undefined;
+  const rows: [string, string][] = [
+    [text.labelEndpoint, facts.endpoint],
+    [text.labelConsole, facts.consoleUrl],
+    [text.labelAccount, facts.accountId],
+    [text.labelRegion, facts.region],
+    [text.labelAccessKey, facts.accessKeyId],
+  ];
+  if (first) rows.push([text.labelSecretKey, facts.secretAccessKey]);
+  rows.push([text.labelCredentials, text.credentialsKept(dataPaths.credentials(facts.dataDir))]);
+  if (facts.rootLink !== undefined) rows.push([text.labelRoot, text.rootLinkOnce(facts.rootLink)]);
+  rows.push([text.labelData, facts.dataDir]);
+  cli.print(cli.look("green", detached ? text.readyDetached(facts.pid) : text.ready));
+  cli.printRows(rows);
+  for (const warning of facts.warnings ?? []) cli.warn(warning === "development-seal" ? text.developmentSeal : warning);
+  if (!detached) cli.note(text.stopHint);
+}

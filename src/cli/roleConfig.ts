@@ -1,0 +1,70 @@
+/** From options and environment to what the roles are told. */
+import { accessSync, constants } from "node:fs";
+import { join, resolve } from "node:path";
+import type { RoleConfig } from "../roles/role.ts";
+import { CliError, exitCodes } from "./cliError.ts";
+import type { Cli } from "./cli.ts";
+
+export interface ConfigOptions {
+  port?: string;
+  host?: string;
+  region?: string;
+  store?: string;
+  stream?: string;
+  blob?: string;
+  adjustableClock?: boolean;
+  ephemeral?: boolean;
+  passphraseFile?: string;
+}
+
+/** The port LocalStack made known; AWS tools' examples use it. */
+export const defaultPort = 4566;
+
+/**
+ * `JIKIMI_<NAME>` where the option is absent. URLs with passwords belong into the environment: everybody on the
+ * machine can read arguments.
+ */
+export function roleConfig(cli: Cli, options: ConfigOptions, dataDir: string): RoleConfig {
+  const env = (name: string): string | undefined => cli.host.env[`JIKIMI_${name}`] || undefined;
+  const storeUrl = options.store ?? env("STORE") ?? `sqlite:${join(dataDir, "store.sqlite")}`;
+  // SQLite has one writer per file; the streams have a file of their own. PostgreSQL holds both.
+  const besideStore = storeUrl.startsWith("sqlite:") ? `sqlite:${join(dataDir, "stream.sqlite")}` : storeUrl;
+  const streamUrl = options.stream ?? env("STREAM") ?? besideStore;
+  const blobUrl = options.blob ?? env("BLOB") ?? `file:${join(dataDir, "blobs")}`;
+  for (const url of [storeUrl, streamUrl, blobUrl]) {
+    if (!/^[a-z][a-z0-9+]*:./.test(url)) {
+      throw new CliError(cli.text.badUrl(url), { fix: cli.text.usageFix, exitCode: exitCodes.usage });
+    }
+  }
+  const config: RoleConfig = {
+    dataDir,
+    host: options.host ?? env("HOST") ?? "127.0.0.1",
+    port: parsePort(cli, options.port ?? env("PORT") ?? String(defaultPort)),
+    storeUrl,
+    streamUrl,
+    blobUrl,
+    defaultRegion: options.region ?? env("REGION") ?? "us-east-1",
+    adjustableClock: options.adjustableClock ?? false,
+    ephemeral: options.ephemeral ?? false,
+  };
+  const passphraseFile = options.passphraseFile ?? env("PASSPHRASE_FILE");
+  if (passphraseFile !== undefined) config.passphraseFile = readableFile(cli, passphraseFile);
+  return config;
+}
+
+function parsePort(cli: Cli, text: string): number {
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) {
+    throw new CliError(cli.text.badPort(text), { fix: cli.text.usageFix, exitCode: exitCodes.usage });
+  }
+  return Number(text);
+}
+
+function readableFile(cli: Cli, path: string): string {
+  const absolute = resolve(cli.host.cwd, path);
+  try {
+    accessSync(absolute, constants.R_OK);
+  } catch (error) {
+    throw new CliError(cli.text.noPassphraseFile(absolute), { why: (error as Error).message });
+  }
+  return absolute;
+}

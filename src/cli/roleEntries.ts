@@ -1,0 +1,25 @@
+/** The roles of one machine, in the order they start. Adding a role is a row here. */
+import type { RoleSpec } from "../roles/processChild.ts";
+import type { RoleModule } from "../roles/role.ts";
+
+const roles = {
+  /** Owns the store of an embedded installation, so it comes first and goes last. */
+  api: async (): Promise<RoleModule> => await import("../roles/api.ts"),
+  jobs: async (): Promise<RoleModule> => await import("../roles/jobs.ts"),
+} as const;
+
+export type RoleName = keyof typeof roles;
+
+export const roleNames = Object.keys(roles) as RoleName[];
+
+export function isRoleName(name: string): name is RoleName {
+  return Object.hasOwn(roles, name);
+}
+
+export function roleModule(name: RoleName): Promise<RoleModule> {
+  return roles[name]();
+}
+
+export function roleSpecs(script: string): RoleSpec[] {
+  return roleNames.map((name) => ({ name, entry: [script, "run", "--role", name] }));
+}

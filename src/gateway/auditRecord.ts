@@ -1,0 +1,182 @@
+/**
+ * The audit record of one served call, in CloudTrail's shape. It is committed in the batch of the call's effect
+ * and travels through the stream `audit`, keyed by the account it belongs to.
+ * Source: CloudTrail User Guide, "CloudTrail record contents for management, data, and network activity events" (eventVersion 1.11).
+ */
+import { isoSeconds } from "#kernel/clock.ts";
+import type { ServiceModel } from "#model/types.ts";
+import type { Principal, SessionContext } from "./principal.ts";
+import type { AuditDetail } from "./service.ts";
+
+export const auditStream = "audit";
+
+export interface AuditRecord {
+  eventVersion: string;
+  userIdentity: Record<string, unknown>;
+  eventTime: string;
+  eventSource: string;
+  eventName: string;
+  awsRegion: string;
+  sourceIPAddress: string;
+  userAgent: string;
+  errorCode?: string;
+  errorMessage?: string;
+  requestParameters: Record<string, unknown> | null;
+  responseElements: Record<string, unknown> | null;
+  additionalEventData?: Record<string, unknown>;
+  requestID: string;
+  eventID: string;
+  readOnly: boolean;
+  resources?: { ARN: string; accountId?: string; type: string }[];
+  eventType: "AwsApiCall" | "AwsServiceEvent" | "AwsConsoleSignIn" | "AwsConsoleAction";
+  managementEvent: boolean;
+  recipientAccountId: string;
+  sharedEventID?: string;
+  eventCategory: "Management" | "Data" | "Insight";
+  tlsDetails?: { tlsVersion: string; cipherSuite: string; clientProvidedHostHeader: string };
+}
+
+/** Services whose events CloudTrail files under us-east-1 whatever Region the client named. */
+const globalServices = new Set([
+  "iam",
+  "organizations",
+  "account",
+  "cloudfront",
+  "route53",
+  "globalaccelerator",
+  "health",
+  "support",
+]);
+
+export function eventRegion(service: ServiceModel, region: string): string {
+  return globalServices.has(service.id) ? "us-east-1" : region;
+}
+
+export interface AuditInput {
+  service: ServiceModel;
+  operation: string;
+  principal: Principal;
+  account: string;
+  region: string;
+  now: number;
+  requestId: string;
+  eventId: string;
+  source: {
+    ip: string;
+    userAgent: string;
+    host: string;
+    tls?: { protocol: string; cipher: string };
+    calledVia: readonly string[];
+  };
+  readOnly: boolean;
+  /** Already redacted. */
+  input: Record<string, unknown> | null;
+  output: Record<string, unknown> | null;
+  error?: { code: string; message: string };
+  detail: AuditDetail;
+}
+
+export function auditRecord(call: AuditInput): AuditRecord {
+  const { detail, source } = call;
+  const category = detail.category ?? "Management";
+  const readOnly = detail.readOnly ?? call.readOnly;
+  const via = source.calledVia.at(-1);
+  const parameters = detail.requestParameters === undefined ? call.input : detail.requestParameters;
+  const response = detail.responseElements === undefined ? (readOnly ? null : call.output) : detail.responseElements;
+  return {
+    eventVersion: "1.11",
+    userIdentity: userIdentity(call.principal, via),
+    eventTime: isoSeconds(call.now),
+    eventSource: call.service.eventSource,
+    eventName: call.operation,
+    awsRegion: eventRegion(call.service, call.region),
+    sourceIPAddress: via ?? source.ip,
+    userAgent: via ?? source.userAgent,
+    ...(call.error ? { errorCode: call.error.code, errorMessage: call.error.message } : {}),
+    requestParameters: emptyIsNull(parameters),
+    responseElements: call.error ? null : emptyIsNull(response),
+    ...(detail.additionalEventData ? { additionalEventData: detail.additionalEventData } : {}),
+    requestID: call.requestId,
+    eventID: call.eventId,
+    readOnly,
+    ...(detail.resources ? { resources: detail.resources } : {}),
+    eventType: "AwsApiCall",
+    managementEvent: category === "Management",
+    recipientAccountId: call.account,
+    ...(detail.sharedEventId ? { sharedEventID: detail.sharedEventId } : {}),
+    eventCategory: category,
+    ...(source.tls
+      ? {
+          tlsDetails: {
+            tlsVersion: source.tls.protocol,
+            cipherSuite: source.tls.cipher,
+            clientProvidedHostHeader: source.host,
+          },
+        }
+      : {}),
+  };
+}
+
+function emptyIsNull(value: Record<string, unknown> | null): Record<string, unknown> | null {
+  return value && Object.keys(value).length > 0 ? value : null;
+}
+
+/** Source: CloudTrail User Guide, "CloudTrail userIdentity element". */
+export function userIdentity(principal: Principal, invokedBy?: string): Record<string, unknown> {
+  const by = invokedBy ? { invokedBy } : {};
+  switch (principal.kind) {
+    case "anonymous":
+      return { type: "AWSAccount", principalId: "", accountId: "ANONYMOUS_PRINCIPAL", ...by };
+    case "service":
+      return { type: "AWSService", invokedBy: principal.service };
+    case "root":
+      return { type: "Root", ...identified(principal), ...by };
+    case "user":
+      return { type: "IAMUser", ...identified(principal), userName: principal.userName, ...by };
+    case "federated":
+      return { type: "FederatedUser", ...identified(principal), ...by };
+    case "role":
+      return {
+        type: "AssumedRole",
+        ...identified(principal),
+        sessionContext: {
+          sessionIssuer: {
+            type: "Role",
+            principalId: principal.roleId,
+            arn: principal.roleArn,
+            accountId: principal.account,
+            userName: principal.roleName,
+          },
+          ...sessionAttributes(principal.session),
+        },
+        ...by,
+      };
+  }
+}
+
+function identified(principal: {
+  id: string;
+  arn: string;
+  account: string;
+  accessKeyId?: string;
+  session?: SessionContext;
+}) {
+  return {
+    principalId: principal.id,
+    arn: principal.arn,
+    accountId: principal.account,
+    ...(principal.accessKeyId ? { accessKeyId: principal.accessKeyId } : {}),
+    ...(principal.session ? { sessionContext: sessionAttributes(principal.session) } : {}),
+  };
+}
+
+function sessionAttributes(session: SessionContext) {
+  return {
+    attributes: {
+      creationDate: isoSeconds(session.createdAt),
+      mfaAuthenticated: String(session.mfaAuthenticated),
+    },
+    ...(session.sourceIdentity ? { sourceIdentity: session.sourceIdentity } : {}),
+    ...(session.federatedProvider ? { webIdFederationData: { federatedProvider: session.federatedProvider } } : {}),
+  };
+}

@@ -1,0 +1,178 @@
+/**
+ * Who makes a request: the signature is verified, always. Gives the principal and the body, held against
+ * everything the client claimed of it.
+ *
+ * INVARIANT: no path returns a principal other than anonymous without a verified signature.
+ */
+import { AwsError } from "#kernel/errors.ts";
+import {
+  authError,
+  authFamily,
+  expiredToken,
+  missingToken,
+  unknownAccessKey,
+  type Addressed,
+} from "#wire/authErrors.ts";
+import type { Bytes, ByteStream, Claim, HttpRequest, Route } from "#wire/contract.ts";
+import { openPayload, type Payload } from "#wire/payload.ts";
+import type { PayloadMode, VerifiedSignature } from "#wire/signature.ts";
+import { SigningKeys } from "#wire/signingKeys.ts";
+import { readSignature, verifySignature } from "#wire/sigv4.ts";
+import { readSigV2, verifySigV2 } from "#wire/sigv2.ts";
+import type { Credential } from "./identity.ts";
+import type { Principal } from "./principal.ts";
+import type { Runtime, SignatureFacts } from "./runtime.ts";
+
+/**
+ * Largest request that is held in memory. Everything bigger is a streaming member of its operation.
+ * Source: the largest documented limit of a non-streaming API is Lambda's 6 MB; the rest is room for encodings.
+ */
+const maxBufferedBody = 10 * 1024 * 1024;
+
+export interface Authenticated {
+  principal: Principal;
+  body: Bytes | ByteStream;
+  signature?: SignatureFacts;
+  payload?: Payload;
+}
+
+/** The key is known and the request was refused all the same: its account's trail says so. */
+export class SignatureRefused extends Error {
+  readonly refusal: AwsError;
+  readonly principal: Principal;
+
+  constructor(refusal: AwsError, principal: Principal) {
+    super(refusal.message, { cause: refusal });
+    this.refusal = refusal;
+    this.principal = principal;
+  }
+}
+
+export class Authenticator {
+  readonly #runtime: Runtime;
+  readonly #signingKeys = new SigningKeys();
+
+  constructor(runtime: Runtime) {
+    this.#runtime = runtime;
+  }
+
+  async authenticate(request: HttpRequest, claim: Claim, route: Route): Promise<Authenticated> {
+    const addressed: Addressed = {
+      id: route.service.id,
+      signingName: route.service.signingName,
+      protocol: route.protocol,
+    };
+    if (claim.kind === "anonymous") {
+      if (!mayBeAnonymous(route)) throw missingToken(addressed);
+      return {
+        principal: { kind: "anonymous" },
+        ...(await this.#body(request, route, addressed, { kind: "unsigned" })),
+      };
+    }
+    if (claim.kind === "sigv2") return await this.#sigV2(request, route, addressed);
+    return await this.#sigV4(request, route, addressed);
+  }
+
+  async #sigV4(request: HttpRequest, route: Route, addressed: Addressed): Promise<Authenticated> {
+    const { clock } = this.#runtime;
+    const presented = readSignature(request, { addressed, clock });
+    const { principal, credential } = await this.#credential(presented.accessKeyId, presented.sessionToken, addressed);
+    // S3 bodies stream; every other service hashes the body, so it is read first.
+    const bytes = authFamily(addressed) === "s3" ? undefined : await collect(request.body, bodyOf(route));
+    const verified = attributed(principal, () =>
+      verifySignature(request, presented, credential, this.#signingKeys, bytes),
+    );
+    const signature: SignatureFacts = {
+      version: "AWS4-HMAC-SHA256",
+      authType: verified.authType,
+      ageMs: verified.signatureAge,
+    };
+    if (bytes !== undefined) return { principal, body: bytes, signature };
+    return { principal, signature, ...(await this.#body(request, route, addressed, verified.payload, verified)) };
+  }
+
+  async #sigV2(request: HttpRequest, route: Route, addressed: Addressed): Promise<Authenticated> {
+    if (addressed.id !== "s3") throw authError(addressed, "incomplete");
+    const bucket = route.labels["Bucket"];
+    const options = {
+      addressed,
+      clock: this.#runtime.clock,
+      ...(route.virtualHost && bucket !== undefined ? { virtualHostBucket: bucket } : {}),
+    };
+    const presented = readSigV2(request, options);
+    const { principal, credential } = await this.#credential(presented.accessKeyId, presented.sessionToken, addressed);
+    attributed(principal, () => verifySigV2(request, presented, credential, options));
+    return {
+      principal,
+      signature: { version: "AWS", authType: "REST-QUERY-STRING" },
+      ...(await this.#body(request, route, addressed, { kind: "unsigned" })),
+    };
+  }
+
+  async #credential(accessKeyId: string, sessionToken: string | undefined, addressed: Addressed) {
+    const credential: Credential | undefined = await this.#runtime.identity.credential(accessKeyId);
+    if (!credential || credential.status === "Inactive") throw unknownAccessKey(addressed, accessKeyId);
+    const { principal } = credential;
+    if (credential.status === "Expired") {
+      throw new SignatureRefused(expiredToken(addressed, sessionToken), principal);
+    }
+    if ("account" in principal && (await this.#runtime.identity.accountStatus(principal.account)) === "SUSPENDED") {
+      throw new SignatureRefused(unknownAccessKey(addressed, accessKeyId), principal);
+    }
+    return { principal, credential };
+  }
+
+  async #body(
+    request: HttpRequest,
+    route: Route,
+    addressed: Addressed,
+    mode: PayloadMode,
+    signature?: VerifiedSignature,
+  ): Promise<Pick<Authenticated, "body" | "payload">> {
+    if (authFamily(addressed) !== "s3") return { body: await collect(request.body, bodyOf(route)) };
+    const streaming = hasStreamingInput(route);
+    const payload = openPayload(request, {
+      addressed,
+      mode,
+      ...(signature ? { signature } : {}),
+      // An object's ETag is its MD5, and S3 stores CRC64NVME for uploads that name no checksum.
+      ...(streaming ? { md5: true, compute: ["CRC64NVME"] as const } : {}),
+    });
+    return { body: streaming ? payload.stream : await collect(payload.stream, bodyOf(route)), payload };
+  }
+}
+
+function hasStreamingInput(route: Route): boolean {
+  return route.operation.input.members?.some((member) => member.streaming && member.shape.kind === "blob") ?? false;
+}
+
+/** Operations that clients call without a signature: S3 for everyone, and those that exchange a token for credentials. */
+function mayBeAnonymous(route: Route): boolean {
+  return route.operation.unsigned === true || route.service.id === "s3";
+}
+
+function attributed<T>(principal: Principal, check: () => T): T {
+  try {
+    return check();
+  } catch (error) {
+    throw error instanceof AwsError ? new SignatureRefused(error, principal) : error;
+  }
+}
+
+function bodyOf(route: Route): string {
+  return `The request body of ${route.operation.name}`;
+}
+
+/** Throws RequestEntityTooLarge; `what` names it in the text. */
+export async function collect(body: ByteStream, what: string): Promise<Bytes> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.length;
+    if (size > maxBufferedBody) {
+      throw new AwsError("RequestEntityTooLarge", `${what} must be smaller than ${maxBufferedBody} bytes.`, 413);
+    }
+    chunks.push(chunk);
+  }
+  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size);
+}

@@ -1,0 +1,41 @@
+/**
+ * Calls between services, without the wire: same authorization, same audit record. The caller is either the
+ * principal on whose behalf a service works (forward access session) or the service itself.
+ */
+import { execute } from "./execute.ts";
+import type { Clients } from "./clients.ts";
+import type { CallSource, Runtime } from "./runtime.ts";
+import type { Principal } from "./principal.ts";
+
+export interface InternalCaller {
+  principal: Principal;
+  account: string;
+  region: string;
+  source: CallSource;
+  signal: AbortSignal;
+}
+
+export function clientsFor(runtime: Runtime, caller: InternalCaller): Clients {
+  return clientsOver((service, operation, input) =>
+    execute(runtime, {
+      ...caller,
+      service: runtime.model(service),
+      operation,
+      input,
+      requestId: runtime.random.uuid(),
+    }),
+  );
+}
+
+/** Typed clients over any way of making a call; the jobs role gives one that goes over IPC. */
+export function clientsOver(
+  invoke: (service: string, operation: string, input: Record<string, unknown>) => Promise<Record<string, unknown>>,
+): Clients {
+  return new Proxy({} as Clients, {
+    get: (_, service: string) =>
+      new Proxy(
+        {},
+        { get: (_target, operation: string) => (input: Record<string, unknown>) => invoke(service, operation, input) },
+      ),
+  });
+}

@@ -1,0 +1,149 @@
+/**
+ * Entry point of the key-holder process. Started by `client.ts` under Node's permission model with an empty
+ * environment: no network, no file writes, no reads outside this folder, no child processes, no workers, no
+ * inspector. It talks on standard input and output only; descriptor 3, where present, is the opened secret file of
+ * a seal that opens by itself. Imports nothing but `node:` modules and its neighbours.
+ */
+import { randomBytes } from "node:crypto";
+import { fstatSync, readSync } from "node:fs";
+import { groupOf, NeedsTombstoneKey, Vault, VaultDecrypt, VaultSealed, VaultUnsupported } from "./vault.ts";
+import { encodeFrame, FrameReader, type Message, Op, Status } from "./protocol.ts";
+import { seals } from "./seals/index.ts";
+import { SealInputError } from "./seals/seal.ts";
+
+const vault = new Vault();
+const empty = Buffer.alloc(0);
+/** Descriptor 3 is the seal's secret file; without the word it may be anything of Node's own. */
+const hasSecretFile = process.argv[2] === "with-secret-file";
+
+/** Shape of the keyring as it comes from the client: what `keyring.ts` keeps in its file. */
+interface Keyring {
+  seal: { kind: string; parameters: Record<string, unknown> };
+  current: number;
+  domainKeys: { id: number; wrapped: string }[];
+}
+
+type Handler = (fields: readonly Buffer[]) => Buffer[];
+
+const text = (field: Buffer | undefined): string => (field ?? empty).toString("utf8");
+const field = (fields: readonly Buffer[], index: number): Buffer => fields[index] ?? empty;
+
+/** The secret that was sent, or the content of descriptor 3 when none was. */
+function secretOf(sent: Buffer): Buffer {
+  if (sent.length > 0) return sent;
+  try {
+    if (!hasSecretFile) throw new Error("no descriptor was passed");
+    const size = Math.min(fstatSync(3).size, 65536);
+    const secret = Buffer.alloc(size);
+    const read = readSync(3, secret, 0, size, 0);
+    // A line break that an editor left at the end of a passphrase file is not part of the passphrase.
+    let end = read;
+    if (size !== 32) while (end > 0 && (secret[end - 1] === 10 || secret[end - 1] === 13)) end--;
+    return secret.subarray(0, end);
+  } catch {
+    throw new SealInputError("the seal's secret file cannot be read");
+  }
+}
+
+function rootOf(seal: Keyring["seal"], sent: Buffer) {
+  const definition = seals[seal.kind];
+  if (!definition) throw new SealInputError(`unknown seal "${seal.kind}"`);
+  const secret = secretOf(sent);
+  try {
+    return Vault.root(definition.root(secret, seal.parameters));
+  } finally {
+    secret.fill(0);
+  }
+}
+
+const handlers: Readonly<Record<number, Handler>> = {
+  [Op.create]: ([seal, secret]) => [Vault.newDomainKey(rootOf(JSON.parse(text(seal)), secret ?? empty), 1)],
+  [Op.unseal]: ([keyringJson, secret]) => {
+    const keyring = JSON.parse(text(keyringJson)) as Keyring;
+    const domains = keyring.domainKeys.map(({ id, wrapped }) => ({ id, wrapped: Buffer.from(wrapped, "base64") }));
+    try {
+      vault.unseal(rootOf(keyring.seal, secret ?? empty), keyring.current, domains);
+    } catch (error) {
+      if (error instanceof VaultDecrypt) throw new SealInputError("the secret does not open this keyring");
+      throw error;
+    }
+    return [];
+  },
+  [Op.newDomainKey]: ([id]) => [vault.nextDomainKey(Number(text(id)))],
+  [Op.useDomainKey]: ([id, wrapped]) => {
+    vault.useDomainKey(Number(text(id)), wrapped ?? empty);
+    return [];
+  },
+  [Op.generate]: (f) => {
+    const { wrapped, tombstone } = vault.generate(text(f[0]), text(f[1]), field(f, 2));
+    return tombstone ? [wrapped, tombstone] : [wrapped];
+  },
+  [Op.encrypt]: (f) => [vault.encrypt(field(f, 0), text(f[1]), field(f, 2), field(f, 3), field(f, 4))],
+  [Op.decrypt]: (f) => [vault.decrypt(field(f, 0), text(f[1]), field(f, 2), field(f, 3), field(f, 4))],
+  // INVARIANT: the plaintext of a re-encryption does not leave this process.
+  [Op.reencrypt]: (f) => {
+    const plaintext = vault.decrypt(field(f, 0), text(f[1]), field(f, 2), field(f, 3), field(f, 4));
+    try {
+      return [vault.encrypt(field(f, 5), text(f[6]), field(f, 7), plaintext, field(f, 8))];
+    } finally {
+      plaintext.fill(0);
+    }
+  },
+  [Op.dataKey]: (f) => {
+    const plaintext = randomBytes(Number(text(f[3])));
+    const ciphertext = vault.encrypt(field(f, 0), text(f[1]), field(f, 2), plaintext, field(f, 4));
+    if (text(f[5]) === "plaintext") return [ciphertext, plaintext];
+    plaintext.fill(0);
+    return [ciphertext];
+  },
+  [Op.mac]: (f) => [vault.mac(field(f, 0), text(f[1]), field(f, 2), field(f, 3))],
+  [Op.verifyMac]: (f) => [
+    Buffer.of(vault.verifyMac(field(f, 0), text(f[1]), field(f, 2), field(f, 3), field(f, 4)) ? 1 : 0),
+  ],
+  [Op.random]: ([count]) => [randomBytes(Number(text(count)))],
+  [Op.protect]: (f) => [vault.protect(text(f[0]), text(f[1]), field(f, 2))],
+  [Op.reveal]: (f) => [vault.reveal(text(f[0]), text(f[1]), field(f, 2))],
+  [Op.forget]: ([group]) => {
+    vault.forget(groupOf(text(group)));
+    return [];
+  },
+};
+
+/** Operations that make sense while the vault is sealed. */
+const unsealed = new Set<number>([Op.create, Op.unseal, Op.forget]);
+
+function answer(message: Message): Message {
+  const fail = (code: number, detail: string): Message => ({ id: message.id, code, fields: [Buffer.from(detail)] });
+  try {
+    const handler = handlers[message.code];
+    if (!handler) return fail(Status.failed, "unknown operation");
+    if (vault.sealed && !unsealed.has(message.code)) return fail(Status.sealed, "sealed");
+    return { id: message.id, code: Status.ok, fields: handler(message.fields) };
+  } catch (error) {
+    if (error instanceof NeedsTombstoneKey) return fail(Status.needsTombstoneKey, error.group);
+    if (error instanceof VaultSealed) return fail(Status.sealed, "sealed");
+    if (error instanceof VaultDecrypt) return fail(Status.decrypt, "");
+    if (error instanceof VaultUnsupported) return fail(Status.unsupported, error.message);
+    if (error instanceof SealInputError) return fail(Status.seal, error.message);
+    // The error's text is not passed on: it may quote its input.
+    return fail(Status.failed, error instanceof Error ? error.name : "error");
+  }
+}
+
+const reader = new FrameReader((messages) => {
+  const answers = messages.map(answer);
+  const frame = encodeFrame(answers);
+  for (const { fields } of answers) for (const part of fields) part.fill(0);
+  process.stdout.write(frame, () => frame.fill(0));
+});
+
+process.stdin.on("data", (chunk: Buffer) => {
+  try {
+    reader.push(chunk);
+  } catch {
+    process.exit(70);
+  }
+});
+// The parent is gone, or wants us gone: with it goes every key.
+process.stdin.on("end", () => process.exit(0));
+process.stdout.on("error", () => process.exit(0));

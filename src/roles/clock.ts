@@ -1,0 +1,32 @@
+/** The clock of an installation. `jikimi time +90d` moves it; the offset is kept, so that a restart does not go back. */
+import { readFile } from "node:fs/promises";
+import { AdjustableClock, systemClock, type Clock } from "#kernel/clock.ts";
+import { writeDurably } from "#keys/files.ts";
+import { dataPaths, type RoleConfig } from "./role.ts";
+
+export async function openClock(config: RoleConfig): Promise<Clock> {
+  if (!config.adjustableClock) return systemClock;
+  return new AdjustableClock(await readOffset(dataPaths.clockOffset(config.dataDir)));
+}
+
+/** Moves the clock and remembers it. Milliseconds. */
+export async function advanceClock(config: RoleConfig, clock: Clock, milliseconds: number): Promise<void> {
+  if (!(clock instanceof AdjustableClock)) {
+    throw new RangeError("the clock is not adjustable: start with --adjustable-clock");
+  }
+  clock.advance(milliseconds);
+  await writeDurably(dataPaths.clockOffset(config.dataDir), String(clock.offset));
+}
+
+/** Follows the offset that the api role has set. */
+export async function followOffset(config: RoleConfig, clock: Clock): Promise<void> {
+  if (!(clock instanceof AdjustableClock)) return;
+  const offset = await readOffset(dataPaths.clockOffset(config.dataDir));
+  if (offset > clock.offset) clock.advance(offset - clock.offset);
+}
+
+async function readOffset(path: string): Promise<number> {
+  const text = await readFile(path, "utf8").catch(() => "0");
+  const offset = Number(text.trim());
+  return Number.isFinite(offset) && offset >= 0 ? offset : 0;
+}

@@ -1,0 +1,39 @@
+/** Joins what IAM, STS and Organizations know into the one identity source that the gateway asks. */
+import { systemRandom } from "#kernel/ids.ts";
+import type { Clock } from "#kernel/clock.ts";
+import type { Logger } from "#kernel/log.ts";
+import type { IdentitySource, PolicySet } from "#gateway/identity.ts";
+import type { KeyHolder } from "#keys/contract.ts";
+import type { Store } from "#store/contract.ts";
+import { createIamDirectory } from "../services/iam/directory.ts";
+import { createIamIdentity } from "../services/iam/identitySource.ts";
+import { createSessionIdentity } from "../services/sts/identitySource.ts";
+
+export interface JoinedIdentity extends IdentitySource {
+  close(): Promise<void>;
+}
+
+export function joinIdentity(parts: { store: Store; keys: KeyHolder; clock: Clock; log: Logger }): JoinedIdentity {
+  const iam = createIamIdentity({ ...parts, random: systemRandom });
+  const directory = createIamDirectory({ ...parts, random: systemRandom });
+  const sessions = createSessionIdentity(parts);
+
+  async function policies(principal: Parameters<IdentitySource["policies"]>[0]): Promise<PolicySet> {
+    const own = await iam.policies(principal);
+    const accessKeyId = "accessKeyId" in principal ? principal.accessKeyId : undefined;
+    const session = accessKeyId?.startsWith("ASIA") ? await sessions.sessionPolicies(accessKeyId) : undefined;
+    return { ...own, ...(session && session.length > 0 ? { session } : {}) };
+  }
+
+  return {
+    ...directory,
+    credential: (accessKeyId) =>
+      accessKeyId.startsWith("ASIA") ? sessions.credential(accessKeyId) : iam.credential(accessKeyId),
+    policies,
+    resourceControl: async () => undefined,
+    organization: async () => undefined,
+    touched: (principal, service, action, region, at) => iam.touched(principal, service, action, region, at),
+    accountStatus: (account) => iam.accountStatus(account),
+    close: () => iam.close(),
+  };
+}

@@ -1,0 +1,81 @@
+/**
+ * The parts a role that holds the store is made of: store, stream, blobs, keys, identity and the gateway's runtime.
+ */
+import { join } from "node:path";
+import { mkdir } from "node:fs/promises";
+import type { Clock } from "#kernel/clock.ts";
+import { systemRandom } from "#kernel/ids.ts";
+import type { Logger } from "#kernel/log.ts";
+import { openBlobs } from "#blob/open.ts";
+import type { InstallationConfig } from "#gateway/context.ts";
+import type { Runtime } from "#gateway/runtime.ts";
+import { startKeyHolder } from "#keys/client.ts";
+import { loadModel } from "#model/load.ts";
+import { openStore } from "#store/open.ts";
+import { openStream } from "#stream/open.ts";
+import type { Stream } from "#stream/contract.ts";
+import { openClock } from "./clock.ts";
+import { administrator, type Administrator } from "./firstStart.ts";
+import { joinIdentity, type JoinedIdentity } from "./identity.ts";
+import { createMetrics, type RoleMetrics } from "./metrics.ts";
+import type { RoleConfig } from "./role.ts";
+import { services } from "./services.ts";
+
+export interface Installation {
+  clock: Clock;
+  stream: Stream;
+  identity: JoinedIdentity;
+  administrator: Administrator;
+  metrics: RoleMetrics;
+  runtime: Runtime;
+  close(): Promise<void>;
+}
+
+export async function openInstallation(
+  config: RoleConfig,
+  facts: Omit<InstallationConfig, "managementAccount">,
+  log: Logger,
+): Promise<Installation> {
+  await mkdir(join(config.dataDir, "run"), { recursive: true, mode: 0o700 });
+  const clock = await openClock(config);
+  const store = await openStore(config.storeUrl, { clock });
+  const stream = await openStream(config.streamUrl, { clock });
+  const blobs = await openBlobs(config.blobUrl, { clock });
+  const keys = await startKeyHolder({
+    dataDir: config.dataDir,
+    seal: config.passphraseFile ? { kind: "passphrase", file: config.passphraseFile } : { kind: "development" },
+    logger: log,
+    clock,
+  });
+  const first = await administrator(config, { store, keys, clock });
+  const identity = joinIdentity({ store, keys, clock, log });
+  const metrics = createMetrics("api");
+  const runtime: Runtime = {
+    services: new Map(services.map((service) => [service.id, service])),
+    model: loadModel,
+    store,
+    blobs,
+    keys,
+    identity,
+    clock,
+    random: systemRandom,
+    log,
+    config: { ...facts, managementAccount: first.accountId },
+    metrics,
+  };
+  return {
+    clock,
+    stream,
+    identity,
+    administrator: first,
+    metrics,
+    runtime,
+    async close() {
+      await identity.close();
+      await keys.close();
+      await stream.close();
+      await blobs.close();
+      await store.close();
+    },
+  };
+}

@@ -1,0 +1,62 @@
+/** The jobs role: what happens by the clock, and what follows from events. */
+import { randomUUID } from "node:crypto";
+import { systemRandom } from "#kernel/ids.ts";
+import type { Logger } from "#kernel/log.ts";
+import { openBlobs } from "#blob/open.ts";
+import type { JobContext } from "#gateway/context.ts";
+import { connectIpc } from "#ipc/client.ts";
+import { IpcStore, storeErrors } from "#store/ipc.ts";
+import { IpcStream } from "#stream/ipc.ts";
+import { followOffset, openClock } from "./clock.ts";
+import { callErrors, remoteCalls } from "./internalCalls.ts";
+import { runJobs } from "./jobRunner.ts";
+import { runReactors } from "./reactorRunner.ts";
+import { dataPaths, type RoleConfig, type RunningRole } from "./role.ts";
+import { services } from "./services.ts";
+
+/** How soon a moved clock is noticed. */
+const clockPollMs = 250;
+
+export async function start(config: RoleConfig, log: Logger): Promise<RunningRole> {
+  const clock = await openClock(config);
+  const follow = setInterval(() => void followOffset(config, clock), clockPollMs);
+  const client = connectIpc(dataPaths.internalSocket(config.dataDir), {
+    errors: [...storeErrors, ...callErrors],
+  });
+  const store = new IpcStore(client);
+  const stream = await IpcStream.open(dataPaths.internalSocket(config.dataDir), {});
+  const blobs = await openBlobs(config.blobUrl, { clock });
+  const facts = (await client.call("installation.facts", [])) as JobContext["config"];
+  const ctx: JobContext = {
+    clock,
+    random: systemRandom,
+    log,
+    store,
+    blobs,
+    config: facts,
+    signal: new AbortController().signal,
+    ...remoteCalls(client),
+  };
+  const owner = randomUUID();
+  const jobs = runJobs(
+    services.flatMap((service) => service.jobs.map((job) => ({ service: service.id, job }))),
+    ctx,
+    owner,
+  );
+  const reactors = runReactors(
+    services.flatMap((service) => service.reactors.map((reactor) => ({ service: service.id, reactor }))),
+    stream,
+    ctx,
+    owner,
+  );
+  return {
+    ready: {},
+    async stop() {
+      clearInterval(follow);
+      await Promise.all([jobs.stop(), reactors.stop()]);
+      await blobs.close();
+      await stream.close();
+      await client.close();
+    },
+  };
+}

@@ -1,0 +1,75 @@
+/** `/_jikimi/*` on the operator's socket. Shapes: adminContract.ts. */
+import { AdjustableClock } from "#kernel/clock.ts";
+import { AwsError } from "#kernel/errors.ts";
+import { denialKey, type Denial } from "#gateway/denials.ts";
+import { SealError } from "#keys/contract.ts";
+import type { AdminRootLink, AdminStatus, AdminTime, AdminWhyDenied } from "./adminContract.ts";
+import { backup } from "./backup.ts";
+import { advanceClock } from "./clock.ts";
+import { coverage } from "./coverage.ts";
+import type { Installation } from "./installation.ts";
+import type { ApiReady, RoleConfig } from "./role.ts";
+import { newRootLink } from "./rootLink.ts";
+import type { Routes } from "./routes.ts";
+import { version } from "./version.ts";
+
+export function operatorRoutes(config: RoleConfig, installation: Installation, ready: ApiReady): Routes {
+  const { runtime, clock } = installation;
+  const startedAt = performance.now();
+  return {
+    "GET /_jikimi/status": async (): Promise<AdminStatus> => ({
+      version: await version(),
+      endpoint: ready.endpoint,
+      consoleUrl: ready.consoleUrl,
+      accountId: ready.accountId,
+      region: ready.region,
+      now: clock.now(),
+      uptimeMs: Math.round(performance.now() - startedAt),
+      seal: await runtime.keys.state(),
+      services: [...runtime.services.values()].map(({ id, operations }) => ({ id, operations: operations.size })),
+    }),
+    "GET /_jikimi/readyz": async () => {
+      await runtime.store.ping();
+      return { status: "ready" };
+    },
+    "GET /_jikimi/why-denied": async (query): Promise<AdminWhyDenied> => {
+      const requestId = query.get("requestId") ?? "";
+      const document = requestId === "" ? undefined : await runtime.store.get<Denial>(denialKey(requestId));
+      if (!document) throw new AwsError("NotFound", `No refused call has the request id ${requestId}.`, 404);
+      return { ...document.value };
+    },
+    "GET /_jikimi/coverage": () => coverage(),
+    "POST /_jikimi/time": async (_query, body): Promise<AdminTime> => {
+      const { advanceMs } = body;
+      if (typeof advanceMs !== "number") throw new AwsError("InvalidRequest", "advanceMs must be a number.", 400);
+      try {
+        await advanceClock(config, clock, advanceMs);
+      } catch (error) {
+        if (error instanceof RangeError) throw new AwsError("ClockNotAdjustable", error.message, 409);
+        throw error;
+      }
+      return { now: clock.now(), offsetMs: (clock as AdjustableClock).offset };
+    },
+    "POST /_jikimi/unseal": async (_query, body) => {
+      if (typeof body["passphrase"] !== "string") {
+        throw new AwsError("InvalidRequest", "passphrase must be a string.", 400);
+      }
+      try {
+        await runtime.keys.unseal(Buffer.from(body["passphrase"], "utf8"));
+      } catch (error) {
+        if (error instanceof SealError) throw new AwsError("SealError", error.message, 403);
+        throw error;
+      }
+      return await runtime.keys.state();
+    },
+    "POST /_jikimi/seal": async () => {
+      await runtime.keys.seal();
+      return await runtime.keys.state();
+    },
+    "POST /_jikimi/root-link": async (): Promise<AdminRootLink> => await newRootLink(runtime, ready.accountId),
+    "POST /_jikimi/backup": async (_query, body) => {
+      if (typeof body["path"] !== "string") throw new AwsError("InvalidRequest", "path must be a string.", 400);
+      return await backup(config, installation, body["path"]);
+    },
+  };
+}

@@ -1,0 +1,86 @@
+/** One forked process of a role, as the supervisor sees it. */
+import { fork, type ChildProcess } from "node:child_process";
+import { isFromRole } from "./processMessages.ts";
+import type { RoleLog } from "./processLog.ts";
+import type { RoleConfig } from "./role.ts";
+
+export interface RoleSpec {
+  name: string;
+  /** Script and arguments that make the process of this role; no secrets, everybody can read arguments. */
+  entry: readonly [string, ...string[]];
+}
+
+export interface RoleExit {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+}
+
+/** The role said why it cannot start, or ended before it was ready. */
+export class RoleFailed extends Error {
+  readonly role: string;
+  readonly code: string | undefined;
+  constructor(role: string, message: string, code?: string) {
+    super(message);
+    this.name = "RoleFailed";
+    this.role = role;
+    this.code = code;
+  }
+}
+
+export class RoleProcess {
+  readonly ready: Promise<Record<string, unknown>>;
+  readonly exited: Promise<RoleExit>;
+  readonly #child: ChildProcess;
+  #killed = false;
+
+  constructor(spec: RoleSpec, config: RoleConfig, log: RoleLog, env: NodeJS.ProcessEnv) {
+    const [script, ...args] = spec.entry;
+    // "advanced" carries undefined and binary values as they are.
+    const child = fork(script, args, { stdio: ["ignore", "pipe", "pipe", "ipc"], serialization: "advanced", env });
+    this.#child = child;
+    child.stdout?.on("data", (chunk: Buffer) => log.write(chunk));
+    child.stderr?.on("data", (chunk: Buffer) => log.write(chunk));
+    this.exited = new Promise((resolve) => {
+      child.once("exit", (code, signal) => resolve({ code, signal }));
+      child.once("error", () => resolve({ code: 1, signal: null }));
+    });
+    this.ready = new Promise((resolve, reject) => {
+      child.on("message", (message: unknown) => {
+        if (!isFromRole(message)) return;
+        if (message.type === "waiting") child.send({ type: "start", config });
+        else if (message.type === "ready") resolve(message.ready);
+        else if (message.type === "failed") reject(new RoleFailed(spec.name, message.message, message.code));
+      });
+      void this.exited.then(({ code, signal }) =>
+        reject(new RoleFailed(spec.name, `ended before it was ready (${signal ?? `exit code ${code}`})`)),
+      );
+    });
+    // Whoever waits for it sees the rejection; nobody waits for a process that is being stopped.
+    this.ready.catch(() => {});
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** It had to be ended by force. */
+  get killed(): boolean {
+    return this.#killed;
+  }
+
+  /** Asks it to drain and kills it at the deadline. Resolves when it is gone. */
+  async stop(deadlineMs: number): Promise<RoleExit> {
+    const timer = setTimeout(() => this.kill(), deadlineMs);
+    try {
+      if (this.#child.connected) this.#child.send({ type: "stop" }, () => {});
+      return await this.exited;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  kill(): void {
+    this.#killed = true;
+    this.#child.kill("SIGKILL");
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * The inside of a role's process: takes the configuration, starts the module, and goes away when told to,
+ * when signalled, or when the supervisor is gone.
+ */
+import type { Logger } from "#kernel/log.ts";
+import { isToRole, type FromRole } from "./processMessages.ts";
+import type { RoleConfig, RoleModule, RunningRole } from "./role.ts";
+
+/** Longest time a role may take to drain before its process ends anyway. */
+export const drainDeadlineMs = 25_000;
+
+/** The part of `process` that is used, so that a test can stand in for it. */
+export interface RoleProcessHost {
+  send?: ((message: FromRole, sent: () => void) => void) | undefined;
+  on(event: "message", listener: (message: unknown) => void): void;
+  on(event: "disconnect" | "SIGINT" | "SIGTERM", listener: () => void): void;
+  exit(code: number): void;
+}
+
+/** Serves a role to the supervisor that forked this process. */
+export function serveSupervised(module: RoleModule, log: Logger, host: RoleProcessHost): void {
+  const life = new RoleLife(module, log, host, drainDeadlineMs);
+  host.on("message", (message) => {
+    if (!isToRole(message)) return;
+    if (message.type === "start") void life.start(message.config);
+    else void life.stop(0);
+  });
+  // INVARIANT: no role outlives its supervisor, however that one ends: the kernel closes the channel.
+  host.on("disconnect", () => void life.stop(0));
+  host.on("SIGTERM", () => void life.stop(0));
+  // Ctrl-C reaches the whole process group; the supervisor says in which order to stop.
+  host.on("SIGINT", () => {});
+  life.tell({ type: "waiting" });
+}
+
+/** Runs a role by itself, for installations that spread over several machines. */
+export async function serveAlone(
+  module: RoleModule,
+  config: RoleConfig,
+  log: Logger,
+  host: RoleProcessHost,
+): Promise<RunningRole> {
+  const running = await module.start(config, log);
+  const life = new RoleLife(module, log, { ...host, send: undefined }, drainDeadlineMs, running);
+  host.on("SIGTERM", () => void life.stop(0));
+  host.on("SIGINT", () => void life.stop(0));
+  return running;
+}
+
+class RoleLife {
+  readonly #module: RoleModule;
+  readonly #log: Logger;
+  readonly #host: RoleProcessHost;
+  readonly #deadlineMs: number;
+  #running: RunningRole | undefined;
+  #starting: Promise<void> | undefined;
+  #stopping = false;
+
+  constructor(module: RoleModule, log: Logger, host: RoleProcessHost, deadlineMs: number, running?: RunningRole) {
+    this.#module = module;
+    this.#log = log;
+    this.#host = host;
+    this.#deadlineMs = deadlineMs;
+    this.#running = running;
+  }
+
+  start(config: RoleConfig): Promise<void> {
+    this.#starting ??= this.#start(config);
+    return this.#starting;
+  }
+
+  async #start(config: RoleConfig): Promise<void> {
+    try {
+      this.#running = await this.#module.start(config, this.#log);
+      if (!this.#stopping) this.tell({ type: "ready", ready: this.#running.ready });
+    } catch (error) {
+      this.#log.fatal({ err: error }, "role did not start");
+      const code = (error as NodeJS.ErrnoException).code;
+      const message = error instanceof Error ? error.message : String(error);
+      const failed: FromRole = { type: "failed", message, ...(typeof code === "string" ? { code } : {}) };
+      this.tell(failed, () => this.#host.exit(1));
+    }
+  }
+
+  async stop(code: number): Promise<void> {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    setTimeout(() => this.#host.exit(1), this.#deadlineMs).unref();
+    try {
+      await this.#starting;
+      await this.#running?.stop();
+    } catch (error) {
+      this.#log.error({ err: error }, "role did not stop cleanly");
+      code = 1;
+    }
+    this.tell({ type: "stopped" }, () => this.#host.exit(code));
+  }
+
+  /** Says it if somebody listens, then goes on. */
+  tell(message: FromRole, then: () => void = () => {}): void {
+    if (!this.#host.send) return then();
+    try {
+      this.#host.send(message, then);
+    } catch {
+      // The channel is closed: the supervisor is gone.
+      then();
+    }
+  }
+}

@@ -1,0 +1,31 @@
+/** `/_jikimi/*` on the API's port: what anybody who reaches it may know, and the reset of a throw-away installation. */
+import { AwsError } from "#kernel/errors.ts";
+import type { Installation } from "./installation.ts";
+import type { RoleConfig } from "./role.ts";
+import { rootLinkRoutes } from "./rootLink.ts";
+import { Rendered, type Routes } from "./routes.ts";
+
+export function publicRoutes(config: RoleConfig, installation: Installation): Routes {
+  const { runtime, metrics } = installation;
+  return {
+    /** The process answers. */
+    "GET /_jikimi/livez": () => ({ status: "ok" }),
+    /** It can serve: the store answers and the key holder is open. */
+    "GET /_jikimi/readyz": async () => {
+      await runtime.store.ping().catch(() => {
+        throw new AwsError("NotReady", "The store does not answer.", 503);
+      });
+      const seal = await runtime.keys.state();
+      if (seal.sealed) throw new AwsError("NotReady", `The key holder is sealed: ${seal.reason}.`, 503);
+      return { status: "ready" };
+    },
+    "GET /_jikimi/health": () => ({ services: served(installation) }),
+    "GET /_jikimi/metrics": async () => new Rendered(metrics.contentType, await metrics.render()),
+    ...rootLinkRoutes(runtime),
+  };
+}
+
+/** The answer other emulators' users poll for: service → state. */
+export function served(installation: Installation): Record<string, string> {
+  return Object.fromEntries([...installation.runtime.services.keys()].map((id) => [id, "available"]));
+}

@@ -1,0 +1,62 @@
+/**
+ * What a role is: a module that starts, says that it is ready, and stops cleanly. The supervisor forks one
+ * process per role; `jikimi run --role X` starts one alone.
+ */
+import type { Logger } from "#kernel/log.ts";
+
+/** Everything a role is told. No secrets: those are read from files with mode 0600. */
+export interface RoleConfig {
+  /** Folder of everything that is kept. Absolute. */
+  dataDir: string;
+  host: string;
+  /** 0 takes a free port; the ready message names it. */
+  port: number;
+  /** `sqlite:<path>`, `postgres://…`. */
+  storeUrl: string;
+  /** Same as the store unless given: `nats://…`. */
+  streamUrl: string;
+  /** `file:<dir>`, `s3://…`. */
+  blobUrl: string;
+  defaultRegion: string;
+  /** Allows `jikimi time`; the offset is kept in the data folder. */
+  adjustableClock: boolean;
+  /** Nothing is kept; `POST /_jikimi/reset` empties everything. */
+  ephemeral: boolean;
+  /** File with the passphrase of the seal; absent: the development seal. */
+  passphraseFile?: string;
+}
+
+/** Sent by the api role when it answers; what `jikimi up --json` prints, plus what a person needs once. */
+export interface ApiReady {
+  endpoint: string;
+  consoleUrl: string;
+  accountId: string;
+  region: string;
+  /** Credentials of the IAM administrator that the first start made; kept in `<data>/credentials` (0600). */
+  accessKeyId: string;
+  secretAccessKey: string;
+  /** Only at the first start: the one-time link that sets the root user's password. */
+  rootLink?: string;
+  warnings: string[];
+}
+
+export interface RunningRole {
+  /** Given to the supervisor with the ready message. */
+  ready: Record<string, unknown>;
+  /** Stop accepting, drain, commit offsets, release leases, close. Resolves when nothing is left. */
+  stop(): Promise<void>;
+}
+
+export interface RoleModule {
+  start(config: RoleConfig, log: Logger): Promise<RunningRole>;
+}
+
+/** Paths inside the data folder that more than one role knows. */
+export const dataPaths = {
+  /** Unix socket of the api role for other roles: store, stream, calls between services, keys. */
+  internalSocket: (dataDir: string) => `${dataDir}/run/internal.sock`,
+  /** Unix socket of the api role for the operator: HTTP, `/_jikimi/*`. */
+  adminSocket: (dataDir: string) => `${dataDir}/run/admin.sock`,
+  credentials: (dataDir: string) => `${dataDir}/credentials`,
+  clockOffset: (dataDir: string) => `${dataDir}/clock-offset`,
+};

@@ -1,0 +1,8 @@
+/** Every service that this installation serves. Adding a service is a row here and a folder in `src/services`. */
+import type { Service } from "#gateway/service.ts";
+import { service as cloudtrail } from "../services/cloudtrail/index.ts";
+import { service as iam } from "../services/iam/index.ts";
+import { service as kms } from "../services/kms/index.ts";
+import { service as sts } from "../services/sts/index.ts";
+
+export const services: readonly Service[] = [cloudtrail, iam, kms, sts];

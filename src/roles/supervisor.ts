@@ -1,0 +1,215 @@
+/**
+ * `jikimi up`: forks one process per role in order, starts a role again when it ends, and stops all of them in
+ * the opposite order. It holds no key, opens no port and reads no request, so it has no reason to fail.
+ */
+import { RoleProcess, type RoleSpec } from "./processChild.ts";
+import { RoleLog, roleLogPath } from "./processLog.ts";
+import { drainDeadlineMs } from "./processRole.ts";
+import type { RoleConfig } from "./role.ts";
+
+export interface RestartLimits {
+  firstPauseMs: number;
+  longestPauseMs: number;
+  /** A role that ran this long is healthy: its next pause is the first one again. */
+  healthyMs: number;
+  /** This many ends within the window are a crash loop. */
+  crashes: number;
+  windowMs: number;
+}
+
+export const restartLimits: RestartLimits = {
+  firstPauseMs: 200,
+  longestPauseMs: 10_000,
+  healthyMs: 60_000,
+  crashes: 8,
+  windowMs: 120_000,
+};
+
+export type SupervisorEvent =
+  | { type: "starting"; role: string }
+  | { type: "ready"; role: string; milliseconds: number; pid: number }
+  | { type: "ended"; role: string; how: string; againInMs: number }
+  | { type: "stopping"; role: string }
+  | { type: "stopped"; role: string; clean: boolean; milliseconds: number };
+
+export interface SupervisorOptions {
+  /** In the order they start; a role may rely on those before it. */
+  roles: readonly RoleSpec[];
+  config: RoleConfig;
+  onEvent?: (event: SupervisorEvent) => void;
+  limits?: RestartLimits;
+  drainMs?: number;
+  env?: NodeJS.ProcessEnv;
+}
+
+/** A role ends again and again. */
+export class CrashLoop extends Error {
+  readonly role: string;
+  constructor(role: string, crashes: number, logPath: string) {
+    super(`the ${role} role ended ${crashes} times in a row; the reason is in ${logPath}`);
+    this.name = "CrashLoop";
+    this.role = role;
+  }
+}
+
+export class Supervisor {
+  /** Resolves when everything has been stopped by `stop`, rejects with `CrashLoop`. */
+  readonly done: Promise<void>;
+  readonly #options: SupervisorOptions;
+  readonly #limits: RestartLimits;
+  readonly #running = new Map<string, RoleProcess>();
+  readonly #logs = new Map<string, RoleLog>();
+  readonly #pauses = new Set<() => void>();
+  #config: RoleConfig;
+  #stopping: Promise<void> | undefined;
+  #finish!: (error?: Error) => void;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#config = options.config;
+    this.#limits = options.limits ?? restartLimits;
+    this.done = new Promise((resolve, reject) => {
+      this.#finish = (error) => (error ? reject(error) : resolve());
+    });
+    this.done.catch(() => {});
+  }
+
+  /** What each role said when it was ready. Rejects with `RoleFailed`, everything stopped, when one cannot start. */
+  async start(): Promise<Map<string, Record<string, unknown>>> {
+    const said = new Map<string, Record<string, unknown>>();
+    try {
+      for (const spec of this.#options.roles) {
+        if (this.#stopping) throw new Error("stopped while starting");
+        const process = this.#spawn(spec);
+        const ready = await this.#untilReady(spec, process);
+        said.set(spec.name, ready);
+        void this.#keep(spec, process);
+      }
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+    return said;
+  }
+
+  pids(): Record<string, number> {
+    return Object.fromEntries([...this.#running].flatMap(([name, each]) => (each.pid ? [[name, each.pid]] : [])));
+  }
+
+  /** Stops every role in the opposite order, each with the drain deadline. Idempotent. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stopAll().then(() => this.#finish());
+    return this.#stopping;
+  }
+
+  /** The second Ctrl-C: no more draining. */
+  killAll(): void {
+    for (const each of this.#running.values()) each.kill();
+  }
+
+  async #stopAll(): Promise<void> {
+    for (const endPause of this.#pauses) endPause();
+    for (const spec of this.#options.roles.toReversed()) {
+      const process = this.#running.get(spec.name);
+      if (!process) continue;
+      this.#tell({ type: "stopping", role: spec.name });
+      const since = performance.now();
+      await process.stop(this.#options.drainMs ?? drainDeadlineMs);
+      this.#tell({
+        type: "stopped",
+        role: spec.name,
+        clean: !process.killed,
+        milliseconds: Math.round(performance.now() - since),
+      });
+    }
+    for (const log of this.#logs.values()) log.close();
+    this.#logs.clear();
+  }
+
+  #spawn(spec: RoleSpec): RoleProcess {
+    this.#tell({ type: "starting", role: spec.name });
+    const process = new RoleProcess(
+      spec,
+      this.#config,
+      this.#log(spec.name),
+      this.#options.env ?? globalThis.process.env,
+    );
+    this.#running.set(spec.name, process);
+    void process.exited.then(() => {
+      if (this.#running.get(spec.name) === process) this.#running.delete(spec.name);
+    });
+    return process;
+  }
+
+  async #untilReady(spec: RoleSpec, process: RoleProcess): Promise<Record<string, unknown>> {
+    const since = performance.now();
+    const ready = await process.ready;
+    this.#tell({
+      type: "ready",
+      role: spec.name,
+      milliseconds: Math.round(performance.now() - since),
+      pid: process.pid ?? 0,
+    });
+    this.#keepPort(ready);
+    return ready;
+  }
+
+  /** Clients know the port by now: a role that is started again takes the same one. */
+  #keepPort(ready: Record<string, unknown>): void {
+    const endpoint = ready["endpoint"];
+    if (this.#config.port !== 0 || typeof endpoint !== "string" || !URL.canParse(endpoint)) return;
+    this.#config = { ...this.#config, port: Number(new URL(endpoint).port) };
+  }
+
+  /** Starts the role again whenever it ends, until everything stops or it ends too often. */
+  async #keep(spec: RoleSpec, first: RoleProcess): Promise<void> {
+    let process = first;
+    let startedAt = performance.now();
+    let pauseMs = this.#limits.firstPauseMs;
+    let ends: number[] = [];
+    for (;;) {
+      const { code, signal } = await process.exited;
+      if (this.#stopping) return;
+      const now = performance.now();
+      if (now - startedAt >= this.#limits.healthyMs) pauseMs = this.#limits.firstPauseMs;
+      ends = [...ends.filter((at) => now - at < this.#limits.windowMs), now];
+      if (ends.length >= this.#limits.crashes) return this.#giveUp(spec, ends.length);
+      this.#tell({ type: "ended", role: spec.name, how: signal ?? `exit code ${code}`, againInMs: pauseMs });
+      await this.#pause(pauseMs);
+      if (this.#stopping) return;
+      pauseMs = Math.min(pauseMs * 2, this.#limits.longestPauseMs);
+      startedAt = performance.now();
+      process = this.#spawn(spec);
+      await this.#untilReady(spec, process).catch(() => {
+        // It has told its log why; its exit is counted above.
+      });
+    }
+  }
+
+  #giveUp(spec: RoleSpec, crashes: number): void {
+    const error = new CrashLoop(spec.name, crashes, roleLogPath(this.#config.dataDir, spec.name));
+    this.#stopping = this.#stopAll().then(() => this.#finish(error));
+  }
+
+  #pause(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        this.#pauses.delete(end);
+        resolve();
+      };
+      const timer = setTimeout(end, milliseconds);
+      this.#pauses.add(end);
+    });
+  }
+
+  #log(role: string): RoleLog {
+    let log = this.#logs.get(role);
+    if (!log) this.#logs.set(role, (log = new RoleLog(roleLogPath(this.#config.dataDir, role))));
+    return log;
+  }
+
+  #tell(event: SupervisorEvent): void {
+    this.#options.onEvent?.(event);
+  }
+}

@@ -1,0 +1,249 @@
+/**
+ * From the audit stream to files in buckets. The reactor keeps the event history and sets aside what each trail
+ * selects; the job writes files of what has been set aside.
+ *
+ * INVARIANT: a selected record is either pending or in a delivered file. A batch is written down before its file,
+ * so that after a crash the same file is written again, byte for byte, under the same name.
+ */
+import { createHash } from "node:crypto";
+import { gzipSync } from "node:zlib";
+import { AwsError } from "#kernel/errors.ts";
+import { base36Id } from "#kernel/ids.ts";
+import type { AuditRecord } from "#gateway/auditRecord.ts";
+import type { JobContext, ReactorContext } from "#gateway/context.ts";
+import { Conflict, type Document, type Operation } from "#store/contract.ts";
+import type { StoredEvent } from "#stream/contract.ts";
+import { historyOperation } from "./history.ts";
+import { encryptionContext } from "./encryptionContext.ts";
+import { logFileKey } from "./paths.ts";
+import { selects } from "./selectors.ts";
+import {
+  serviceId,
+  trailScope,
+  type Batch,
+  type Delivered,
+  type Pending,
+  type Trail,
+  type TrailStatus,
+} from "./state.ts";
+
+/** A file is written this long after its first record. AWS says "typically within an average of about 5 minutes"; nobody here wants to wait so long. */
+export const deliveryDelayMs = 15_000;
+const mostRecordsInFile = 2_000;
+export const trailPrincipal = "cloudtrail.amazonaws.com";
+
+/** Records that leave a day behind their event time are dropped from the history by its expiry, not here. */
+export async function follow(events: readonly StoredEvent[], ctx: ReactorContext): Promise<void> {
+  const trails = await loggingTrails(ctx);
+  const operations: Operation[] = [];
+  for (const { event } of events) {
+    const record = event as AuditRecord;
+    if (record.eventCategory === "Management") operations.push(historyOperation(record));
+    for (const trail of trails) {
+      if (!(await covers(ctx, trail, record))) continue;
+      operations.push(pendingOperation(trail, record, ctx.clock.now()));
+    }
+  }
+  // Many small batches: a batch is held in memory and locked as a whole.
+  for (let start = 0; start < operations.length; start += 200)
+    await ctx.store.commit(operations.slice(start, start + 200));
+}
+
+export async function loggingTrails(ctx: JobContext): Promise<Trail[]> {
+  return (await everyTrail(ctx)).filter((trail) => trail.logging);
+}
+
+/** Trails of all accounts. Cross-account by design: events of one account are delivered by trails of another (organization trails). */
+export async function everyTrail(ctx: JobContext): Promise<Trail[]> {
+  const { items } = await ctx.store.list<Trail>({ service: serviceId, type: "trail", limit: 10_000 });
+  return items.map(({ value }) => value);
+}
+
+async function covers(ctx: JobContext, trail: Trail, record: AuditRecord): Promise<boolean> {
+  // What CloudTrail does to deliver a file would fill the next file, for ever.
+  if (record.userIdentity["invokedBy"] === trailPrincipal) return false;
+  if (record.recipientAccountId !== trail.account) {
+    if (trail.organization === undefined) return false;
+    const organization = await ctx.organization(record.recipientAccountId);
+    if (organization?.id !== trail.organization) return false;
+  }
+  if (!trail.multiRegion && record.awsRegion !== trail.homeRegion) {
+    // A single-Region trail still has the events of services without Region, filed under us-east-1.
+    const global = trail.globalServiceEvents && globalSources.has(record.eventSource);
+    if (!global) return false;
+  }
+  if (!trail.globalServiceEvents && globalSources.has(record.eventSource)) return false;
+  return selects(trail, record);
+}
+
+/** Source: CloudTrail User Guide, "About global service events". */
+const globalSources = new Set(["iam.amazonaws.com", "sts.amazonaws.com", "cloudfront.amazonaws.com"]);
+
+function pendingOperation(trail: Trail, record: AuditRecord, at: number): Operation {
+  const value: Pending = { record, at };
+  const id = `${trail.name}/${record.recipientAccountId}/${record.awsRegion}/${record.eventTime}/${record.eventID}`;
+  return { op: "put", key: { ...trailScope(trail), type: "pending", id }, value };
+}
+
+/** One turn of the delivery job: a file for every series that is due. */
+export async function deliver(ctx: JobContext): Promise<void> {
+  for (const trail of await everyTrail(ctx)) {
+    for (const series of await seriesOf(ctx, trail)) {
+      if (ctx.signal.aborted) return;
+      await deliverSeries(ctx, trail, series);
+    }
+  }
+}
+
+interface Series {
+  account: string;
+  region: string;
+}
+
+/** The (account, Region) pairs with pending records: jumps from one to the next. */
+async function seriesOf(ctx: JobContext, trail: Trail): Promise<Series[]> {
+  const found: Series[] = [];
+  let from = `${trail.name}/`;
+  for (;;) {
+    const { items } = await ctx.store.list<Pending>({
+      ...trailScope(trail),
+      type: "pending",
+      prefix: `${trail.name}/`,
+      from,
+      limit: 1,
+    });
+    const [first] = items;
+    if (!first) return found;
+    const [, account, region] = first.key.id.split("/") as [string, string, string];
+    found.push({ account, region });
+    // "0" follows "/" in byte order.
+    from = `${trail.name}/${account}/${region}0`;
+  }
+}
+
+async function deliverSeries(ctx: JobContext, trail: Trail, { account, region }: Series): Promise<void> {
+  const series = `${trail.name}/${account}/${region}`;
+  const batchKey = { ...trailScope(trail), type: "batch", id: series };
+  let batch = await ctx.store.get<Batch>(batchKey);
+  if (!batch) {
+    const pending = await pendingOf(ctx, trail, series);
+    const now = ctx.clock.now();
+    const due = pending.length >= mostRecordsInFile || pending.some(({ value }) => now - value.at >= deliveryDelayMs);
+    if (!due) return;
+    const unique = base36Id("", 16, ctx.random);
+    const value: Batch = {
+      key: logFileKey(trail, account, region, now, unique),
+      pending: pending.map(({ key }) => key.id),
+    };
+    await ctx.store.commit([{ op: "put", key: batchKey, value, ifVersion: 0 }]);
+    batch = { key: batchKey, version: 1, value };
+  }
+  await deliverBatch(ctx, trail, series, batch);
+}
+
+async function pendingOf(ctx: JobContext, trail: Trail, series: string): Promise<Document<Pending>[]> {
+  const { items } = await ctx.store.list<Pending>({
+    ...trailScope(trail),
+    type: "pending",
+    prefix: `${series}/`,
+    limit: mostRecordsInFile,
+  });
+  return items;
+}
+
+async function deliverBatch(ctx: JobContext, trail: Trail, series: string, batch: Document<Batch>): Promise<void> {
+  const scope = trailScope(trail);
+  const keys = batch.value.pending.map((id) => ({ ...scope, type: "pending", id }));
+  const pending = (await ctx.store.getMany<Pending>(keys)).filter((document) => document !== undefined);
+  const records = pending.map(({ value }) => value.record);
+  const text = Buffer.from(JSON.stringify({ Records: records }));
+  try {
+    await putFile(ctx, trail, batch.value.key, gzipSync(text));
+  } catch (error) {
+    await reportFailure(ctx, trail, "deliveryError", error);
+    return;
+  }
+  const now = ctx.clock.now();
+  const times = records.map(({ eventTime }) => eventTime).toSorted();
+  const delivered: Delivered = {
+    bucket: trail.bucket,
+    key: batch.value.key,
+    hash: createHash("sha256").update(text).digest("hex"),
+    newest: times.at(-1)!,
+    oldest: times[0]!,
+    at: now,
+  };
+  await ctx.store.commit([
+    { op: "delete", key: batch.key, ifVersion: batch.version },
+    ...keys.map((key): Operation => ({ op: "delete", key })),
+    ...(trail.logFileValidation ? [deliveredOperation(trail, series, delivered)] : []),
+  ]);
+  await updateStatus(ctx, trail, ({ deliveryError: _cleared, ...status }) => ({ ...status, deliveredAt: now }));
+}
+
+function deliveredOperation(trail: Trail, series: string, delivered: Delivered): Operation {
+  const id = `${series}/${new Date(delivered.at).toISOString()}/${delivered.key}`;
+  return { op: "put", key: { ...trailScope(trail), type: "delivered", id }, value: delivered };
+}
+
+/** Log files are always encrypted: under the trail's key, or with keys of S3's own. */
+export async function putFile(
+  ctx: JobContext,
+  trail: Trail,
+  key: string,
+  body: Uint8Array,
+  metadata?: Record<string, string>,
+): Promise<void> {
+  const { s3 } = ctx.asService(trailPrincipal, {
+    account: trail.account,
+    region: trail.homeRegion,
+    sourceArn: trail.arn,
+  });
+  await s3.PutObject({
+    Bucket: trail.bucket,
+    Key: key,
+    Body: body,
+    ACL: "bucket-owner-full-control",
+    ContentType: "application/json",
+    ContentEncoding: "gzip",
+    ...(metadata ? { Metadata: metadata } : {}),
+    ...(trail.kmsKeyId === undefined || metadata
+      ? { ServerSideEncryption: "AES256" as const }
+      : {
+          ServerSideEncryption: "aws:kms" as const,
+          SSEKMSKeyId: trail.kmsKeyId,
+          SSEKMSEncryptionContext: encryptionContext(trail),
+        }),
+  });
+}
+
+/** A delivery that failed is tried again at the next turn; GetTrailStatus says why. */
+export async function reportFailure(
+  ctx: JobContext,
+  trail: Trail,
+  field: "deliveryError" | "digestError",
+  error: unknown,
+): Promise<void> {
+  if (!(error instanceof AwsError)) throw error;
+  ctx.log.warn({ trail: trail.arn, code: error.code }, "delivery to the bucket was refused");
+  await updateStatus(ctx, trail, (status) => ({ ...status, [field]: error.code }));
+}
+
+export async function updateStatus(
+  ctx: JobContext,
+  trail: Trail,
+  change: (status: TrailStatus) => TrailStatus,
+): Promise<void> {
+  const key = { ...trailScope(trail), type: "status", id: trail.name };
+  for (let attempt = 0; attempt < 5; attempt++) {
+    const document = await ctx.store.get<TrailStatus>(key);
+    // A trail that was deleted meanwhile has no status any more.
+    if (!document) return;
+    try {
+      await ctx.store.commit([{ op: "put", key, value: change(document.value), ifVersion: document.version }]);
+      return;
+    } catch (error) {
+      if (!(error instanceof Conflict)) throw error;
+    }
+  }
+}

@@ -1,0 +1,232 @@
+/**
+ * Passwords of users and of the root user, checked for the console's sign-in. MFA, expiry and throttling included;
+ * sessions are the caller's business.
+ * Source: IAM User Guide, "How IAM users sign in to AWS", "Sign in as the root user"; AWS account root user,
+ * "Reset a lost or forgotten root user password".
+ */
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { Clock } from "#kernel/clock.ts";
+import { isAccountId } from "#kernel/arn.ts";
+import { AwsError } from "#kernel/errors.ts";
+import type { Random } from "#kernel/ids.ts";
+import type { KeyHolder } from "#keys/contract.ts";
+import type { Store } from "#store/contract.ts";
+import { keyOf } from "./entities.ts";
+import { acceptCode } from "./mfa.ts";
+import { hashPassword, passwordExpiry, requireGoodPassword, verifyPassword } from "./password.ts";
+import { installation, transact, type Account, type IamState, type Root } from "./state.ts";
+import { countAttempt, forgetAttempts } from "./throttle.ts";
+
+export interface SignInServices {
+  store: Store;
+  keys: KeyHolder;
+  clock: Clock;
+  random: Random;
+}
+
+export type SignInRequest =
+  | { kind: "user"; /** Account id or alias. */ account: string; userName: string; password: string; mfaCode?: string }
+  | { kind: "root"; email: string; password: string; mfaCode?: string };
+
+export interface SignedIn {
+  outcome: "signedIn";
+  kind: "user" | "root";
+  account: string;
+  arn: string;
+  /** Unique id of the user, or the account id. */
+  id: string;
+  userName?: string;
+  mfaAuthenticated: boolean;
+  /** The user must set a new password before anything else: reset required, or expired. */
+  mustChangePassword: boolean;
+}
+
+export type SignInResult =
+  | SignedIn
+  /** Password right, code missing. */
+  | { outcome: "mfaRequired" }
+  /** Never says which part was wrong. */
+  | { outcome: "refused" }
+  | { outcome: "throttled"; retryAfterMs: number }
+  /** Expired under a policy with hard expiry: only an administrator can set a new password. */
+  | { outcome: "passwordExpired" };
+
+interface Subject {
+  kind: "user" | "root";
+  account: Account;
+  id: string;
+  arn: string;
+  userName?: string;
+  hash: string;
+  mfa: readonly string[];
+  resetRequired: boolean;
+  expired: "no" | "soft" | "hard";
+}
+
+export async function checkPassword(services: SignInServices, request: SignInRequest): Promise<SignInResult> {
+  const { store, random, clock } = services;
+  const name = request.kind === "root" ? request.email : request.userName;
+  const reader = await accountOf(services, request);
+  const accountId = reader?.account ?? installation;
+  const wait = await transact(store, random, accountId, (state) => countAttempt(state, name, clock.now()));
+  if (wait > 0) return { outcome: "throttled", retryAfterMs: wait };
+
+  const subject = reader
+    ? await transact(store, random, accountId, (state) => subjectOf(state, reader, request, clock.now()))
+    : undefined;
+  if (!subject) {
+    // The same work as for a name that exists, so that the answer takes as long.
+    await hashPassword(request.password, random);
+    return { outcome: "refused" };
+  }
+  if (!(await verifyPassword(request.password, subject.hash))) return { outcome: "refused" };
+  if (subject.mfa.length > 0) {
+    const { mfaCode } = request;
+    if (mfaCode === undefined) {
+      await transact(store, random, accountId, async (state) => forgetAttempts(state, name));
+      return { outcome: "mfaRequired" };
+    }
+    if (!(await codeAccepted(services, subject, mfaCode))) return { outcome: "refused" };
+  }
+  if (subject.expired === "hard") return { outcome: "passwordExpired" };
+  await transact(store, random, accountId, async (state) => {
+    forgetAttempts(state, name);
+    state.put("lastUsed", `password/${subject.id}`, { at: clock.now() });
+  });
+  return {
+    outcome: "signedIn",
+    kind: subject.kind,
+    account: subject.account.account,
+    arn: subject.arn,
+    id: subject.id,
+    ...(subject.userName === undefined ? {} : { userName: subject.userName }),
+    mfaAuthenticated: subject.mfa.length > 0,
+    mustChangePassword: subject.resetRequired || subject.expired === "soft",
+  };
+}
+
+async function codeAccepted(services: SignInServices, subject: Subject, code: string): Promise<boolean> {
+  if (!/^\d{6}$/.test(code)) return false;
+  for (const serial of subject.mfa) {
+    const accepted = await transact(services.store, services.random, subject.account.account, (state) =>
+      acceptCode(state, services.keys, subject.id, serial, code, services.clock.now()),
+    );
+    if (accepted) return true;
+  }
+  return false;
+}
+
+async function accountOf(services: SignInServices, request: SignInRequest): Promise<Account | undefined> {
+  const read = <T>(account: string, work: (state: IamState) => Promise<T>) =>
+    transact(services.store, services.random, account, work);
+  let account: string | undefined;
+  if (request.kind === "root") {
+    account = (await read(installation, (state) => state.get("rootEmail", request.email.toLowerCase())))?.account;
+  } else if (isAccountId(request.account)) {
+    account = request.account;
+  } else {
+    account = (await read(installation, (state) => state.get("alias", request.account)))?.account;
+  }
+  if (account === undefined) return undefined;
+  return read(account, (state) => state.get("account", "account"));
+}
+
+async function subjectOf(
+  state: IamState,
+  account: Account,
+  request: SignInRequest,
+  now: number,
+): Promise<Subject | undefined> {
+  if (request.kind === "root") {
+    const root = await state.get("root", "root");
+    if (root?.password === undefined) return undefined;
+    return {
+      kind: "root",
+      account,
+      id: account.account,
+      arn: `arn:${account.partition}:iam::${account.account}:root`,
+      hash: root.password,
+      mfa: root.mfa,
+      resetRequired: false,
+      expired: "no",
+    };
+  }
+  const user = await state.get("user", keyOf(request.userName));
+  const profile = user?.name === request.userName ? await state.get("loginProfile", user.id) : undefined;
+  if (!user || !profile) return undefined;
+  const policy = await state.get("passwordPolicy", "policy");
+  const expiry = passwordExpiry(profile.changedAt, policy);
+  const expired = expiry !== undefined && expiry <= now;
+  return {
+    kind: "user",
+    account,
+    id: user.id,
+    arn: user.arn,
+    userName: user.name,
+    hash: profile.hash,
+    mfa: user.mfa,
+    resetRequired: profile.resetRequired,
+    expired: !expired ? "no" : policy?.hardExpiry ? "hard" : "soft",
+  };
+}
+
+const linkLifetimeMs = 24 * 3_600_000;
+
+const linkHash = (token: string) => createHash("sha256").update(token).digest("hex");
+
+/** A one-time link token for the root user's password; only its hash is stored. An earlier link stops working. */
+export function newRootLink(random: Random, now: number): { token: string; link: NonNullable<Root["link"]> } {
+  const token = random.bytes(32).toString("base64url");
+  return { token, link: { hash: linkHash(token), expiresAt: now + linkLifetimeMs } };
+}
+
+/** "Forgot password" of the root user, for whoever can deliver the token to the account's e-mail address. */
+export async function requestRootLink(services: SignInServices, account: string): Promise<string> {
+  const { token, link } = newRootLink(services.random, services.clock.now());
+  await transact(services.store, services.random, account, async (state) => {
+    const root = (await state.get("root", "root")) ?? { accessKeys: [], mfa: [] };
+    state.put("root", "root", { ...root, link });
+  });
+  return token;
+}
+
+/**
+ * Sets the root user's password with a link token, or with the present password. The link is used up.
+ * @throws AwsError AccessDenied when the proof is wrong or late, PasswordPolicyViolation
+ */
+export async function setRootPassword(
+  services: SignInServices,
+  request: { account: string; password: string; proof: { token: string } | { currentPassword: string } },
+): Promise<void> {
+  const { store, random, clock } = services;
+  const refused = new AwsError("AccessDenied", "The link or the password is not valid.", 403);
+  const { proof } = request;
+  const wait = await transact(store, random, request.account, (state) =>
+    countAttempt(state, "root password", clock.now()),
+  );
+  if (wait > 0) throw new AwsError("Throttling", `Too many attempts. Try again in ${Math.ceil(wait / 1000)} s.`, 400);
+  const before = await transact(store, random, request.account, (state) => state.get("root", "root"));
+  const proven =
+    "token" in proof
+      ? before?.link !== undefined &&
+        before.link.expiresAt > clock.now() &&
+        sameHash(linkHash(proof.token), before.link.hash)
+      : before?.password !== undefined && (await verifyPassword(proof.currentPassword, before.password));
+  if (!proven) throw refused;
+  const hash = await hashPassword(request.password, random);
+  await transact(store, random, request.account, async (state) => {
+    const [root, account] = await Promise.all([state.get("root", "root"), state.get("account", "account")]);
+    // Somebody else used the link, or changed the password, in between: the proof no longer holds.
+    if (!root || root.link?.hash !== before?.link?.hash || root.password !== before?.password) throw refused;
+    // The account's password policy is for users; root's password follows the default rules (root user guide).
+    requireGoodPassword(request.password, undefined, account ? [account.name, account.email] : []);
+    const { link: _used, ...rest } = root;
+    state.put("root", "root", { ...rest, password: hash, passwordChangedAt: clock.now() });
+    forgetAttempts(state, "root password");
+    if (account) forgetAttempts(state, account.email);
+  });
+}
+
+function sameHash(a: string, b: string): boolean {
+  return a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
+}

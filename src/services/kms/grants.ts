@@ -1,0 +1,153 @@
+/**
+ * Which grants speak for a call, and as what: each becomes a resource policy statement beside the key policy, so
+ * that an explicit deny anywhere still wins.
+ * Sources: KMS Developer Guide, "Grants in AWS KMS", "Grant constraints", "Grant tokens".
+ */
+import { createHash, timingSafeEqual } from "node:crypto";
+import { AwsError } from "#kernel/errors.ts";
+import type { CallContext } from "#gateway/context.ts";
+import type { NamedPolicy } from "#gateway/identity.ts";
+import type { Principal } from "#gateway/principal.ts";
+import type { EncryptionContext } from "./sdk.ts";
+import { type KeyAction, ruleOf } from "./rules.ts";
+import { type GrantDocument, grantDocumentId, granteeIndex, type KeyDocument, types } from "./state.ts";
+
+type Constraints = GrantDocument["constraints"];
+
+/** The grant that a CreateGrant call would make, as far as a parent grant limits it. */
+export interface ProposedGrant {
+  operations: readonly string[];
+  constraints: Constraints;
+}
+
+export interface GrantQuestion {
+  action: KeyAction;
+  encryptionContext?: EncryptionContext | undefined;
+  proposed?: ProposedGrant;
+}
+
+/** Names under which a grant may mean this caller. */
+export function principalNames(principal: Principal): string[] {
+  switch (principal.kind) {
+    case "anonymous":
+      return [];
+    case "service":
+      return [principal.service];
+    case "root":
+      return [principal.arn];
+    case "role":
+      return [principal.arn, principal.roleArn, rootOf(principal)];
+    default:
+      return [principal.arn, rootOf(principal)];
+  }
+}
+
+function rootOf({ arn, account }: { arn: string; account: string }): string {
+  return `arn:${arn.split(":")[1]}:iam::${account}:root`;
+}
+
+/** Statements of the grants that allow this call to this caller. Asked only for keys that have grants. */
+export async function grantPolicies(ctx: CallContext, key: KeyDocument, question: GrantQuestion): Promise<NamedPolicy[]> {
+  if (key.grants === 0 || !ruleOf(question.action).grantable) return [];
+  const policies: NamedPolicy[] = [];
+  for (const name of principalNames(ctx.principal)) {
+    const value = granteeIndex(key.keyId, name);
+    let after: string | undefined;
+    do {
+      const query = { value, limit: 200, ...(after === undefined ? {} : { after }) };
+      const page = await ctx.state.find<GrantDocument>(types.grant, "grantee", query, { account: key.account });
+      for (const { value: grant } of page.items) if (allows(grant, question)) policies.push(asPolicy(grant));
+      after = page.next;
+    } while (after !== undefined);
+  }
+  return policies;
+}
+
+function asPolicy(grant: GrantDocument): NamedPolicy {
+  const service = !grant.granteePrincipal.startsWith("arn:");
+  return {
+    name: `grant/${grant.grantId}`,
+    document: JSON.stringify({
+      Version: "2012-10-17",
+      Statement: [
+        {
+          Effect: "Allow",
+          Principal: service ? { Service: grant.granteePrincipal } : { AWS: grant.granteePrincipal },
+          Action: grant.operations.map((operation) => `kms:${operation}`),
+          Resource: "*",
+        },
+      ],
+    }),
+  };
+}
+
+/** Whether a grant covers an action, its constraints included. Case matters in constraints. */
+export function allows(grant: Pick<GrantDocument, "operations" | "constraints">, question: GrantQuestion): boolean {
+  const { action, encryptionContext, proposed } = question;
+  if (!grant.operations.includes(action)) return false;
+  if (action === "CreateGrant") {
+    return (
+      proposed !== undefined &&
+      proposed.operations.every((operation) => grant.operations.includes(operation)) &&
+      isAsStrict(proposed.constraints, grant.constraints)
+    );
+  }
+  // "Grants with grant constraints can include DescribeKey and RetireGrant; the constraint doesn't apply to these."
+  if (!grant.constraints || action === "DescribeKey" || action === "RetireGrant") return true;
+  if (!ruleOf(action).encryptionContext) return false;
+  const { EncryptionContextSubset: subset, EncryptionContextEquals: equals } = grant.constraints;
+  return (!subset || contains(encryptionContext, subset)) && (!equals || same(encryptionContext, equals));
+}
+
+/** Whether everything that satisfies `child` also satisfies `parent`. */
+function isAsStrict(child: Constraints, parent: Constraints): boolean {
+  if (!parent) return true;
+  if (!child) return false;
+  if (parent.EncryptionContextEquals) {
+    if (!child.EncryptionContextEquals || !same(child.EncryptionContextEquals, parent.EncryptionContextEquals)) return false;
+  }
+  const subset = parent.EncryptionContextSubset;
+  return (
+    !subset || contains(child.EncryptionContextEquals, subset) || contains(child.EncryptionContextSubset, subset)
+  );
+}
+
+function contains(context: EncryptionContext = {}, pairs: EncryptionContext): boolean {
+  return Object.entries(pairs).every(([key, value]) => Object.hasOwn(context, key) && context[key] === value);
+}
+
+function same(context: EncryptionContext = {}, pairs: EncryptionContext): boolean {
+  return Object.keys(context).length === Object.keys(pairs).length && contains(context, pairs);
+}
+
+const tokenStart = "jkg1";
+
+export function digestOf(secret: string): string {
+  return createHash("sha256").update(secret).digest("hex");
+}
+
+/** A token names its grant and proves, by a secret, that it came from CreateGrant. */
+export function encodeToken(grant: { account: string; keyId: string; grantId: string }, secret: string): string {
+  const text = [tokenStart, grant.account, grant.keyId, grant.grantId, secret].join("|");
+  return Buffer.from(text).toString("base64");
+}
+
+const invalidToken = (): AwsError => new AwsError("InvalidGrantTokenException", "Invalid grant token.");
+
+/** The grant of a token. @throws InvalidGrantTokenException for a token that is not ours or whose grant is gone. */
+export async function grantOfToken(ctx: CallContext, token: string): Promise<GrantDocument> {
+  const [start, account, keyId, grantId, secret] = Buffer.from(token, "base64").toString("utf8").split("|");
+  if (start !== tokenStart || !account || !keyId || !grantId || !secret) throw invalidToken();
+  const document = await ctx.state.get<GrantDocument>(types.grant, grantDocumentId(keyId, grantId), { account });
+  if (!document) throw invalidToken();
+  const [given, kept] = [digestOf(secret), document.value.tokenDigest];
+  if (!timingSafeEqual(Buffer.from(given), Buffer.from(kept))) throw invalidToken();
+  return document.value;
+}
+
+/**
+ * Grants are visible at once here, so tokens add nothing to a call; but a wrong one is refused as AWS refuses it.
+ */
+export async function checkTokens(ctx: CallContext, tokens: readonly string[] | undefined): Promise<void> {
+  for (const token of tokens ?? []) await grantOfToken(ctx, token);
+}

@@ -1,0 +1,42 @@
+import { defineService } from "#gateway/service.ts";
+import { jobs } from "./jobs.ts";
+import { aliasAccess, aliasHandlers } from "./operations/aliases.ts";
+import { cryptographyAccess, cryptographyHandlers } from "./operations/cryptography.ts";
+import { dataKeyAccess, dataKeyHandlers } from "./operations/dataKeys.ts";
+import { grantAccess, grantHandlers } from "./operations/grants.ts";
+import { keyAccessRows, keyHandlers } from "./operations/keys.ts";
+import { keyStateAccess, keyStateHandlers } from "./operations/keyStates.ts";
+import { macAccess, macHandlers } from "./operations/macs.ts";
+import { policyAccess, policyHandlers } from "./operations/policies.ts";
+import { rotationAccess, rotationHandlers } from "./operations/rotation.ts";
+import { tagAccess, tagHandlers } from "./operations/tags.ts";
+import type { Sdk } from "./sdk.ts";
+
+export const service = defineService<Sdk>()({
+  id: "kms",
+  operations: {
+    ...keyHandlers,
+    ...keyStateHandlers,
+    ...policyHandlers,
+    ...aliasHandlers,
+    ...tagHandlers,
+    ...cryptographyHandlers,
+    ...dataKeyHandlers,
+    ...macHandlers,
+    ...rotationHandlers,
+    ...grantHandlers,
+  },
+  access: {
+    ...keyAccessRows,
+    ...keyStateAccess,
+    ...policyAccess,
+    ...aliasAccess,
+    ...tagAccess,
+    ...cryptographyAccess,
+    ...dataKeyAccess,
+    ...macAccess,
+    ...rotationAccess,
+    ...grantAccess,
+  },
+  jobs,
+});

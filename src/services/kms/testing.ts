@@ -1,0 +1,162 @@
+/**
+ * A small world for this service's tests: the gateway's real pipeline behind the wire (authorization by the policy
+ * engine, commit, audit), a real key holder, the store in memory, and people whose policies a test sets.
+ */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ManualClock } from "#kernel/clock.ts";
+import { systemRandom } from "#kernel/ids.ts";
+import { silentLogger } from "#kernel/log.ts";
+import { execute } from "#gateway/execute.ts";
+import type { JobContext } from "#gateway/context.ts";
+import type { IdentitySource } from "#gateway/identity.ts";
+import type { Principal } from "#gateway/principal.ts";
+import type { Runtime } from "#gateway/runtime.ts";
+import { MemoryStore, testConfig } from "#gateway/testing.ts";
+import type { KeyHolder } from "#keys/contract.ts";
+import { startKeyHolder } from "#keys/client.ts";
+import { loadModel } from "#model/load.ts";
+import { service } from "./index.ts";
+
+export const account = "111122223333";
+export const otherAccount = "444455556666";
+export const region = "ap-northeast-2";
+
+export function user(name: string, inAccount = account): Principal & { kind: "user"; arn: string } {
+  return {
+    kind: "user",
+    account: inAccount,
+    arn: `arn:aws:iam::${inAccount}:user/${name}`,
+    id: `AIDA${name.toUpperCase()}`,
+    userName: name,
+  };
+}
+
+/** May do everything in its account that resources do not refuse. */
+export const admin = user("admin");
+export const root: Principal = { kind: "root", account, arn: `arn:aws:iam::${account}:root`, id: account };
+
+const everything = JSON.stringify({
+  Version: "2012-10-17",
+  Statement: [{ Effect: "Allow", Action: "*", Resource: "*" }],
+});
+
+export interface CallOptions {
+  as?: Principal;
+  region?: string;
+  calledVia?: readonly string[];
+}
+
+export class World {
+  readonly clock = new ManualClock();
+  readonly store = new MemoryStore(() => this.clock.now());
+  /** Identity policy by ARN; the admins of both accounts have everything. */
+  readonly policies = new Map<string, string>([
+    [admin.arn, everything],
+    [user("admin", otherAccount).arn, everything],
+  ]);
+  keys: KeyHolder;
+  readonly dataDir: string;
+
+  private constructor(keys: KeyHolder, dataDir: string) {
+    this.keys = keys;
+    this.dataDir = dataDir;
+  }
+
+  static async open(): Promise<World> {
+    const dataDir = await mkdtemp(join(tmpdir(), "jikimi-kms-"));
+    const keys = await startKeyHolder({ dataDir, seal: { kind: "development" }, logger: silentLogger });
+    return new World(keys, dataDir);
+  }
+
+  async close(): Promise<void> {
+    await this.keys.close();
+    await rm(this.dataDir, { recursive: true, force: true });
+  }
+
+  allow(who: { arn: string }, ...statements: object[]): void {
+    this.policies.set(who.arn, JSON.stringify({ Version: "2012-10-17", Statement: statements }));
+  }
+
+  async call(operation: string, input: Record<string, unknown> = {}, options: CallOptions = {}): Promise<any> {
+    const principal = options.as ?? admin;
+    return execute(this.runtime(), {
+      service: loadModel("kms"),
+      operation,
+      input,
+      principal,
+      account: "account" in principal ? principal.account : account,
+      region: options.region ?? region,
+      requestId: systemRandom.uuid(),
+      source: {
+        ip: "127.0.0.1",
+        userAgent: "test",
+        host: "127.0.0.1:4566",
+        scheme: "http",
+        headers: {},
+        calledVia: options.calledVia ?? [],
+      },
+      signal: new AbortController().signal,
+    });
+  }
+
+  /** Runs a job as the job runner does. */
+  async run(name: string): Promise<void> {
+    const job = service.jobs.find((each) => each.name === name)!;
+    const context: JobContext = {
+      clock: this.clock,
+      random: systemRandom,
+      log: silentLogger,
+      store: this.store,
+      blobs: missing("blobs"),
+      keys: this.keys,
+      config: testConfig,
+      asService: () => missing("clients"),
+      organization: async () => undefined,
+      signal: new AbortController().signal,
+    };
+    await job.run(context);
+  }
+
+  /** Audit records so far, newest last. */
+  records(): Record<string, any>[] {
+    return this.store.outboxEntries.filter(({ stream }) => stream === "audit").map(({ event }) => event as Record<string, any>);
+  }
+
+  runtime(): Runtime {
+    return {
+      services: new Map([["kms", service]]),
+      model: loadModel,
+      store: this.store,
+      blobs: missing("blobs"),
+      keys: this.keys,
+      identity: {
+        credential: async () => undefined,
+        policies: async (principal) => {
+          const arn = principal.kind === "role" ? principal.roleArn : "arn" in principal ? principal.arn : "";
+          const document = this.policies.get(arn);
+          return { identity: document === undefined ? [] : [{ name: "test", document }] };
+        },
+        resourceControl: async () => undefined,
+        organization: async () => undefined,
+        touched: () => undefined,
+        accountStatus: async () => "ACTIVE",
+        // Calls of a service need no more of an identity service than this.
+      } satisfies Partial<IdentitySource> as unknown as IdentitySource,
+      clock: this.clock,
+      random: systemRandom,
+      log: silentLogger,
+      config: testConfig,
+      metrics: { served: () => undefined },
+    };
+  }
+}
+
+function missing<T extends object>(what: string): T {
+  return new Proxy({} as T, {
+    get() {
+      throw new Error(`these tests provide no ${what}`);
+    },
+  });
+}

@@ -1,0 +1,123 @@
+/**
+ * The authorization questions of S3: resource, owner, and every policy that is attached to the resource: bucket
+ * policy, access control lists as policies, both after Block Public Access.
+ */
+import type { CallContext } from "#gateway/context.ts";
+import type { NamedPolicy } from "#gateway/identity.ts";
+import { accountOf } from "#gateway/principal.ts";
+import type { Access } from "#gateway/service.ts";
+import { aclPolicy, isPublicGrant } from "./acl.ts";
+import { ownershipOf } from "./bucket.ts";
+import type { Keys } from "./conditionKeys.ts";
+import { accessDenied } from "./errors.ts";
+import { effectiveBlock, isPublicPolicy } from "./publicAccess.ts";
+import { bucketArn, objectArn, type Bucket, type Grant, type ObjectVersion } from "./state.ts";
+
+type Actions = string | readonly string[];
+
+const list = (actions: Actions) => (typeof actions === "string" ? [actions] : actions);
+
+export async function bucketAccess(ctx: CallContext, bucket: Bucket, actions: Actions, context: Keys): Promise<Access[]> {
+  const policies = await bucketPolicies(ctx, bucket);
+  return list(actions).map((action) => ({
+    action,
+    resource: bucketArn(bucket.name, ctx.partition),
+    resourceAccount: bucket.owner,
+    resourcePolicies: policies,
+    context,
+    onDenied: accessDenied,
+  }));
+}
+
+/**
+ * @param version the object that is there, when the request is about an existing one: its own list counts, and
+ *   when somebody else owns it, the bucket's policy can only deny
+ */
+export async function objectAccess(
+  ctx: CallContext,
+  bucket: Bucket,
+  key: string,
+  version: ObjectVersion | undefined,
+  actions: Actions,
+  context: Keys,
+): Promise<Access[]> {
+  const policies = await bucketPolicies(ctx, bucket);
+  const resource = objectArn(bucket.name, key, ctx.partition);
+  const owner = version?.owner ?? bucket.owner;
+  const own = version ? await objectPolicies(ctx, bucket, version, resource) : [];
+  const foreign = owner !== bucket.owner;
+  return list(actions).map((action) => {
+    // Whoever owns the bucket may remove what is in it and pays for it; reading it is the object owner's affair.
+    const byBucket = !foreign || isBucketOwnersAction(action);
+    return {
+      action,
+      resource,
+      resourceAccount: byBucket ? bucket.owner : owner,
+      resourcePolicies: byBucket ? [...policies, ...own] : [...policies.flatMap(denialsOnly), ...own],
+      context,
+      onDenied: accessDenied,
+    };
+  });
+}
+
+function isBucketOwnersAction(action: string): boolean {
+  return !/^s3:(Get|Put)Object(Version)?(Acl|Attributes|Tagging)?$/.test(action) || action === "s3:PutObject";
+}
+
+async function bucketPolicies(ctx: CallContext, bucket: Bucket): Promise<NamedPolicy[]> {
+  const arn = bucketArn(bucket.name, ctx.partition);
+  const policies: NamedPolicy[] = [];
+  const hasPublicGrants = bucket.grants.some(isPublicGrant);
+  const stranger = ctx.principal.kind !== "service" && accountOf(ctx.principal) !== bucket.owner;
+  const block = (bucket.policy !== undefined && stranger) || hasPublicGrants ? await effectiveBlock(ctx, bucket) : undefined;
+  if (bucket.policy !== undefined) {
+    const named = { name: arn, document: bucket.policy };
+    // Under RestrictPublicBuckets a public policy still denies strangers, but allows them nothing.
+    const restricted = stranger && block!.RestrictPublicBuckets && isPublicPolicy(bucket.policy);
+    policies.push(...(restricted ? denialsOnly(named) : [named]));
+  }
+  if (ownershipOf(bucket) === "BucketOwnerEnforced") return policies;
+  const grants = block?.IgnorePublicAcls ? withoutPublic(bucket.grants) : bucket.grants;
+  const acl = aclPolicy(grants, { kind: "bucket", arn, owner: bucket.owner, name: `${arn}/acl` }, isAuthenticated(ctx));
+  if (acl) policies.push(acl);
+  return policies;
+}
+
+async function objectPolicies(
+  ctx: CallContext,
+  bucket: Bucket,
+  version: ObjectVersion,
+  arn: string,
+): Promise<NamedPolicy[]> {
+  if (ownershipOf(bucket) === "BucketOwnerEnforced" || version.grants.length === 0) return [];
+  const isPublic = version.grants.some(isPublicGrant);
+  const ignore = isPublic && (await effectiveBlock(ctx, bucket)).IgnorePublicAcls;
+  const grants = ignore ? withoutPublic(version.grants) : version.grants;
+  const of = { kind: "object", arn, owner: version.owner, name: `${arn}/acl` } as const;
+  const acl = aclPolicy(grants, of, isAuthenticated(ctx));
+  return acl ? [acl] : [];
+}
+
+function isAuthenticated(ctx: CallContext): boolean {
+  return ctx.principal.kind !== "anonymous";
+}
+
+function withoutPublic(grants: readonly Grant[]): Grant[] {
+  return grants.filter((grant) => !isPublicGrant(grant));
+}
+
+/** What a policy refuses, without what it allows; nothing when it refuses nothing. */
+function denialsOnly(policy: NamedPolicy): NamedPolicy[] {
+  const document = JSON.parse(policy.document) as { Statement: unknown };
+  const statements = (Array.isArray(document.Statement) ? document.Statement : [document.Statement]) as {
+    Effect?: unknown;
+  }[];
+  const denials = statements.filter((statement) => statement.Effect === "Deny");
+  return denials.length === 0 ? [] : [{ ...policy, document: JSON.stringify({ ...document, Statement: denials }) }];
+}
+
+/** Whether the caller may learn that a key does not exist: 404 with ListBucket, 403 without. */
+export async function mayList(ctx: CallContext, bucket: Bucket, context: Keys): Promise<boolean> {
+  const [access] = await bucketAccess(ctx, bucket, "s3:ListBucket", context);
+  return await ctx.allowed(access!);
+}

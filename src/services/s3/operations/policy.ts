@@ -1,0 +1,118 @@
+/** Bucket policies and Block Public Access. */
+import { AwsError } from "#kernel/errors.ts";
+import { parsePolicy } from "#policy/parse.ts";
+import type { CallContext } from "#gateway/context.ts";
+import { requireBucket } from "../bucket.ts";
+import { malformedXml, noSuchConfiguration } from "../errors.ts";
+import { blockedByPublicAccessBlock, effectiveBlock, isPublicPolicy } from "../publicAccess.ts";
+import type { In, Out } from "../sdk.ts";
+import { bucketArn, putBucket } from "../state.ts";
+
+/** Source: Amazon S3 User Guide, "Policies and permissions in Amazon S3": 20 KB. */
+const maxPolicySize = 20 * 1024;
+
+const malformedPolicy = (message: string) => new AwsError("MalformedPolicy", message, 400);
+
+export async function putBucketPolicy(input: In<"PutBucketPolicy">, ctx: CallContext): Promise<Out<"PutBucketPolicy">> {
+  const bucket = await requireBucket(ctx, input);
+  const document = input.Policy ?? "";
+  if (!document.trimStart().startsWith("{")) {
+    throw malformedPolicy("Policies must be valid JSON and the first byte must be '{'");
+  }
+  if (Buffer.byteLength(document) > maxPolicySize) {
+    throw malformedPolicy("Policy exceeds the maximum allowed document size.");
+  }
+  parsePolicy(document, "resource");
+  checkScope(document, bucketArn(bucket.name, ctx.partition));
+  if (isPublicPolicy(document) && (await effectiveBlock(ctx, bucket)).BlockPublicPolicy) {
+    throw blockedByPublicAccessBlock("policy");
+  }
+  putBucket(ctx, { ...bucket, policy: document });
+  return {};
+}
+
+interface Statement {
+  Action?: string | string[];
+  NotAction?: string | string[];
+  Resource?: string | string[];
+  NotResource?: string | string[];
+}
+
+/** A bucket's policy speaks of S3's actions on that bucket and what is in it. */
+function checkScope(document: string, arn: string): void {
+  const { Statement: statements } = JSON.parse(document) as { Statement: Statement | Statement[] };
+  for (const statement of list(statements)) {
+    for (const action of [...list(statement.Action), ...list(statement.NotAction)]) {
+      if (action !== "*" && !/^s3:/i.test(action)) throw malformedPolicy("Policy has invalid action");
+    }
+    for (const resource of [...list(statement.Resource), ...list(statement.NotResource)]) {
+      if (resource !== arn && !resource.startsWith(`${arn}/`)) throw malformedPolicy("Policy has invalid resource");
+    }
+  }
+}
+
+function list<T>(value: T | T[] | undefined): T[] {
+  if (value === undefined) return [];
+  return Array.isArray(value) ? value : [value];
+}
+
+export async function getBucketPolicy(input: In<"GetBucketPolicy">, ctx: CallContext): Promise<Out<"GetBucketPolicy">> {
+  const bucket = await requireBucket(ctx, input);
+  if (bucket.policy === undefined) throw noSuchConfiguration.policy(bucket.name);
+  return { Policy: bucket.policy };
+}
+
+export async function deleteBucketPolicy(
+  input: In<"DeleteBucketPolicy">,
+  ctx: CallContext,
+): Promise<Out<"DeleteBucketPolicy">> {
+  const { policy: _, ...bucket } = await requireBucket(ctx, input);
+  putBucket(ctx, bucket);
+  return {};
+}
+
+export async function getBucketPolicyStatus(
+  input: In<"GetBucketPolicyStatus">,
+  ctx: CallContext,
+): Promise<Out<"GetBucketPolicyStatus">> {
+  const bucket = await requireBucket(ctx, input);
+  if (bucket.policy === undefined) throw noSuchConfiguration.policy(bucket.name);
+  return { PolicyStatus: { IsPublic: isPublicPolicy(bucket.policy) } };
+}
+
+export async function putPublicAccessBlock(
+  input: In<"PutPublicAccessBlock">,
+  ctx: CallContext,
+): Promise<Out<"PutPublicAccessBlock">> {
+  const bucket = await requireBucket(ctx, input);
+  const wanted = input.PublicAccessBlockConfiguration;
+  if (!wanted) throw malformedXml();
+  putBucket(ctx, {
+    ...bucket,
+    publicAccessBlock: {
+      BlockPublicAcls: wanted.BlockPublicAcls ?? false,
+      IgnorePublicAcls: wanted.IgnorePublicAcls ?? false,
+      BlockPublicPolicy: wanted.BlockPublicPolicy ?? false,
+      RestrictPublicBuckets: wanted.RestrictPublicBuckets ?? false,
+    },
+  });
+  return {};
+}
+
+export async function getPublicAccessBlock(
+  input: In<"GetPublicAccessBlock">,
+  ctx: CallContext,
+): Promise<Out<"GetPublicAccessBlock">> {
+  const bucket = await requireBucket(ctx, input);
+  if (!bucket.publicAccessBlock) throw noSuchConfiguration.publicAccessBlock(bucket.name);
+  return { PublicAccessBlockConfiguration: bucket.publicAccessBlock };
+}
+
+export async function deletePublicAccessBlock(
+  input: In<"DeletePublicAccessBlock">,
+  ctx: CallContext,
+): Promise<Out<"DeletePublicAccessBlock">> {
+  const { publicAccessBlock: _, ...bucket } = await requireBucket(ctx, input);
+  putBucket(ctx, bucket);
+  return {};
+}

@@ -1,0 +1,46 @@
+import { defineService } from "#gateway/service.ts";
+import { assumeRole, assumeRoleAccess } from "./operations/assumeRole.ts";
+import { getFederationToken, getFederationTokenAccess, getSessionToken } from "./operations/userSessions.ts";
+import { getAccessKeyInfo, getCallerIdentity } from "./operations/whoAmI.ts";
+import type { Sts } from "./sdk.ts";
+
+export const service = defineService<Sts>()({
+  id: "sts",
+  operations: {
+    AssumeRole: assumeRole,
+    GetAccessKeyInfo: getAccessKeyInfo,
+    GetCallerIdentity: getCallerIdentity,
+    GetFederationToken: getFederationToken,
+    GetSessionToken: getSessionToken,
+  },
+  access: {
+    AssumeRole: assumeRoleAccess,
+    GetAccessKeyInfo: () => ({ action: "sts:GetAccessKeyInfo", resource: "*" }),
+    // "No permissions are required": neither can be denied. Source: STS API Reference.
+    GetCallerIdentity: () => "none",
+    GetFederationToken: getFederationTokenAccess,
+    GetSessionToken: () => "none",
+  },
+  audit: {
+    // CloudTrail records them as read-only calls, with the credentials' id and expiry but never the secret.
+    AssumeRole: (_input, output) => ({ readOnly: true, responseElements: issued(output) }),
+    GetSessionToken: (_input, output) => ({ readOnly: true, responseElements: issued(output) }),
+    GetFederationToken: (_input, output) => ({ readOnly: true, responseElements: issued(output) }),
+  },
+});
+
+interface Issued {
+  Credentials?: { AccessKeyId?: string | undefined; Expiration?: Date | undefined } | undefined;
+  AssumedRoleUser?: { AssumedRoleId?: string | undefined; Arn?: string | undefined } | undefined;
+  FederatedUser?: { FederatedUserId?: string | undefined; Arn?: string | undefined } | undefined;
+}
+
+function issued(output: Issued | undefined): Record<string, unknown> | null {
+  if (!output?.Credentials) return null;
+  const { AssumedRoleUser: role, FederatedUser: user, Credentials: credentials } = output;
+  return {
+    credentials: { accessKeyId: credentials.AccessKeyId, expiration: credentials.Expiration?.toISOString() },
+    ...(role ? { assumedRoleUser: { assumedRoleId: role.AssumedRoleId, arn: role.Arn } } : {}),
+    ...(user ? { federatedUser: { federatedUserId: user.FederatedUserId, arn: user.Arn } } : {}),
+  };
+}

@@ -1,0 +1,100 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before } from "node:test";
+import { serveIpc } from "#ipc/server.ts";
+import { ManualClock } from "#kernel/clock.ts";
+import { findNats, NatsServer } from "../../test/nats.ts";
+import { findPostgres, PostgresServer } from "../../test/postgres.ts";
+import { streamConformance } from "./conformance.ts";
+import { IpcStream, streamErrors, streamHandlers } from "./ipc.ts";
+import { NatsStream } from "./nats.ts";
+import { PostgresStream } from "./postgres.ts";
+import { SqliteStream } from "./sqlite.ts";
+
+streamConformance("sqlite", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "jikimi-stream-"));
+  const clock = new ManualClock();
+  const stream = await SqliteStream.open(join(folder, "events.db"), { clock });
+  return {
+    stream,
+    other: stream,
+    clock,
+    async dispose() {
+      await stream.close();
+      rmSync(folder, { recursive: true });
+    },
+  };
+});
+
+streamConformance("ipc over sqlite", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "jikimi-stream-"));
+  const clock = new ManualClock();
+  const owner = await SqliteStream.open(join(folder, "events.db"), { clock });
+  const server = await serveIpc(join(folder, "stream.sock"), streamHandlers(owner), { errors: streamErrors });
+  const stream = await IpcStream.open(server.path, {});
+  return {
+    stream,
+    other: owner,
+    clock,
+    async dispose() {
+      await stream.close();
+      await server.close();
+      await owner.close();
+      rmSync(folder, { recursive: true });
+    },
+  };
+});
+
+const postgres = findPostgres();
+let postgresServer: PostgresServer;
+let databases = 0;
+const nats = findNats();
+
+before(async () => {
+  if (!("reason" in postgres)) postgresServer = await PostgresServer.create();
+});
+after(async () => {
+  await postgresServer?.destroy();
+});
+
+streamConformance(
+  "postgres",
+  async () => {
+    const url = await postgresServer.createDatabase(`stream_${databases++}`);
+    const clock = new ManualClock();
+    const stream = await PostgresStream.open(url, { clock });
+    const other = await PostgresStream.open(url, { clock, partitions: 3 });
+    return {
+      stream,
+      other,
+      clock,
+      async dispose() {
+        await stream.close();
+        await other.close();
+      },
+    };
+  },
+  "reason" in postgres ? postgres.reason : undefined,
+);
+
+streamConformance(
+  "nats",
+  async () => {
+    const server = await NatsServer.create();
+    const clock = new ManualClock();
+    const stream = await NatsStream.open([server.address], { clock });
+    const other = await NatsStream.open([server.address], { clock, partitions: 3 });
+    return {
+      stream,
+      other,
+      clock,
+      async dispose() {
+        await stream.close();
+        await other.close();
+        await server.destroy();
+      },
+    };
+  },
+  "reason" in nats ? nats.reason : undefined,
+);

@@ -1,0 +1,49 @@
+/**
+ * The models' patterns are Java's. What JavaScript writes differently is translated here.
+ * Source: java.util.regex.Pattern, "POSIX character classes", "Special constructs", "Possessive quantifiers".
+ */
+const posix: Readonly<Record<string, string>> = {
+  Lower: "a-z",
+  Upper: "A-Z",
+  ASCII: String.raw`\x00-\x7F`,
+  Alpha: "a-zA-Z",
+  Digit: "0-9",
+  Alnum: "a-zA-Z0-9",
+  Punct: String.raw`!-\/:-@\[-${"`"}\{-~`,
+  Graph: "!-~",
+  Print: " -~",
+  Blank: String.raw` \t`,
+  Cntrl: String.raw`\x00-\x1F\x7F`,
+  XDigit: "0-9a-fA-F",
+  Space: String.raw` \t\n\v\f\r`,
+};
+
+function translate(pattern: string): { source: string; flags: string } {
+  let flags = "";
+  // Java's inline flags at the start: (?s) dot matches all, (?i) ignore case, (?m) multiline.
+  let source = pattern.replace(/^(\^?)\(\?([ism]+)\)/, (_, anchor: string, given: string) => {
+    flags = given;
+    return anchor;
+  });
+  let inClass = 0;
+  source = source.replace(/\\p\{([A-Za-z]+)\}|\\.|\[|\]/gs, (token, name: string | undefined) => {
+    if (token === "[") inClass = 1;
+    else if (token === "]") inClass = 0;
+    else if (name !== undefined && Object.hasOwn(posix, name)) return inClass ? posix[name]! : `[${posix[name]}]`;
+    return token;
+  });
+  return { source: source.replaceAll(String.raw`\Z`, "$").replaceAll(String.raw`\z`, "$"), flags };
+}
+
+/** The whole value has to match, as Java's `matches` does. Undefined when JavaScript has no such pattern. */
+export function compilePattern(pattern: string): RegExp | undefined {
+  const { source, flags } = translate(pattern);
+  for (const mode of ["u", ""]) {
+    try {
+      return new RegExp(`^(?:${source})$`, flags + mode);
+    } catch {
+      // The u mode is stricter about escapes than Java is.
+    }
+  }
+  return undefined;
+}
