@@ -3,7 +3,16 @@
  * with data in a temporary folder. Gone, with their data, when the test ends or its process exits.
  */
 import { execFile, spawn, type ChildProcess } from "node:child_process";
-import { appendFileSync, chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  chownSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,18 +24,25 @@ const root = "/usr/lib/postgresql";
 
 /** The folder of the newest installed server, or the reason why tests that need one are skipped. */
 export function findPostgres(): { bin: string } | { reason: string } {
-  const versions = existsSync(root) ? readdirSync(root).map(Number).filter((version) => version >= 15) : [];
+  const versions = existsSync(root)
+    ? readdirSync(root)
+        .map(Number)
+        .filter((version) => version >= 15)
+    : [];
   const newest = Math.max(...versions);
   const bin = join(root, String(newest), "bin");
   if (!existsSync(join(bin, "postgres"))) return { reason: `needs PostgreSQL 15 or newer under ${root}` };
-  if (process.getuid?.() === 0 && !account()) return { reason: "needs a user named postgres or nobody: the server refuses root" };
+  if (process.getuid?.() === 0 && !account())
+    return { reason: "needs a user named postgres or nobody: the server refuses root" };
   return { bin };
 }
 
 /** The user that runs the server when the test runs as root. */
 function account(): { uid: number; gid: number } | undefined {
   if (process.getuid?.() !== 0) return undefined;
-  const lines = readFileSync("/etc/passwd", "utf8").split("\n").map((line) => line.split(":"));
+  const lines = readFileSync("/etc/passwd", "utf8")
+    .split("\n")
+    .map((line) => line.split(":"));
   const entry = lines.find(([name]) => name === "postgres") ?? lines.find(([name]) => name === "nobody");
   return entry && { uid: Number(entry[2]), gid: Number(entry[3]) };
 }
@@ -60,7 +76,19 @@ export class PostgresServer {
   /** A running primary. `settings` are lines of postgresql.conf. */
   static async create(settings: readonly string[] = []): Promise<PostgresServer> {
     const server = await PostgresServer.#prepare();
-    await server.#command("initdb", ["-D", server.folder, "-U", "jikimi", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions"]);
+    await server.#command("initdb", [
+      "-D",
+      server.folder,
+      "-U",
+      "jikimi",
+      "-A",
+      "trust",
+      "-E",
+      "UTF8",
+      "--locale=C.UTF-8",
+      "--no-sync",
+      "--no-instructions",
+    ]);
     server.#configure(settings);
     appendFileSync(join(server.folder, "pg_hba.conf"), "host replication all 127.0.0.1/32 trust\n");
     await server.start();
@@ -80,7 +108,18 @@ export class PostgresServer {
   async standby(name: string): Promise<PostgresServer> {
     const other = await PostgresServer.#prepare();
     const source = `host=127.0.0.1 port=${this.port} user=jikimi application_name=${name}`;
-    await other.#command("pg_basebackup", ["-D", other.folder, "-d", source, "-R", "-c", "fast", "-X", "stream", "--no-sync"]);
+    await other.#command("pg_basebackup", [
+      "-D",
+      other.folder,
+      "-d",
+      source,
+      "-R",
+      "-c",
+      "fast",
+      "-X",
+      "stream",
+      "--no-sync",
+    ]);
     other.#configure([]);
     await other.start();
     return other;
@@ -101,7 +140,11 @@ export class PostgresServer {
   }
 
   async #command(program: string, args: readonly string[]): Promise<void> {
-    await run(join(this.#bin, program), [...args], { ...account(), cwd: this.folder, env: { PATH: process.env["PATH"], LC_ALL: "C.UTF-8" } });
+    await run(join(this.#bin, program), [...args], {
+      ...account(),
+      cwd: this.folder,
+      env: { PATH: process.env["PATH"], LC_ALL: "C.UTF-8" },
+    });
   }
 
   url(database = "postgres"): string {

@@ -137,7 +137,25 @@ export function blobConformance(kind: string, create: () => Promise<BlobsUnderTe
   });
 
   rule("ids that are paths or patterns are refused", async ({ blobs }) => {
-    const bad = ["", ".", "..", "../x", "a/b", "/etc/passwd", "a\\b", "a\0b", ".hidden", "-x", "_x", "가", "a b", "a%2fb", "x".repeat(129), "a\n", "*"];
+    const bad = [
+      "",
+      ".",
+      "..",
+      "../x",
+      "a/b",
+      "/etc/passwd",
+      "a\\b",
+      "a\0b",
+      ".hidden",
+      "-x",
+      "_x",
+      "가",
+      "a b",
+      "a%2fb",
+      "x".repeat(129),
+      "a\n",
+      "*",
+    ];
     for (const id of bad) {
       await assert.rejects(blobs.put(id, chunks("x")), RangeError, JSON.stringify(id));
       await assert.rejects(blobs.info(id), RangeError);
@@ -152,7 +170,29 @@ export function blobConformance(kind: string, create: () => Promise<BlobsUnderTe
   });
 
   rule("lists page in byte order", async ({ blobs }) => {
-    const ids = ["a", "a-", "a-b", "a.", "a.b", "a0", "aB", "a_", "ab", "ab-", "ab..", "ab..x", "ab.0", "ab0", "abc", "abcd", "abcde", "abce", "b", "Z", "0"];
+    const ids = [
+      "a",
+      "a-",
+      "a-b",
+      "a.",
+      "a.b",
+      "a0",
+      "aB",
+      "a_",
+      "ab",
+      "ab-",
+      "ab..",
+      "ab..x",
+      "ab.0",
+      "ab0",
+      "abc",
+      "abcd",
+      "abcde",
+      "abce",
+      "b",
+      "Z",
+      "0",
+    ];
     for (const id of ids.toSorted(() => 1)) await blobs.put(id, chunks(id));
     const sorted = ids.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
     for (const limit of [1, 4, 100]) {
@@ -168,7 +208,11 @@ export function blobConformance(kind: string, create: () => Promise<BlobsUnderTe
       }
       assert.deepEqual(found, sorted);
     }
-    assert.deepEqual((await blobs.list("ab..y", 2)).map((blob) => blob.id), ["ab.0", "ab0"], "after an id that is not there");
+    assert.deepEqual(
+      (await blobs.list("ab..y", 2)).map((blob) => blob.id),
+      ["ab.0", "ab0"],
+      "after an id that is not there",
+    );
   });
 
   rule("the sweep removes what is old and has no name", async ({ blobs, age }) => {
@@ -180,10 +224,16 @@ export function blobConformance(kind: string, create: () => Promise<BlobsUnderTe
       asked.push(...ids);
       return new Set(["old-named"]);
     };
-    await assert.rejects(sweepBlobs(blobs, { named: () => Promise.reject(new Error("store gone")), olderThanMs: 3_600_000 }), /store gone/);
+    await assert.rejects(
+      sweepBlobs(blobs, { named: () => Promise.reject(new Error("store gone")), olderThanMs: 3_600_000 }),
+      /store gone/,
+    );
     assert.equal((await blobs.list(undefined, 10)).length, 3, "no answer, no removal");
     assert.equal(await sweepBlobs(blobs, { named, olderThanMs: 3_600_000, pageSize: 1 }), 1);
     assert.deepEqual(asked.sort(), ["old-named", "old-unnamed"]);
-    assert.deepEqual((await blobs.list(undefined, 10)).map((blob) => blob.id), ["new-unnamed", "old-named"]);
+    assert.deepEqual(
+      (await blobs.list(undefined, 10)).map((blob) => blob.id),
+      ["new-unnamed", "old-named"],
+    );
   });
 }

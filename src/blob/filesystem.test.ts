@@ -11,7 +11,9 @@ import { FilesystemBlobs } from "./filesystem.ts";
 import { openBlobs } from "./open.ts";
 
 function files(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => entry.name);
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => entry.name);
 }
 
 test("files are for their owner only", async () => {
@@ -44,7 +46,10 @@ test("a full disk is BlobUnavailable and leaves nothing", { skip }, async () => 
   try {
     const blobs = await FilesystemBlobs.open(folder);
     await blobs.put("small", chunks("kept"));
-    await assert.rejects(blobs.put("large", chunks(...Array.from({ length: 40 }, () => Buffer.alloc(65_536)))), BlobUnavailable);
+    await assert.rejects(
+      blobs.put("large", chunks(...Array.from({ length: 40 }, () => Buffer.alloc(65_536)))),
+      BlobUnavailable,
+    );
     assert.deepEqual(files(folder), ["small"]);
     await blobs.put("after", chunks(Buffer.alloc(500_000)));
     assert.equal((await blobs.info("after"))?.size, 500_000);

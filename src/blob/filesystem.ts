@@ -21,7 +21,19 @@ const incoming = ".incoming";
 const abandonedAfter = 24 * 3_600_000;
 
 /** What a disk says when it cannot take more, or cannot be used. */
-const deviceErrors = new Set(["ENOSPC", "EDQUOT", "EIO", "EROFS", "EACCES", "EPERM", "EMFILE", "ENFILE", "ENODEV", "EFBIG", "ESTALE"]);
+const deviceErrors = new Set([
+  "ENOSPC",
+  "EDQUOT",
+  "EIO",
+  "EROFS",
+  "EACCES",
+  "EPERM",
+  "EMFILE",
+  "ENFILE",
+  "ENODEV",
+  "EFBIG",
+  "ESTALE",
+]);
 
 /**
  * Blobs as files `ab/cd/abcd…`. A body is written to an unnamed place of the same file system, synced, then
@@ -72,7 +84,8 @@ export class FilesystemBlobs implements BlobStore {
       return await work();
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code !== undefined && deviceErrors.has(code)) throw new BlobUnavailable(`the blob folder: ${code}`, { cause: error });
+      if (code !== undefined && deviceErrors.has(code))
+        throw new BlobUnavailable(`the blob folder: ${code}`, { cause: error });
       throw error;
     }
   }
@@ -121,18 +134,21 @@ export class FilesystemBlobs implements BlobStore {
     const first = await mkdir(folder, { recursive: true, mode: 0o700 });
     if (first === undefined) return;
     // Each new folder is an entry of the one above it.
-    for (let parent = dirname(folder); parent.length >= this.#root.length; parent = dirname(parent)) await syncFolder(parent);
+    for (let parent = dirname(folder); parent.length >= this.#root.length; parent = dirname(parent))
+      await syncFolder(parent);
   }
 
   async *get(id: string, range?: ByteRange): AsyncIterable<Uint8Array> {
     const path = this.#path(id);
-    const file = await this.#guard(() => open(path, constants.O_RDONLY | constants.O_NOFOLLOW)).catch((error: unknown) => {
-      throw isMissing(error) ? new BlobMissing(id) : error;
-    });
+    const file = await this.#guard(() => open(path, constants.O_RDONLY | constants.O_NOFOLLOW)).catch(
+      (error: unknown) => {
+        throw isMissing(error) ? new BlobMissing(id) : error;
+      },
+    );
     try {
       const bytes = resolveRange((await file.stat()).size, range);
       if (!bytes) return;
-      for (let position = bytes.start; position <= bytes.end; ) {
+      for (let position = bytes.start; position <= bytes.end;) {
         const buffer = Buffer.allocUnsafe(Math.min(chunkSize, bytes.end - position + 1));
         const { bytesRead } = await this.#guard(() => file.read(buffer, 0, buffer.length, position));
         if (bytesRead === 0) throw new BlobUnavailable(`blob ${id} ends at byte ${position}`);
@@ -201,7 +217,13 @@ export class FilesystemBlobs implements BlobStore {
  * Short ids are filled up with '-', the smallest character an id may hold.
  */
 function shards(id: string): [string, string] {
-  return [id.slice(0, 2).padEnd(2, "-"), id.slice(2, 4).padEnd(2, "-").replace(/^\.\.$/, "..-")];
+  return [
+    id.slice(0, 2).padEnd(2, "-"),
+    id
+      .slice(2, 4)
+      .padEnd(2, "-")
+      .replace(/^\.\.$/, "..-"),
+  ];
 }
 
 function isMissing(error: unknown): boolean {
@@ -210,7 +232,7 @@ function isMissing(error: unknown): boolean {
 }
 
 async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
-  for (let written = 0; written < chunk.length; ) {
+  for (let written = 0; written < chunk.length;) {
     written += (await file.write(chunk, written)).bytesWritten;
   }
 }

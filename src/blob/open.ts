@@ -19,7 +19,8 @@ export interface BlobOptions {
  * `s3://bucket/prefix?endpoint=http://127.0.0.1:4566&region=us-east-1`.
  */
 export async function openBlobs(url: string, options: BlobOptions): Promise<BlobStore> {
-  if (url.startsWith("file:")) return FilesystemBlobs.open(url.slice("file:".length).replace(/^\/\/(?=\/)/, ""), options);
+  if (url.startsWith("file:"))
+    return FilesystemBlobs.open(url.slice("file:".length).replace(/^\/\/(?=\/)/, ""), options);
   const match = /^s3:\/\/([^/?]+)(?:\/([^?]*))?(?:\?(.*))?$/.exec(url);
   if (!match) throw new TypeError(`unknown kind of blob store: ${url.split(":", 1)[0]}:`);
   const parameters = new URLSearchParams(match[3]);

@@ -46,7 +46,11 @@ function refuse(response: ServerResponse, status: number, code: string): void {
   response.writeHead(status, xmlType).end(`<?xml version="1.0"?><Error><Code>${code}</Code></Error>`);
 }
 
-async function handle(fake: Omit<S3Fake, "endpoint" | "close">, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function handle(
+  fake: Omit<S3Fake, "endpoint" | "close">,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const url = new URL(request.url ?? "/", "http://x");
   const [, bucket = "", ...rest] = url.pathname.split("/").map(decodeURIComponent);
   const key = rest.join("/");
@@ -57,7 +61,9 @@ async function handle(fake: Omit<S3Fake, "endpoint" | "close">, request: Incomin
   if (disturbance === "lose") {
     response.end = (() => request.socket.destroy()) as unknown as typeof response.end;
   }
-  if (!/^AWS4-HMAC-SHA256 Credential=AKID\/\d{8}\/us-east-1\/s3\/aws4_request, /.test(request.headers.authorization ?? "")) {
+  if (
+    !/^AWS4-HMAC-SHA256 Credential=AKID\/\d{8}\/us-east-1\/s3\/aws4_request, /.test(request.headers.authorization ?? "")
+  ) {
     return refuse(response, 403, "AccessDenied");
   }
   if (request.headers["x-amz-content-sha256"] !== createHash("sha256").update(body).digest("hex")) {
@@ -80,7 +86,9 @@ async function handle(fake: Omit<S3Fake, "endpoint" | "close">, request: Incomin
   } else if (request.method === "POST" && query.has("uploads")) {
     const id = `${randomUUID()}&<`;
     fake.uploads.set(id, { key, parts: new Map(), mark });
-    response.writeHead(200, xmlType).end(`<R><UploadId>${id.replace("&", "&amp;").replace("<", "&lt;")}</UploadId></R>`);
+    response
+      .writeHead(200, xmlType)
+      .end(`<R><UploadId>${id.replace("&", "&amp;").replace("<", "&lt;")}</UploadId></R>`);
   } else if (request.method === "POST" && query.has("uploadId")) {
     const upload = fake.uploads.get(query.get("uploadId")!);
     if (!upload) return refuse(response, 404, "NoSuchUpload");

@@ -20,7 +20,12 @@ export interface S3Request {
  * Headers of a request signed with Signature Version 4 for service `s3`, its payload hash included.
  * Source: Amazon S3 API Reference, "Authenticating Requests: Using the Authorization Header".
  */
-export function signS3Request(request: S3Request, region: string, credentials: S3Credentials, now: number): Record<string, string> {
+export function signS3Request(
+  request: S3Request,
+  region: string,
+  credentials: S3Credentials,
+  now: number,
+): Record<string, string> {
   const time = new Date(now).toISOString().replace(/[-:]|\.\d{3}/g, "");
   const date = time.slice(0, 8);
   const hash = createHash("sha256").update(request.body).digest("hex");
@@ -63,5 +68,8 @@ export function canonicalQuery(query: Readonly<Record<string, string>>): string 
 }
 
 function encode(text: string): string {
-  return encodeURIComponent(text).replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
+  return encodeURIComponent(text).replace(
+    /[!'()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
 }

@@ -29,12 +29,25 @@ test("signatures are those of AWS's own signer", async () => {
   const body = Buffer.from("body");
   const query = { "list-type": "2", prefix: "a b/!'()*~", uploads: "" };
   const ours = signS3Request(
-    { method: "PUT", host: "127.0.0.1:4566", path: "/bucket/some/id_1", query, headers: { "if-none-match": "*" }, body },
+    {
+      method: "PUT",
+      host: "127.0.0.1:4566",
+      path: "/bucket/some/id_1",
+      query,
+      headers: { "if-none-match": "*" },
+      body,
+    },
     "us-east-1",
     credentials,
     clock.now(),
   );
-  const signer = new SignatureV4({ credentials, region: "us-east-1", service: "s3", sha256: Sha256 as never, uriEscapePath: false });
+  const signer = new SignatureV4({
+    credentials,
+    region: "us-east-1",
+    service: "s3",
+    sha256: Sha256 as never,
+    uriEscapePath: false,
+  });
   const theirs = (await signer.sign(
     {
       method: "PUT",
@@ -86,7 +99,10 @@ test("an answer that was lost is not taken for somebody else's blob", async () =
     await blobs.put("single", chunks("body"));
     once(fake, /^POST .*uploadId/, "lose");
     await blobs.put("parts", chunks(Buffer.alloc(2500)));
-    assert.deepEqual([fake.objects.get("single")?.body.length, fake.objects.get("parts")?.body.length, fake.uploads.size], [4, 2500, 0]);
+    assert.deepEqual(
+      [fake.objects.get("single")?.body.length, fake.objects.get("parts")?.body.length, fake.uploads.size],
+      [4, 2500, 0],
+    );
     once(fake, /^PUT/, "lose");
     await assert.rejects(blobs.put("single", chunks("other")), BlobExists);
     assert.equal(fake.objects.get("single")?.body.toString(), "body");
@@ -115,7 +131,9 @@ test("no more than one part is held: the source waits for S3", async () => {
     async function* body(): AsyncGenerator<Uint8Array> {
       for (let n = 0; n < 50; n++) {
         given += 500;
-        const sent = [...fake.uploads.values()].flatMap((upload) => [...upload.parts.values()]).reduce((sum, part) => sum + part.length, 0);
+        const sent = [...fake.uploads.values()]
+          .flatMap((upload) => [...upload.parts.values()])
+          .reduce((sum, part) => sum + part.length, 0);
         most = Math.max(most, given - sent);
         yield Buffer.alloc(500);
       }

@@ -65,8 +65,10 @@ export class S3Blobs implements BlobStore {
   constructor(options: S3BlobOptions) {
     this.#options = { random: systemRandom, partSize: 8 * 1024 * 1024, timeoutMs: 30_000, ...options };
     this.#base = new URL(options.endpoint);
-    if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(options.bucket)) throw new TypeError(`not a bucket name: ${options.bucket}`);
-    if (options.prefix !== "" && !/^([A-Za-z0-9._-]+\/)+$/.test(options.prefix)) throw new TypeError(`not a prefix: ${options.prefix}`);
+    if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(options.bucket))
+      throw new TypeError(`not a bucket name: ${options.bucket}`);
+    if (options.prefix !== "" && !/^([A-Za-z0-9._-]+\/)+$/.test(options.prefix))
+      throw new TypeError(`not a prefix: ${options.prefix}`);
     const { timeoutMs } = this.#options;
     this.#agent = new Agent({ connect: { timeout: timeoutMs }, headersTimeout: timeoutMs, bodyTimeout: timeoutMs });
   }
@@ -99,7 +101,10 @@ export class S3Blobs implements BlobStore {
   }
 
   /** Sends, again after a 5xx or a lost connection, and reads the answer. Only for requests that may be repeated. */
-  async #call(call: Call, expected: readonly number[]): Promise<{ status: number; headers: Answer["headers"]; text: string }> {
+  async #call(
+    call: Call,
+    expected: readonly number[],
+  ): Promise<{ status: number; headers: Answer["headers"]; text: string }> {
     for (let attempt = 1; ; attempt++) {
       try {
         const { status, headers, body } = await this.#send(call);
@@ -112,7 +117,9 @@ export class S3Blobs implements BlobStore {
       } catch (error) {
         if (error instanceof BlobUnavailable && !(error.cause instanceof Error)) throw error;
         if (attempt === attempts) {
-          throw error instanceof BlobUnavailable ? error : new BlobUnavailable(`S3 at ${this.#base.host}`, { cause: error });
+          throw error instanceof BlobUnavailable
+            ? error
+            : new BlobUnavailable(`S3 at ${this.#base.host}`, { cause: error });
         }
       }
     }
@@ -151,7 +158,8 @@ export class S3Blobs implements BlobStore {
 
   /** Epoch milliseconds of the write. An id that is taken may be taken by our own first attempt, whose answer was lost. */
   async #written(id: string, mark: string, answer: { status: number; headers: Answer["headers"] }): Promise<number> {
-    if (answer.status === 200) return Date.parse(String(answer.headers["date"])) || Math.floor(this.#options.clock.now());
+    if (answer.status === 200)
+      return Date.parse(String(answer.headers["date"])) || Math.floor(this.#options.clock.now());
     const { status, headers } = await this.#call({ method: "HEAD", id }, [200, 404]);
     if (status === 404) throw new BlobUnavailable(`S3 has lost the upload of blob ${id}`);
     if (headers[uploadMark] !== mark) throw new BlobExists(id);
@@ -159,7 +167,10 @@ export class S3Blobs implements BlobStore {
   }
 
   async #beginUpload(id: string, mark: string): Promise<Upload> {
-    const { text } = await this.#call({ method: "POST", id, query: { uploads: "" }, headers: { [uploadMark]: mark } }, [200]);
+    const { text } = await this.#call(
+      { method: "POST", id, query: { uploads: "" }, headers: { [uploadMark]: mark } },
+      [200],
+    );
     const uploadId = element(text, "UploadId");
     if (!uploadId) throw new BlobUnavailable("S3 gives no UploadId");
     return { id, mark, uploadId: unescapeXml(uploadId), tags: [] };
@@ -249,7 +260,8 @@ export class S3Blobs implements BlobStore {
         const modified = Date.parse(element(entry, "LastModified") ?? "");
         found.push({ id, size: Number(element(entry, "Size")), modified });
       }
-      token = element(text, "IsTruncated") === "true" ? unescapeXml(element(text, "NextContinuationToken") ?? "") : undefined;
+      token =
+        element(text, "IsTruncated") === "true" ? unescapeXml(element(text, "NextContinuationToken") ?? "") : undefined;
     } while (token && found.length < limit);
     return found;
   }
@@ -268,7 +280,10 @@ interface Upload {
 }
 
 /** Cuts a body into parts of one size, the last one shorter and possibly empty. */
-async function* parts(body: AsyncIterable<Uint8Array>, size: number): AsyncGenerator<{ bytes: Uint8Array; last: boolean }> {
+async function* parts(
+  body: AsyncIterable<Uint8Array>,
+  size: number,
+): AsyncGenerator<{ bytes: Uint8Array; last: boolean }> {
   let held: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of body) {
@@ -295,12 +310,20 @@ function errorCode(xml: string): string {
   return element(xml, "Code") ?? "no error code";
 }
 
-const entities: Readonly<Record<string, string>> = { "&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'", "&amp;": "&" };
+const entities: Readonly<Record<string, string>> = {
+  "&lt;": "<",
+  "&gt;": ">",
+  "&quot;": '"',
+  "&apos;": "'",
+  "&amp;": "&",
+};
 
 function unescapeXml(text: string): string {
-  return text.replace(/&(?:lt|gt|quot|apos|amp);/g, (entity) => entities[entity]!).replace(/&#(?:x([0-9a-fA-F]+)|(\d+));/g, (_, hex, dec) =>
-    String.fromCodePoint(hex ? parseInt(hex as string, 16) : Number(dec)),
-  );
+  return text
+    .replace(/&(?:lt|gt|quot|apos|amp);/g, (entity) => entities[entity]!)
+    .replace(/&#(?:x([0-9a-fA-F]+)|(\d+));/g, (_, hex, dec) =>
+      String.fromCodePoint(hex ? parseInt(hex as string, 16) : Number(dec)),
+    );
 }
 
 function escapeXml(text: string): string {

@@ -19,7 +19,7 @@ export async function sweepBlobs(blobs: BlobStore, options: SweepOptions): Promi
   const { named, olderThanMs = 86_400_000, pageSize = 500, random = systemRandom } = options;
   const before = (await timeOf(blobs, random)) - olderThanMs;
   let removed = 0;
-  for (let after: string | undefined; ; ) {
+  for (let after: string | undefined; ;) {
     const page = await blobs.list(after, pageSize);
     const old = page.filter((blob) => blob.modified < before).map((blob) => blob.id);
     const keep = old.length > 0 ? await named(old) : new Set<string>();

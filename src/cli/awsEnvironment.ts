@@ -24,7 +24,10 @@ export async function awsEnvironment(cli: Cli, options: GlobalOptions): Promise<
   const path = dataPaths.credentials(instance.dataDir);
   const credentials = readCredentials(path);
   if (!credentials) {
-    throw new CliError(cli.text.noCredentials(path), { why: cli.text.noCredentialsWhy, fix: cli.text.noCredentialsFix });
+    throw new CliError(cli.text.noCredentials(path), {
+      why: cli.text.noCredentialsWhy,
+      fix: cli.text.noCredentialsFix,
+    });
   }
   const { port } = new URL(status.endpoint);
   return {

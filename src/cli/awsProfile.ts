@@ -2,7 +2,16 @@
  * Writes one named profile into the AWS configuration files and leaves every other byte of them as it is.
  * Sources: AWS SDKs and Tools Reference Guide, "Shared config and credentials files", "Service-specific endpoints".
  */
-import { chmodSync, existsSync, mkdirSync, readFileSync, realpathSync, renameSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import type { AwsEnvironment } from "./awsEnvironment.ts";
@@ -44,7 +53,9 @@ export function writeProfile(files: ProfileFiles, profile: string, env: AwsEnvir
       ],
     ],
   ] as const;
-  const first = rewrite(files.config, (text) => config.reduce((old, [name, lines]) => setSection(old, name, lines), text));
+  const first = rewrite(files.config, (text) =>
+    config.reduce((old, [name, lines]) => setSection(old, name, lines), text),
+  );
   const second = rewrite(files.credentials, (text) =>
     credentials.reduce((old, [name, lines]) => setSection(old, name, lines), text),
   );

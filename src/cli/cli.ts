@@ -89,7 +89,8 @@ export class Cli {
 /** Columns on a terminal: Hangul and other East Asian wide characters take two (Unicode UAX 11). */
 export function columns(text: string): number {
   let count = 0;
-  for (const character of text) count += /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60]/.test(character) ? 2 : 1;
+  for (const character of text)
+    count += /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60]/.test(character) ? 2 : 1;
   return count;
 }
 

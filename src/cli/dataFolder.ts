@@ -17,7 +17,10 @@ export function prepareDataFolder(cli: Cli, options: GlobalOptions & { ephemeral
     ...[dataPaths.internalSocket, dataPaths.adminSocket].map((path) => Buffer.byteLength(path(dataDir))),
   );
   if (longest > socketPathLimit) {
-    throw new CliError(text.pathTooLong(dataDir), { why: text.pathTooLongWhy(socketPathLimit), fix: text.pathTooLongFix });
+    throw new CliError(text.pathTooLong(dataDir), {
+      why: text.pathTooLongWhy(socketPathLimit),
+      fix: text.pathTooLongFix,
+    });
   }
   try {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 });

@@ -40,7 +40,12 @@ export async function upDetached(cli: Cli, options: UpOptions): Promise<ExitCode
   const answer = await new Promise<FromDetached>((resolve) => {
     child.once("message", (message) => resolve(message as FromDetached));
     child.once("exit", (code, signal) =>
-      resolve({ type: "failed", what: cli.text.detachFailed, why: signal ?? `exit code ${code}`, fix: cli.text.roleFailedFix(logPath) }),
+      resolve({
+        type: "failed",
+        what: cli.text.detachFailed,
+        why: signal ?? `exit code ${code}`,
+        fix: cli.text.roleFailedFix(logPath),
+      }),
     );
   });
   if (child.connected) child.disconnect();

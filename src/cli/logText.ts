@@ -17,7 +17,11 @@ export function logText(cli: Cli, line: LogLine): string {
   const parts = [
     cli.look("dim", String(entry["time"] ?? "")),
     String(entry["role"] ?? line.role),
-    Number(entry["level"]) >= 50 ? cli.look("red", level) : Number(entry["level"]) >= 40 ? cli.look("yellow", level) : level,
+    Number(entry["level"]) >= 50
+      ? cli.look("red", level)
+      : Number(entry["level"]) >= 40
+        ? cli.look("yellow", level)
+        : level,
     String(entry["msg"] ?? ""),
     ...rest,
   ].filter((part) => part !== "");

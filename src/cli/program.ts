@@ -1,5 +1,5 @@
 /** The command line as a whole: options, texts in the chosen language, errors and exit codes. */
-import { Argument, Command, CommanderError, Option } from "commander";
+import { Command, CommanderError, Option, type Argument } from "commander";
 import { CliError, errorText, exitCodes, type ExitCode } from "./cliError.ts";
 import { Cli, type CliHost, type GlobalOptions } from "./cli.ts";
 import { chooseLanguage, messagesIn } from "./messages/index.ts";

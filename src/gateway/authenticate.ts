@@ -74,7 +74,7 @@ export class Authenticator {
   }
 
   async #sigV4(request: HttpRequest, route: Route, addressed: Addressed): Promise<Authenticated> {
-    const { clock } = this.#runtime;
+    const { wallClock: clock } = this.#runtime;
     const presented = readSignature(request, { addressed, clock });
     const { principal, credential } = await this.#credential(presented.accessKeyId, presented.sessionToken, addressed);
     // S3 bodies stream; every other service hashes the body, so it is read first.
@@ -96,7 +96,7 @@ export class Authenticator {
     const bucket = route.labels["Bucket"];
     const options = {
       addressed,
-      clock: this.#runtime.clock,
+      clock: this.#runtime.wallClock,
       ...(route.virtualHost && bucket !== undefined ? { virtualHostBucket: bucket } : {}),
     };
     const presented = readSigV2(request, options);

@@ -22,6 +22,8 @@ export interface Runtime {
   keys: KeyHolder;
   identity: IdentitySource;
   clock: Clock;
+  /** The clock that clients share. Signatures are judged by it: `jikimi time` moves the installation, not its clients. */
+  wallClock: Clock;
   random: Random;
   log: Logger;
   config: InstallationConfig;

@@ -42,7 +42,10 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setImmediate(resolve));
 }
 
-async function* count(to: number, state: { sent: number; returned: boolean } = { sent: 0, returned: false }): AsyncGenerator<number> {
+async function* count(
+  to: number,
+  state: { sent: number; returned: boolean } = { sent: 0, returned: false },
+): AsyncGenerator<number> {
   try {
     for (let n = 0; n < to; n++) {
       state.sent++;
@@ -62,7 +65,14 @@ test("values cross as structured clones, calls interleave", async () => {
     },
   };
   await withServer(handlers, async (client) => {
-    const value = { bytes: new Uint8Array([1, 2]), date: new Date(5), big: 7n, map: new Map([["a", new Set([1])]]), none: undefined, text: "가\0" };
+    const value = {
+      bytes: new Uint8Array([1, 2]),
+      date: new Date(5),
+      big: 7n,
+      map: new Map([["a", new Set([1])]]),
+      none: undefined,
+      text: "가\0",
+    };
     const back = (await client.call("echo", [value])) as typeof value;
     assert.deepEqual({ ...back, bytes: [...back.bytes] }, { ...value, bytes: [1, 2] });
     assert.deepEqual(await Promise.all([client.call("slow", [1, 20]), client.call("slow", [2, 0])]), [1, 2]);
@@ -94,14 +104,23 @@ test("errors keep their class when it has a codec, and never crash the server", 
     async (client) => {
       await assert.rejects(client.call("denied", []), (error) => {
         assert.ok(error instanceof AwsError);
-        assert.deepEqual([error.code, error.message, error.status, error.fields], ["AccessDeniedException", "no", 403, { reason: "x" }]);
+        assert.deepEqual(
+          [error.code, error.message, error.status, error.fields],
+          ["AccessDeniedException", "no", 403, { reason: "x" }],
+        );
         return true;
       });
-      await assert.rejects(client.call("odd", []), (error) => error instanceof IpcError && error.remoteName === "TypeError");
+      await assert.rejects(
+        client.call("odd", []),
+        (error) => error instanceof IpcError && error.remoteName === "TypeError",
+      );
       await assert.rejects(client.call("text", []), /not an error/);
       await assert.rejects(client.call("uncloneable", []), /could not be cloned/);
       for (const name of ["nothing", "constructor", "__proto__", "toString"]) {
-        await assert.rejects(client.call(name, []), (error) => error instanceof IpcError && error.remoteName === "UnknownMethod");
+        await assert.rejects(
+          client.call(name, []),
+          (error) => error instanceof IpcError && error.remoteName === "UnknownMethod",
+        );
       }
       await assert.rejects(client.call("fine", [() => 1]), /could not be cloned/);
       assert.equal(await client.call("fine", []), "fine");
@@ -112,18 +131,24 @@ test("errors keep their class when it has a codec, and never crash the server", 
 
 test("a stream is sent as far as its reader reads", async () => {
   const state = { sent: 0, returned: false };
-  await withServer({ count: ([to]) => count(Number(to), state), body: () => ({ status: 200, body: count(3) }) }, async (client) => {
-    const stream = (await client.call("count", [1000])) as AsyncIterable<number>;
-    const iterator = stream[Symbol.asyncIterator]();
-    for (let n = 0; n < 5; n++) assert.deepEqual(await iterator.next(), { done: false, value: n });
-    await client.call("body", []);
-    assert.ok(state.sent <= 40, `backpressure: ${state.sent} items for 5 read`);
-    const rest: number[] = [];
-    for await (const n of { [Symbol.asyncIterator]: () => iterator }) rest.push(n);
-    assert.deepEqual(rest, Array.from({ length: 995 }, (_, n) => n + 5));
-    const { status, body } = (await client.call("body", [])) as { status: number; body: AsyncIterable<number> };
-    assert.deepEqual([status, await Array.fromAsync(body)], [200, [0, 1, 2]]);
-  });
+  await withServer(
+    { count: ([to]) => count(Number(to), state), body: () => ({ status: 200, body: count(3) }) },
+    async (client) => {
+      const stream = (await client.call("count", [1000])) as AsyncIterable<number>;
+      const iterator = stream[Symbol.asyncIterator]();
+      for (let n = 0; n < 5; n++) assert.deepEqual(await iterator.next(), { done: false, value: n });
+      await client.call("body", []);
+      assert.ok(state.sent <= 40, `backpressure: ${state.sent} items for 5 read`);
+      const rest: number[] = [];
+      for await (const n of { [Symbol.asyncIterator]: () => iterator }) rest.push(n);
+      assert.deepEqual(
+        rest,
+        Array.from({ length: 995 }, (_, n) => n + 5),
+      );
+      const { status, body } = (await client.call("body", [])) as { status: number; body: AsyncIterable<number> };
+      assert.deepEqual([status, await Array.fromAsync(body)], [200, [0, 1, 2]]);
+    },
+  );
 });
 
 test("a stream goes the other way too, as an argument or a member of one", async () => {
@@ -147,7 +172,8 @@ test("leaving a stream, and cancelling a call, reach the other side", async () =
   let aborted = 0;
   const handlers: IpcHandlers = {
     count: () => count(1_000_000, state),
-    hang: (_, { signal }) => new Promise((_, reject) => signal.addEventListener("abort", () => (aborted++, reject(signal.reason as Error)))),
+    hang: (_, { signal }) =>
+      new Promise((_, reject) => signal.addEventListener("abort", () => (aborted++, reject(signal.reason as Error)))),
     silent: async function* (_: unknown, { signal }: { signal: AbortSignal }) {
       await new Promise<void>((resolve) => signal.addEventListener("abort", () => (aborted++, resolve())));
       yield 1;
@@ -180,7 +206,10 @@ test("a stream that fails at its source fails at its reader", async () => {
     async (client) => {
       const stream = (await client.call("broken", [])) as AsyncIterable<number>;
       await assert.rejects(Array.fromAsync(stream), (error) => error instanceof AwsError && error.code === "NoSuchKey");
-      await assert.rejects(client.call("read", [broken()]), (error) => error instanceof AwsError && error.status === 404);
+      await assert.rejects(
+        client.call("read", [broken()]),
+        (error) => error instanceof AwsError && error.status === 404,
+      );
     },
     { errors: [awsErrors] },
   );
@@ -247,7 +276,12 @@ test("garbage and oversize frames end their connection only", async () => {
     async (client, path) => {
       const length = Buffer.alloc(4);
       length.writeUInt32BE(5);
-      for (const bytes of [Buffer.from("GET / HTTP/1.1\r\n\r\n"), Buffer.concat([length, Buffer.from("hello")]), Buffer.alloc(4, 255), Buffer.alloc(64)]) {
+      for (const bytes of [
+        Buffer.from("GET / HTTP/1.1\r\n\r\n"),
+        Buffer.concat([length, Buffer.from("hello")]),
+        Buffer.alloc(4, 255),
+        Buffer.alloc(64),
+      ]) {
         const socket = connect(path);
         const closed = new Promise((resolve) => socket.once("close", resolve));
         socket.on("error", () => {});

@@ -13,7 +13,8 @@ const longestPath = 107;
  * INVARIANT: the socket has mode 0600 from the moment it exists.
  */
 export async function serveIpc(path: string, handlers: IpcHandlers, options: IpcOptions = {}): Promise<IpcServer> {
-  if (Buffer.byteLength(path) > longestPath) throw new RangeError(`socket path is longer than ${longestPath} bytes: ${path}`);
+  if (Buffer.byteLength(path) > longestPath)
+    throw new RangeError(`socket path is longer than ${longestPath} bytes: ${path}`);
   const channels = new Set<IpcChannel>();
   const server = createServer((socket) => {
     const channel = new IpcChannel(socket, handlers, options);

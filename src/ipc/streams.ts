@@ -18,7 +18,8 @@ export function packStreams(value: unknown): { value: unknown; streams: AsyncIte
   const pack = (part: unknown, depth: number): unknown => {
     if (isStream(part)) return mark(streams.push(part) - 1);
     if (depth === 0 || typeof part !== "object" || part === null) return part;
-    if (Array.isArray(part)) return depth === 2 && part.some(mayHoldStream) ? part.map((item) => pack(item, depth - 1)) : part;
+    if (Array.isArray(part))
+      return depth === 2 && part.some(mayHoldStream) ? part.map((item) => pack(item, depth - 1)) : part;
     if (!isPlain(part) || !Object.values(part).some(isStream)) return part;
     return Object.fromEntries(Object.entries(part).map(([name, member]) => [name, pack(member, 0)]));
   };
@@ -58,7 +59,10 @@ export class OutgoingStream {
   #stopped = false;
   #wake: (() => void) | undefined;
 
-  constructor(source: AsyncIterable<unknown>, send: { item: (value: unknown) => void; end: (error?: unknown) => void }) {
+  constructor(
+    source: AsyncIterable<unknown>,
+    send: { item: (value: unknown) => void; end: (error?: unknown) => void },
+  ) {
     this.#source = source;
     this.#send = send;
   }

@@ -7,7 +7,14 @@ import { after, test } from "node:test";
 import { ManualClock } from "#kernel/clock.ts";
 import { silentLogger } from "#kernel/log.ts";
 import { type KeyHolderOptions, startKeyHolder } from "./client.ts";
-import { DecryptError, KeyDestroyed, KeyHolderUnavailable, Sealed, SealError, UnsupportedMaterial } from "./contract.ts";
+import {
+  DecryptError,
+  KeyDestroyed,
+  KeyHolderUnavailable,
+  Sealed,
+  SealError,
+  UnsupportedMaterial,
+} from "./contract.ts";
 
 const folders: string[] = [];
 const running: { close(): Promise<void> }[] = [];
@@ -101,7 +108,10 @@ test("passphrase: sealed until the right one is given, also after the process wa
 
   process.kill(holder.pid!, "SIGKILL");
   for (;;) {
-    const error = await holder.decrypt(token, blob, aad).then(() => undefined, (reason: unknown) => reason);
+    const error = await holder.decrypt(token, blob, aad).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
     if (error instanceof Sealed) break;
     assert.ok(error === undefined || error instanceof KeyHolderUnavailable);
   }
@@ -126,7 +136,10 @@ test("sealing a development installation holds until it is unsealed", async () =
   assert.notEqual(holder.pid, before, "the process that knew the keys is gone");
   await assert.rejects(holder.random(1), Sealed);
   process.kill(holder.pid!, "SIGKILL");
-  await assert.rejects(holder.random(1).catch(() => holder.random(1)), Sealed);
+  await assert.rejects(
+    holder.random(1).catch(() => holder.random(1)),
+    Sealed,
+  );
   await holder.unseal(new Uint8Array(0));
   assert.equal((await holder.random(1)).length, 1);
 });
@@ -179,7 +192,9 @@ test("calls that race with the destruction of their key never bring it back", as
 test("concurrent first versions of one key share one tombstone key", async () => {
   const dataDir = await folder();
   const holder = await start(dataDir);
-  const made = await Promise.all(Array.from({ length: 8 }, (_, n) => holder.generate("SYMMETRIC_DEFAULT", `arn:k|${n}`)));
+  const made = await Promise.all(
+    Array.from({ length: 8 }, (_, n) => holder.generate("SYMMETRIC_DEFAULT", `arn:k|${n}`)),
+  );
   await holder.close();
   const restarted = await start(dataDir);
   await Promise.all(made.map(({ token }) => restarted.encrypt(token, aad, aad)));

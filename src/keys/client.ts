@@ -44,7 +44,9 @@ const slowestRestartMs = 5_000;
  * Starts the holder process and returns its client. Resolves when the process answers, sealed or not. Rejects with
  * `SealError` when the data folder was sealed in another way, or its keyring is damaged.
  */
-export async function startKeyHolder(options: KeyHolderOptions): Promise<KeyHolder & { readonly pid: number | undefined }> {
+export async function startKeyHolder(
+  options: KeyHolderOptions,
+): Promise<KeyHolder & { readonly pid: number | undefined }> {
   const client = new KeyHolderClient(options);
   await client.start();
   return client;
@@ -129,13 +131,15 @@ class KeyHolderClient implements KeyHolder {
   generate(spec: MaterialSpec, bound: string): Promise<{ token: KeyToken }> {
     const group = groupOf(bound);
     const before = this.#generating.get(group) ?? Promise.resolve();
-    const work = before.catch(() => undefined).then(async () => {
-      const tombstone = await this.#tombstone(group);
-      const [wrapped, made] = await this.#call(Op.generate, [bytes(spec), bytes(bound), tombstone ?? none]);
-      // INVARIANT: a token is handed out only when its tombstone key is on disk.
-      if (made) await this.#tombstones.create(group, made);
-      return { token: { wrapped: wrapped!, bound } };
-    });
+    const work = before
+      .catch(() => undefined)
+      .then(async () => {
+        const tombstone = await this.#tombstone(group);
+        const [wrapped, made] = await this.#call(Op.generate, [bytes(spec), bytes(bound), tombstone ?? none]);
+        // INVARIANT: a token is handed out only when its tombstone key is on disk.
+        if (made) await this.#tombstones.create(group, made);
+        return { token: { wrapped: wrapped!, bound } };
+      });
     this.#generating.set(group, work);
     const done = (): void => {
       if (this.#generating.get(group) === work) this.#generating.delete(group);

@@ -7,5 +7,7 @@ const holder = await startKeyHolder({ dataDir, seal: { kind: "development" }, lo
 const { token } = await holder.generate("SYMMETRIC_DEFAULT", "arn:k|1|SYMMETRIC_DEFAULT");
 const aad = Buffer.from("aad");
 for (let i = 0; i < 20; i++) await holder.decrypt(token, await holder.encrypt(token, Buffer.of(i), aad), aad);
-process.stderr.write(`${JSON.stringify({ holder: holder.pid, wrapped: Buffer.from(token.wrapped).toString("base64") })}\n`);
+process.stderr.write(
+  `${JSON.stringify({ holder: holder.pid, wrapped: Buffer.from(token.wrapped).toString("base64") })}\n`,
+);
 process.stdin.resume().on("end", () => void holder.close());

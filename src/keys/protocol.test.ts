@@ -10,7 +10,8 @@ const messages: Message[] = [
 function collect(): { reader: FrameReader; seen: Message[] } {
   const seen: Message[] = [];
   const reader = new FrameReader((frame) => {
-    for (const { id, code, fields } of frame) seen.push({ id, code, fields: fields.map((field) => Buffer.from(field)) });
+    for (const { id, code, fields } of frame)
+      seen.push({ id, code, fields: fields.map((field) => Buffer.from(field)) });
   });
   return { reader, seen };
 }

@@ -52,7 +52,8 @@ test("forgetting a group needs its tombstone key again", () => {
 test("the cache is bounded and keeps what is used", () => {
   const vault = openVault(3);
   const keys = [1, 2, 3, 4].map((n) => ({ bound: `k${n}|1`, ...vault.generate("SYMMETRIC_DEFAULT", `k${n}|1`, none) }));
-  const use = (n: number, tombstone: Buffer): void => void vault.encrypt(keys[n]!.wrapped, keys[n]!.bound, tombstone, aad, aad);
+  const use = (n: number, tombstone: Buffer): void =>
+    void vault.encrypt(keys[n]!.wrapped, keys[n]!.bound, tombstone, aad, aad);
   for (const n of [0, 1, 2]) use(n, keys[n]!.tombstone!);
   use(0, none);
   use(3, keys[3]!.tombstone!);
@@ -71,7 +72,11 @@ test("domain keys: new ones wrap, old ones open", () => {
   assert.throws(() => vault.reveal("other", "bound", after), VaultDecrypt);
   assert.throws(() => vault.reveal("purpose", "boune", after), VaultDecrypt);
   after.writeUInt32BE(1, 0);
-  assert.throws(() => vault.reveal("purpose", "bound", after), VaultDecrypt, "the id of the domain key is authenticated");
+  assert.throws(
+    () => vault.reveal("purpose", "bound", after),
+    VaultDecrypt,
+    "the id of the domain key is authenticated",
+  );
   assert.throws(() => vault.reveal("purpose", "bound", Buffer.of(1)), VaultDecrypt);
 });
 

@@ -143,13 +143,7 @@ export class Vault {
     return createHmac(digest, key).update(message).digest();
   }
 
-  verifyMac(
-    wrapped: Buffer,
-    bound: string,
-    tombstone: Uint8Array,
-    message: Uint8Array,
-    mac: Uint8Array,
-  ): boolean {
+  verifyMac(wrapped: Buffer, bound: string, tombstone: Uint8Array, message: Uint8Array, mac: Uint8Array): boolean {
     const expected = this.mac(wrapped, bound, tombstone, message);
     return expected.length === mac.length && timingSafeEqual(expected, mac);
   }

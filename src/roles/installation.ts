@@ -3,7 +3,7 @@
  */
 import { join } from "node:path";
 import { mkdir } from "node:fs/promises";
-import type { Clock } from "#kernel/clock.ts";
+import { systemClock, type Clock } from "#kernel/clock.ts";
 import { systemRandom } from "#kernel/ids.ts";
 import type { Logger } from "#kernel/log.ts";
 import { openBlobs } from "#blob/open.ts";
@@ -58,6 +58,7 @@ export async function openInstallation(
     keys,
     identity,
     clock,
+    wallClock: systemClock,
     random: systemRandom,
     log,
     config: { ...facts, managementAccount: first.accountId },

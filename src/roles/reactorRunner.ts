@@ -11,7 +11,8 @@ import type { Reactor } from "#gateway/service.ts";
 
 const leaseMs = 15_000;
 const batchSize = 500;
-const idleMs = 5_000;
+/** Shorter than a third of the lease, which is renewed in between. */
+const idleMs = 4_000;
 const longestPauseMs = 10_000;
 
 export interface RunnableReactor {
@@ -116,7 +117,9 @@ class PartitionLoop {
         const events = await this.#stream.read(this.#reactor.stream, this.#partition, offset, batchSize);
         this.#onLag(this.#group, this.#partition, events.length);
         if (events.length === 0) {
-          await this.#stream.wait(this.#reactor.stream, this.#partition, offset, Math.min(idleMs, leaseMs / 3));
+          const wait = this.#stream.wait(this.#reactor.stream, this.#partition, offset, idleMs);
+          // Stopping does not wait for the next event.
+          await Promise.race([wait, pause(idleMs, this.#ctx.signal)]);
           continue;
         }
         await this.#reactor.handle(events, this.#ctx);

@@ -3,6 +3,7 @@ import type { Service } from "#gateway/service.ts";
 import { service as cloudtrail } from "../services/cloudtrail/index.ts";
 import { service as iam } from "../services/iam/index.ts";
 import { service as kms } from "../services/kms/index.ts";
+import { service as s3 } from "../services/s3/index.ts";
 import { service as sts } from "../services/sts/index.ts";
 
-export const services: readonly Service[] = [cloudtrail, iam, kms, sts];
+export const services: readonly Service[] = [cloudtrail, iam, kms, s3, sts];

@@ -73,6 +73,7 @@ export interface ListQuery {
   after?: string;
   /** Ids greater than or equal to this one: the jump of S3's delimiter listing. */
   from?: string;
+  /** From 1. A page holds at most 1,000 documents; `next` tells that there are more. */
   limit: number;
   reverse?: boolean;
 }
@@ -152,7 +153,10 @@ export interface Store {
   lease(name: string, owner: string, ttlMs: number): Promise<Lease | undefined>;
   releaseLease(lease: Lease): Promise<void>;
 
-  /** Removes up to `limit` expired documents; returns how many. */
+  /**
+   * Removes up to `limit` expired documents, as deletions in the change feed; returns how many. Also removes up to
+   * 10,000 changes older than the retention: a reader that finds a gap behind its `after` has to read everything anew.
+   */
   expire(limit: number): Promise<number>;
   /** A consistent copy of the whole store, made while it is in use. SQLite: a file; PostgreSQL: refused with the tool to use. */
   backup(path: string): Promise<void>;

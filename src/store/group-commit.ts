@@ -28,7 +28,10 @@ export class GroupCommit<Item, Result> {
   readonly #idle: (() => void)[] = [];
 
   /** `send` gives one result per item, or rejects for all. */
-  constructor(send: (group: readonly Item[]) => Promise<PromiseSettledResult<Result>[]>, options: GroupCommitOptions<Item>) {
+  constructor(
+    send: (group: readonly Item[]) => Promise<PromiseSettledResult<Result>[]>,
+    options: GroupCommitOptions<Item>,
+  ) {
     this.#send = send;
     this.#options = { items: 500, bytes: 8 * 1024 * 1024, depth: 2, ...options };
   }

@@ -66,7 +66,8 @@ export function storeHandlers(store: Store): IpcHandlers {
   for (const method of Object.keys(methods) as Method[]) {
     handlers[`store.${method}`] = (args) => (store[method] as (...parameters: unknown[]) => unknown)(...args);
   }
-  handlers["store.waitForChange"] = ([after, timeout]) => store.waitForChange(Number(after), Math.min(Number(timeout), longestWait));
+  handlers["store.waitForChange"] = ([after, timeout]) =>
+    store.waitForChange(Number(after), Math.min(Number(timeout), longestWait));
   handlers["store.waitForOutbox"] = ([timeout]) => store.waitForOutbox(Math.min(Number(timeout), longestWait));
   return handlers;
 }
@@ -74,7 +75,8 @@ export function storeHandlers(store: Store): IpcHandlers {
 /** Values go through JSON on this side, so that what cannot be kept is refused here and the rest means the same as there. */
 function asJson(operation: Operation): Operation {
   if (operation.op === "put") return { ...operation, value: JSON.parse(toJson("value", operation.value)) as unknown };
-  if (operation.op === "append") return { ...operation, event: JSON.parse(toJson("event", operation.event)) as unknown };
+  if (operation.op === "append")
+    return { ...operation, event: JSON.parse(toJson("event", operation.event)) as unknown };
   return operation;
 }
 
@@ -92,7 +94,10 @@ export class IpcStore implements Store {
     } catch (error) {
       if (error instanceof MessageTooLarge) throw new InvalidKey(error.message);
       if (!(error instanceof IpcLost)) throw error;
-      throw new StoreUnavailable(`the owner of the store: ${error.message}`, { unknown: error.sent && methods[method], cause: error });
+      throw new StoreUnavailable(`the owner of the store: ${error.message}`, {
+        unknown: error.sent && methods[method],
+        cause: error,
+      });
     }
   }
 
@@ -155,5 +160,7 @@ export class IpcStore implements Store {
 /** Does not connect before the first call, so that roles may start in any order. */
 export function openIpcStore(path: string, options: { connectTimeoutMs?: number }): IpcStore {
   const { connectTimeoutMs } = options;
-  return new IpcStore(connectIpc(path, { errors: storeErrors, ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }) }));
+  return new IpcStore(
+    connectIpc(path, { errors: storeErrors, ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }) }),
+  );
 }

@@ -1,5 +1,15 @@
 import { InvalidKey, type DocumentKey, type Operation } from "./contract.ts";
-import { afterPrefix, checkKey, checkName, checkScope, checkText, checkVersion, eventLimit, keyLimits, toJson } from "./limits.ts";
+import {
+  afterPrefix,
+  checkKey,
+  checkName,
+  checkScope,
+  checkText,
+  checkVersion,
+  eventLimit,
+  keyLimits,
+  toJson,
+} from "./limits.ts";
 
 /** A checked, serialised operation: what the engines apply. Optional members are `null`, the form SQL takes. */
 export type PreparedOperation =

@@ -68,7 +68,12 @@ export class PostgresClient {
     return this.#run<Row>((session) => session.writer, text, values, false);
   }
 
-  async #run<Row>(pick: (session: Session) => Connection, text: string, values: readonly Value[], again: boolean): Promise<Row[]> {
+  async #run<Row>(
+    pick: (session: Session) => Connection,
+    text: string,
+    values: readonly Value[],
+    again: boolean,
+  ): Promise<Row[]> {
     for (let attempt = 1; ; attempt++) {
       const session = await this.#connected();
       try {
@@ -158,7 +163,10 @@ export class PostgresClient {
     return { session, ready };
   }
 
-  #connectionOptions(host: { host: string; port: number }): postgres.Options<{ bigint: postgres.PostgresType<number> }> {
+  #connectionOptions(host: {
+    host: string;
+    port: number;
+  }): postgres.Options<{ bigint: postgres.PostgresType<number> }> {
     const { user, password, database, ssl } = this.#address;
     return {
       host: host.host,
@@ -186,13 +194,21 @@ export class PostgresClient {
            current_setting('fsync') as fsync, current_setting('synchronous_commit') as synchronous_commit,
            current_setting('server_encoding') as encoding, current_setting('server_version_num')::int as version`,
       );
-      const found = rows[0] as unknown as { standby: boolean; fsync: string; synchronous_commit: string; encoding: string; version: number };
+      const found = rows[0] as unknown as {
+        standby: boolean;
+        fsync: string;
+        synchronous_commit: string;
+        encoding: string;
+        version: number;
+      };
       if (found.standby) throw new Error(`${session.host} is a standby`);
       if (found.fsync === "off" || found.synchronous_commit === "off") {
         throw new Error(`${session.host} acknowledges before it syncs (fsync or synchronous_commit is off)`);
       }
-      if (found.encoding !== "UTF8") throw new Error(`${session.host}: the database encoding must be UTF8, is ${found.encoding}`);
-      if (found.version < 150000) throw new Error(`${session.host}: PostgreSQL 15 or newer is needed, is ${found.version}`);
+      if (found.encoding !== "UTF8")
+        throw new Error(`${session.host}: the database encoding must be UTF8, is ${found.encoding}`);
+      if (found.version < 150000)
+        throw new Error(`${session.host}: PostgreSQL 15 or newer is needed, is ${found.version}`);
       await session.listener.unsafe(`listen ${this.#options.channel}`);
     })();
     let timer: NodeJS.Timeout | undefined;
@@ -244,7 +260,11 @@ export class PostgresClient {
         const found = Number(rows[0]?.["version"]);
         for (const migration of pendingMigrations(component, found, migrations)) {
           await transaction.unsafe(migration.postgres);
-          await transaction.unsafe("insert into jikimi.migrations values ($1, $2, $3)", [component, migration.version, migration.name]);
+          await transaction.unsafe("insert into jikimi.migrations values ($1, $2, $3)", [
+            component,
+            migration.version,
+            migration.name,
+          ]);
         }
       }),
     ).catch((error: unknown) => {
@@ -260,7 +280,9 @@ export class PostgresClient {
     const session = await this.#session?.catch(() => undefined);
     if (!session || session.dead) return;
     session.dead = true;
-    await Promise.all([session.writer, session.reader, session.listener].map((connection) => connection.end({ timeout: 2 })));
+    await Promise.all(
+      [session.writer, session.reader, session.listener].map((connection) => connection.end({ timeout: 2 })),
+    );
     this.#options.onLost();
   }
 }

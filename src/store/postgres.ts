@@ -19,7 +19,16 @@ import { checkKey } from "./limits.ts";
 import { storeMigrations } from "./migrations/index.ts";
 import { hasPrecondition, isWrite, keyOf, prepareOperation, type PreparedOperation } from "./operations.ts";
 import { PostgresClient } from "./postgres-client.ts";
-import { countQuery, findQuery, listQuery, toDocument, toFindPage, toListPage, type Dialect, type DocumentRow } from "./queries.ts";
+import {
+  countQuery,
+  findQuery,
+  listQuery,
+  toDocument,
+  toFindPage,
+  toListPage,
+  type Dialect,
+  type DocumentRow,
+} from "./queries.ts";
 import { changeRetention, checkLease, toChange } from "./sqlite.ts";
 import { Watermark } from "./watermark.ts";
 
@@ -39,7 +48,8 @@ const sql = {
     "select sequence, account, region, service, type, id, version from jikimi.changes where sequence > $1 order by sequence limit $2",
   head: "select change, outbox from jikimi.head",
   outbox: "select sequence, stream, key, id, event from jikimi.outbox order by sequence limit $1",
-  removeOutbox: "delete from jikimi.outbox where sequence in (select x::bigint from jsonb_array_elements_text($1::text::jsonb) x)",
+  removeOutbox:
+    "delete from jikimi.outbox where sequence in (select x::bigint from jsonb_array_elements_text($1::text::jsonb) x)",
   lease: "select jikimi.take_lease($1, $2, $3, $4) as token",
   releaseLease: "update jikimi.leases set owner = '', expires_at = 0 where name = $1 and owner = $2 and token = $3",
   expire: "select jikimi.expire($1, $2, $3) as removed",
@@ -92,6 +102,11 @@ export class PostgresStore implements Store {
     return store;
   }
 
+  /** Whole milliseconds, as bigint columns take them. */
+  #now(): number {
+    return Math.floor(this.#clock.now());
+  }
+
   #raise([change = 0, outbox = 0]: readonly number[]): void {
     this.#changed.raise(change);
     this.#queued.raise(outbox);
@@ -105,7 +120,7 @@ export class PostgresStore implements Store {
       key.account,
       key.region,
       key.id,
-      this.#clock.now(),
+      this.#now(),
     ]);
     return rows[0] && toDocument<T>(rows[0]);
   }
@@ -113,8 +128,10 @@ export class PostgresStore implements Store {
   async getMany<T>(keys: readonly DocumentKey[]): Promise<(Document<T> | undefined)[]> {
     keys.forEach(checkKey);
     if (keys.length === 0) return [];
-    const json = JSON.stringify(keys.map(({ account, region, service, type, id }) => ({ account, region, service, type, id })));
-    const rows = await this.#client.read<DocumentRow & { position: number }>(sql.getMany, [json, this.#clock.now()]);
+    const json = JSON.stringify(
+      keys.map(({ account, region, service, type, id }) => ({ account, region, service, type, id })),
+    );
+    const rows = await this.#client.read<DocumentRow & { position: number }>(sql.getMany, [json, this.#now()]);
     const found = new Map(rows.map((row) => [row.position, row]));
     return keys.map((_, index) => {
       const row = found.get(index + 1);
@@ -123,17 +140,17 @@ export class PostgresStore implements Store {
   }
 
   async list<T>(query: ListQuery): Promise<Page<T>> {
-    const { text, values } = listQuery(query, this.#clock.now(), dialect);
+    const { text, values } = listQuery(query, this.#now(), dialect);
     return toListPage<T>(await this.#client.read<DocumentRow>(text, values), query);
   }
 
   async find<T>(query: IndexQuery): Promise<Page<T>> {
-    const { text, values } = findQuery(query, this.#clock.now(), dialect);
+    const { text, values } = findQuery(query, this.#now(), dialect);
     return toFindPage<T>(await this.#client.read<DocumentRow>(text, values), query);
   }
 
   async count(query: Omit<ListQuery, "limit" | "after" | "from" | "reverse">): Promise<number> {
-    const { text, values } = countQuery(query, this.#clock.now(), dialect);
+    const { text, values } = countQuery(query, this.#now(), dialect);
     return (await this.#client.read<{ n: number }>(text, values))[0]?.n ?? 0;
   }
 
@@ -145,7 +162,10 @@ export class PostgresStore implements Store {
 
   async #commitGroup(group: readonly PendingBatch[]): Promise<PromiseSettledResult<void>[]> {
     const json = `[${group.map((batch) => batch.json).join(",")}]`;
-    const [row] = await this.#client.write<{ conflicts: string; change: number; outbox: number }>(sql.commit, [json, this.#clock.now()]);
+    const [row] = await this.#client.write<{ conflicts: string; change: number; outbox: number }>(sql.commit, [
+      json,
+      this.#now(),
+    ]);
     if (!row) throw new StoreUnavailable("PostgreSQL gave no answer to a commit", { unknown: true });
     this.#raise([row.change, row.outbox]);
     const conflicts = new Map(JSON.parse(row.conflicts) as [batch: number, operation: number][]);
@@ -157,7 +177,9 @@ export class PostgresStore implements Store {
   }
 
   async changes(after: number, limit: number): Promise<Change[]> {
-    return (await this.#client.read<DocumentKey & { sequence: number; version: number }>(sql.changes, [after, limit])).map(toChange);
+    return (
+      await this.#client.read<DocumentKey & { sequence: number; version: number }>(sql.changes, [after, limit])
+    ).map(toChange);
   }
 
   async waitForChange(after: number, timeoutMs: number): Promise<void> {
@@ -189,7 +211,7 @@ export class PostgresStore implements Store {
 
   async lease(name: string, owner: string, ttlMs: number): Promise<Lease | undefined> {
     checkLease(name, owner, ttlMs);
-    const now = Math.floor(this.#clock.now());
+    const now = this.#now();
     const expiresAt = Math.floor(now + ttlMs);
     const rows = await this.#client.write<{ token: number | null }>(sql.lease, [name, owner, now, expiresAt]);
     const fencingToken = rows[0]?.token ?? null;
@@ -201,13 +223,15 @@ export class PostgresStore implements Store {
   }
 
   async expire(limit: number): Promise<number> {
-    const now = Math.floor(this.#clock.now());
+    const now = this.#now();
     const rows = await this.#client.write<{ removed: number }>(sql.expire, [now, limit, now - changeRetention]);
     return rows[0]?.removed ?? 0;
   }
 
   async backup(): Promise<void> {
-    throw new StoreUnavailable("back PostgreSQL up with its own tools: pg_basebackup with WAL archiving, or pgbackrest");
+    throw new StoreUnavailable(
+      "back PostgreSQL up with its own tools: pg_basebackup with WAL archiving, or pgbackrest",
+    );
   }
 
   /** Takes the lock that every commit takes, so it also notices a server that reads but cannot write. */
@@ -233,7 +257,8 @@ export interface PostgresStoreOptions {
 /** A savepoint is needed only when a precondition stands behind a write, since else nothing has to be undone. */
 function batchJson(operations: readonly PreparedOperation[]): string {
   const firstWrite = operations.findIndex(isWrite);
-  const savepoint = firstWrite >= 0 && operations.some((operation, position) => position > firstWrite && hasPrecondition(operation));
+  const savepoint =
+    firstWrite >= 0 && operations.some((operation, position) => position > firstWrite && hasPrecondition(operation));
   return JSON.stringify({ savepoint, operations: operations.map(toRow) });
 }
 

@@ -68,7 +68,8 @@ const columns = "d.account, d.region, d.service, d.type, d.id, d.version, d.valu
 
 /** A null byte may stand in a cursor only, never in an id, so the two cannot be confused. */
 function checkQuery(query: ListQuery | IndexQuery): void {
-  if (!Number.isSafeInteger(query.limit) || query.limit < 1) throw new InvalidKey(`limit must be at least 1, got ${query.limit}`);
+  if (!Number.isSafeInteger(query.limit) || query.limit < 1)
+    throw new InvalidKey(`limit must be at least 1, got ${query.limit}`);
   checkText("service", query.service, keyLimits.service);
   checkText("type", query.type, keyLimits.type);
   if (query.account !== undefined) checkText("account", query.account, keyLimits.account);
@@ -116,7 +117,10 @@ export function countQuery(query: Omit<ListQuery, "limit">, now: number, dialect
   b.equal("region", query.region);
   b.prefix("id", query.prefix);
   b.where.push(`(expires_at is null or expires_at > ${b.add(now)})`);
-  return { text: `select count(*) as n from ${dialect.schema}documents where ${b.where.join(" and ")}`, values: b.values };
+  return {
+    text: `select count(*) as n from ${dialect.schema}documents where ${b.where.join(" and ")}`,
+    values: b.values,
+  };
 }
 
 export function findQuery(query: IndexQuery, now: number, dialect: Dialect): Query {

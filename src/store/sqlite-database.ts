@@ -49,10 +49,13 @@ export class SqliteDatabase {
   #queue: PendingWrite[] = [];
   #scheduled = false;
   #broken: Error | undefined;
+  readonly #afterCommit: () => void;
   #closed = false;
 
-  constructor(path: string, component: string, migrations: readonly Migration[]) {
+  /** `afterCommit` is called once for each group, when it is durable and before its writers resolve. */
+  constructor(path: string, component: string, migrations: readonly Migration[], afterCommit: () => void = () => {}) {
     this.path = path;
+    this.#afterCommit = afterCommit;
     const fresh = path !== ":memory:" && !existsSync(path);
     try {
       this.#db = new DatabaseSync(path, { enableForeignKeyConstraints: false, timeout: 2000 });
@@ -64,7 +67,9 @@ export class SqliteDatabase {
       if (fresh) chmodSync(path, 0o600);
       // Exclusive before WAL: then the index of the log is in memory and a second owner is refused.
       this.#db.exec("pragma locking_mode = exclusive; pragma journal_mode = wal; pragma synchronous = full");
-      this.#db.exec("pragma foreign_keys = off; pragma temp_store = memory; pragma cache_size = -32768; pragma journal_size_limit = 67108864; pragma trusted_schema = off");
+      this.#db.exec(
+        "pragma foreign_keys = off; pragma temp_store = memory; pragma cache_size = -32768; pragma journal_size_limit = 67108864; pragma trusted_schema = off",
+      );
       this.#migrate(component, migrations);
       if (fresh) syncFolder(dirname(path));
     } catch (error) {
@@ -78,7 +83,9 @@ export class SqliteDatabase {
     this.#db.exec(
       "create table if not exists migrations (component text not null, version integer not null, name text not null, primary key (component, version)) without rowid",
     );
-    const found = this.#db.prepare("select coalesce(max(version), 0) as v from migrations where component = ?").get(component)?.["v"];
+    const found = this.#db
+      .prepare("select coalesce(max(version), 0) as v from migrations where component = ?")
+      .get(component)?.["v"];
     for (const migration of pendingMigrations(component, Number(found), migrations)) {
       this.#db.exec(migration.sqlite);
       this.#db.prepare("insert into migrations values (?, ?, ?)").run(component, migration.version, migration.name);
@@ -140,7 +147,8 @@ export class SqliteDatabase {
   #flush(): void {
     const group = this.#queue.splice(0, groupLimit);
     if (group.length === 0) return;
-    if (this.#broken) return rejectAll(group, new StoreUnavailable("the database failed earlier", { cause: this.#broken }));
+    if (this.#broken)
+      return rejectAll(group, new StoreUnavailable("the database failed earlier", { cause: this.#broken }));
     let outcomes: Outcome[];
     try {
       this.statement("begin immediate").run();
@@ -160,6 +168,7 @@ export class SqliteDatabase {
       if (!full) this.#broken = error as Error;
       return rejectAll(group, this.#translate(error, !full));
     }
+    this.#afterCommit();
     group.forEach((write, position) => {
       const outcome = outcomes[position]!;
       if ("error" in outcome) write.reject(outcome.error);
@@ -217,7 +226,9 @@ export class SqliteDatabase {
       syncFolder(dirname(path));
     } catch (error) {
       rmSync(partial, { force: true });
-      throw error instanceof StoreUnavailable ? error : new StoreUnavailable(`backup to ${path} failed`, { cause: error });
+      throw error instanceof StoreUnavailable
+        ? error
+        : new StoreUnavailable(`backup to ${path} failed`, { cause: error });
     }
   }
 

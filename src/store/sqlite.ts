@@ -15,7 +15,16 @@ import {
 import { checkKey, checkText } from "./limits.ts";
 import { storeMigrations } from "./migrations/index.ts";
 import { keyOf, prepareOperation, type PreparedOperation } from "./operations.ts";
-import { countQuery, findQuery, listQuery, toDocument, toFindPage, toListPage, type Dialect, type DocumentRow } from "./queries.ts";
+import {
+  countQuery,
+  findQuery,
+  listQuery,
+  toDocument,
+  toFindPage,
+  toListPage,
+  type Dialect,
+  type DocumentRow,
+} from "./queries.ts";
 import { SqliteDatabase } from "./sqlite-database.ts";
 import { Watermark } from "./watermark.ts";
 
@@ -23,6 +32,9 @@ const dialect: Dialect = { schema: "", placeholder: (position) => `?${position}`
 
 /** Changes are kept this long for readers of the feed: 7 days, in milliseconds. */
 export const changeRetention = 7 * 86_400_000;
+
+/** Changes removed by one call of `expire`, so that it never holds up the others for long. */
+export const changesTrimmed = 10_000;
 
 const whereKey = "service = ? and type = ? and account = ? and region = ? and id = ?";
 
@@ -36,7 +48,8 @@ const sql = {
   indexRows: `select name, value from index_rows where ${whereKey}`,
   deleteIndexRows: `delete from index_rows where ${whereKey}`,
   deleteIndexRow: `delete from index_rows where ${whereKey} and name = ? and value = ?`,
-  insertIndexRow: "insert into index_rows (service, type, account, region, id, name, value) values (?, ?, ?, ?, ?, ?, ?)",
+  insertIndexRow:
+    "insert into index_rows (service, type, account, region, id, name, value) values (?, ?, ?, ?, ?, ?, ?)",
   change: "insert into changes (account, region, service, type, id, version, time) values (?, ?, ?, ?, ?, ?, ?)",
   append: "insert into outbox (stream, key, id, event) values (?, ?, ?, ?)",
   anyFrom: `select 1 from documents where service = ? and type = ? and account = ? and region = ? and id >= ?
@@ -44,7 +57,8 @@ const sql = {
   anyBetween: `select 1 from documents where service = ? and type = ? and account = ? and region = ? and id >= ?
     and (expires_at is null or expires_at > ?) and id < ? limit 1`,
   guard: "select 1 from leases where name = ? and owner = ? and token = ?",
-  changes: "select sequence, account, region, service, type, id, version from changes where sequence > ? order by sequence limit ?",
+  changes:
+    "select sequence, account, region, service, type, id, version from changes where sequence > ? order by sequence limit ?",
   last: "select seq from sqlite_sequence where name = ?",
   outbox: "select sequence, stream, key, id, event from outbox order by sequence limit ?",
   removeOutbox: "delete from outbox where sequence = ?",
@@ -81,7 +95,7 @@ export class SqliteStore implements Store {
 
   constructor(path: string, options: { clock: Clock }) {
     this.#clock = options.clock;
-    this.#db = new SqliteDatabase(path, "store", storeMigrations);
+    this.#db = new SqliteDatabase(path, "store", storeMigrations, () => this.#raise());
     this.#raise();
   }
 
@@ -134,7 +148,6 @@ export class SqliteStore implements Store {
         if (!this.#apply(operation, now)) throw new Conflict(keyOf(operation));
       }
     });
-    this.#raise();
   }
 
   /** Applies one operation inside the current savepoint; false when its precondition does not hold. */
@@ -174,7 +187,19 @@ export class SqliteStore implements Store {
     const indexed = indexes.length > 0 ? 1 : 0;
     const where = keyValues(key);
     if (row) this.#db.run(sql.update, version, value, expiresAt, indexed, row.rowid);
-    else this.#db.run(sql.insert, key.account, key.region, key.service, key.type, key.id, version, value, expiresAt, indexed);
+    else
+      this.#db.run(
+        sql.insert,
+        key.account,
+        key.region,
+        key.service,
+        key.type,
+        key.id,
+        version,
+        value,
+        expiresAt,
+        indexed,
+      );
     if (row?.indexed || indexed) this.#replaceIndexRows(where, indexes, row?.indexed === 1);
     this.#recordChange(key, version, now);
     return true;
@@ -209,7 +234,9 @@ export class SqliteStore implements Store {
   }
 
   async changes(after: number, limit: number): Promise<Change[]> {
-    return this.#db.all<Omit<DocumentRow, "value" | "expires_at"> & { sequence: number }>(sql.changes, after, limit).map(toChange);
+    return this.#db
+      .all<Omit<DocumentRow, "value" | "expires_at"> & { sequence: number }>(sql.changes, after, limit)
+      .map(toChange);
   }
 
   async waitForChange(after: number, timeoutMs: number): Promise<void> {
@@ -256,15 +283,13 @@ export class SqliteStore implements Store {
   }
 
   async expire(limit: number): Promise<number> {
-    const removed = await this.#db.write(() => {
+    return this.#db.write(() => {
       const now = this.#clock.now();
       const rows = this.#db.all<DocumentKey & { rowid: number; indexed: number }>(sql.expired, now, limit);
       for (const row of rows) this.#remove(row, row, now);
-      this.#db.run(sql.trimChanges, now - changeRetention, limit);
+      this.#db.run(sql.trimChanges, now - changeRetention, changesTrimmed);
       return rows.length;
     });
-    this.#raise();
-    return removed;
   }
 
   async backup(path: string): Promise<void> {

@@ -19,7 +19,7 @@ const event = (id: string, key = "k", value: unknown = { id }): StreamEvent => (
 export async function readAll(stream: Stream, name: string, limit = 100): Promise<StoredEvent<{ id: string }>[]> {
   const all: StoredEvent<{ id: string }>[] = [];
   for (let partition = 0; partition < stream.partitions; partition++) {
-    for (let after = 0; ; ) {
+    for (let after = 0; ;) {
       const events = await stream.read<{ id: string }>(name, partition, after, limit);
       if (events.length === 0) break;
       all.push(...events);
@@ -65,11 +65,17 @@ export function streamConformance(engine: string, create: () => Promise<StreamUn
     assert.equal(all.length, 240);
     for (let partition = 0; partition < stream.partitions; partition++) {
       const own = all.filter((each) => each.partition === partition);
-      assert.deepEqual(own.map((each) => each.offset), own.map((_, n) => n + 1));
+      assert.deepEqual(
+        own.map((each) => each.offset),
+        own.map((_, n) => n + 1),
+      );
     }
     for (let writer = 0; writer < 8; writer++) {
       const ids = all.filter((each) => each.key === `key-${writer}`).map((each) => each.id);
-      assert.deepEqual(ids, Array.from({ length: 30 }, (_, n) => `${writer}-${n}`));
+      assert.deepEqual(
+        ids,
+        Array.from({ length: 30 }, (_, n) => `${writer}-${n}`),
+      );
     }
     assert.ok(new Set(all.map((each) => each.partition)).size > 1, "keys are spread");
   });
@@ -91,14 +97,27 @@ export function streamConformance(engine: string, create: () => Promise<StreamUn
       }),
     );
     await reader;
-    assert.deepEqual(seen, Array.from({ length: 100 }, (_, n) => n + 1));
+    assert.deepEqual(
+      seen,
+      Array.from({ length: 100 }, (_, n) => n + 1),
+    );
   });
 
   rule("an id that is there already is not added again", async ({ stream, other }) => {
     await stream.append("audit", [event("a"), event("b"), event("a")]);
-    await Promise.all([other.append("audit", [event("b"), event("c")]), stream.append("audit", [event("c"), event("a")])]);
+    await Promise.all([
+      other.append("audit", [event("b"), event("c")]),
+      stream.append("audit", [event("c"), event("a")]),
+    ]);
     const all = await readAll(stream, "audit");
-    assert.deepEqual(all.map((each) => [each.offset, each.id]), [[1, "a"], [2, "b"], [3, "c"]]);
+    assert.deepEqual(
+      all.map((each) => [each.offset, each.id]),
+      [
+        [1, "a"],
+        [2, "b"],
+        [3, "c"],
+      ],
+    );
     await stream.append("other", [event("a")]);
     assert.equal((await readAll(stream, "other")).length, 1, "streams are apart");
   });
@@ -117,7 +136,10 @@ export function streamConformance(engine: string, create: () => Promise<StreamUn
 
   rule("one holder of a partition; its commits are refused once it has passed on", async ({ stream, other, clock }) => {
     const partition = partitionOf("k", stream.partitions);
-    await stream.append("audit", ["a", "b", "c"].map((id) => event(id)));
+    await stream.append(
+      "audit",
+      ["a", "b", "c"].map((id) => event(id)),
+    );
     const asked = await Promise.all(
       Array.from({ length: 6 }, (_, n) => (n % 2 ? stream : other).lease("audit", "detect", partition, `o${n}`, 1000)),
     );
@@ -154,7 +176,10 @@ export function streamConformance(engine: string, create: () => Promise<StreamUn
 
   rule("trim removes what is old and committed by every group named, and nothing else", async ({ stream, clock }) => {
     const partition = partitionOf("k", stream.partitions);
-    await stream.append("audit", ["a", "b", "c"].map((id) => event(id)));
+    await stream.append(
+      "audit",
+      ["a", "b", "c"].map((id) => event(id)),
+    );
     clock.advance(10 * 60_000);
     await stream.append("audit", [event("young")]);
     const commit = async (group: string, offset: number): Promise<void> => {
@@ -165,11 +190,20 @@ export function streamConformance(engine: string, create: () => Promise<StreamUn
     assert.equal(await stream.trim("audit", ["detect", "config"], clock.now() - 1000), 0, "config has not begun");
     await commit("config", 2);
     assert.equal(await stream.trim("audit", ["detect", "config"], clock.now() - 1000), 2);
-    assert.deepEqual((await readAll(stream, "audit")).map((each) => each.offset), [3, 4]);
+    assert.deepEqual(
+      (await readAll(stream, "audit")).map((each) => each.offset),
+      [3, 4],
+    );
     assert.equal(await stream.trim("audit", ["detect"], clock.now() + 1), 1, "an id is known for two minutes");
-    assert.deepEqual((await readAll(stream, "audit")).map((each) => each.id), ["young"]);
+    assert.deepEqual(
+      (await readAll(stream, "audit")).map((each) => each.id),
+      ["young"],
+    );
     await stream.append("audit", [event("next")]);
-    assert.deepEqual((await readAll(stream, "audit")).map((each) => each.offset), [4, 5]);
+    assert.deepEqual(
+      (await readAll(stream, "audit")).map((each) => each.offset),
+      [4, 5],
+    );
   });
 
   rule("bad input is refused", async ({ stream }) => {

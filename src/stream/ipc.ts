@@ -54,7 +54,10 @@ export class IpcStream implements Stream {
   /** Asks the owner for the number of partitions; rejects with `StoreUnavailable` when it cannot be reached. */
   static async open(path: string, options: { connectTimeoutMs?: number }): Promise<IpcStream> {
     const { connectTimeoutMs } = options;
-    const client = connectIpc(path, { errors: streamErrors, ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }) });
+    const client = connectIpc(path, {
+      errors: streamErrors,
+      ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }),
+    });
     try {
       return new IpcStream(client, Number(await client.call("stream.partitions", [])));
     } catch (cause) {
@@ -68,7 +71,10 @@ export class IpcStream implements Stream {
       return (await this.#client.call(`stream.${method}`, args)) as T;
     } catch (error) {
       if (!(error instanceof IpcLost)) throw error;
-      throw new StoreUnavailable(`the owner of the streams: ${error.message}`, { unknown: error.sent && methods[method], cause: error });
+      throw new StoreUnavailable(`the owner of the streams: ${error.message}`, {
+        unknown: error.sent && methods[method],
+        cause: error,
+      });
     }
   }
 
@@ -87,7 +93,13 @@ export class IpcStream implements Stream {
   commit(lease: PartitionLease, offset: number): Promise<void> {
     return this.#call("commit", lease, offset);
   }
-  lease(stream: string, group: string, partition: number, owner: string, ttlMs: number): Promise<PartitionLease | undefined> {
+  lease(
+    stream: string,
+    group: string,
+    partition: number,
+    owner: string,
+    ttlMs: number,
+  ): Promise<PartitionLease | undefined> {
     return this.#call("lease", stream, group, partition, owner, ttlMs);
   }
   release(lease: PartitionLease): Promise<void> {

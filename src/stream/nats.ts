@@ -1,4 +1,10 @@
-import { jetstream, jetstreamManager, JetStreamApiError, type JetStreamClient, type JetStreamManager } from "@nats-io/jetstream";
+import {
+  jetstream,
+  jetstreamManager,
+  JetStreamApiError,
+  type JetStreamClient,
+  type JetStreamManager,
+} from "@nats-io/jetstream";
 import { connect, nanos, type NatsConnection } from "@nats-io/transport-node";
 import type { Clock } from "#kernel/clock.ts";
 import { InvalidKey, StoreUnavailable } from "#store/contract.ts";
@@ -55,7 +61,12 @@ export class NatsStream implements Stream {
   /** Tail of the appends of each partition: one at a time, or a repeated publish would change the order. */
   readonly #tails = new Map<string, Promise<void>>();
 
-  private constructor(connection: NatsConnection, admin: JetStreamManager, options: Required<NatsOptions>, partitions: number) {
+  private constructor(
+    connection: NatsConnection,
+    admin: JetStreamManager,
+    options: Required<NatsOptions>,
+    partitions: number,
+  ) {
     this.#connection = connection;
     this.#admin = admin;
     this.#options = options;
@@ -69,7 +80,12 @@ export class NatsStream implements Stream {
     checkPartitions(options.partitions);
     let connection: NatsConnection;
     try {
-      connection = await connect({ servers: [...servers], maxReconnectAttempts: -1, timeout: options.timeoutMs, name: "jikimi" });
+      connection = await connect({
+        servers: [...servers],
+        maxReconnectAttempts: -1,
+        timeout: options.timeoutMs,
+        name: "jikimi",
+      });
     } catch (cause) {
       throw new StoreUnavailable(`cannot reach NATS at ${servers.join(", ")}`, { cause });
     }
@@ -86,7 +102,9 @@ export class NatsStream implements Stream {
       return new NatsStream(connection, admin, options, partitions);
     } catch (cause) {
       await connection.close();
-      throw new StoreUnavailable(`NATS at ${servers.join(", ")} cannot be used: ${(cause as Error).message}`, { cause });
+      throw new StoreUnavailable(`NATS at ${servers.join(", ")} cannot be used: ${(cause as Error).message}`, {
+        cause,
+      });
     }
   }
 
@@ -174,7 +192,9 @@ export class NatsStream implements Stream {
     const count = Math.max(0, Math.min(last - from + 1, limit));
     // Sequences are dense, so each is asked for by number; the questions travel together.
     const messages = await Promise.all(
-      Array.from({ length: count }, (_, n) => this.#reach(() => this.#admin.streams.getMessage(name, { seq: from + n }), false)),
+      Array.from({ length: count }, (_, n) =>
+        this.#reach(() => this.#admin.streams.getMessage(name, { seq: from + n }), false),
+      ),
     );
     return messages
       .filter((message) => message !== null)
@@ -188,7 +208,9 @@ export class NatsStream implements Stream {
     checkName("stream", stream);
     checkPartition(partition, this.partitions);
     const arrival = Promise.withResolvers<void>();
-    const subscription = this.#connection.subscribe(eventSubject(stream, partition), { callback: () => arrival.resolve() });
+    const subscription = this.#connection.subscribe(eventSubject(stream, partition), {
+      callback: () => arrival.resolve(),
+    });
     let timer: NodeJS.Timeout | undefined;
     try {
       // Subscribed first and asked second, so that nothing falls in between.
@@ -205,7 +227,10 @@ export class NatsStream implements Stream {
 
   async #group(stream: string, group: string, partition: number): Promise<{ record: GroupRecord; sequence: number }> {
     const subject = groupSubject(stream, group, partition);
-    const message = await this.#reach(() => this.#admin.streams.getMessage(groupStream, { last_by_subj: subject }), false);
+    const message = await this.#reach(
+      () => this.#admin.streams.getMessage(groupStream, { last_by_subj: subject }),
+      false,
+    );
     if (!message) return { record: { committed: 0, owner: "", token: 0, expiresAt: 0 }, sequence: 0 };
     return { record: message.json<GroupRecord>(), sequence: message.seq };
   }
@@ -225,7 +250,10 @@ export class NatsStream implements Stream {
       if (!next) return undefined;
       const options = { expect: { lastSubjectSequence: sequence } };
       try {
-        await this.#reach(() => this.#client.publish(groupSubject(stream, group, partition), JSON.stringify(next), options), true);
+        await this.#reach(
+          () => this.#client.publish(groupSubject(stream, group, partition), JSON.stringify(next), options),
+          true,
+        );
         return next;
       } catch (error) {
         if (!(error instanceof JetStreamApiError && error.code === wrongLastSequence)) throw error;
@@ -247,7 +275,13 @@ export class NatsStream implements Stream {
     });
   }
 
-  async lease(stream: string, group: string, partition: number, owner: string, ttlMs: number): Promise<PartitionLease | undefined> {
+  async lease(
+    stream: string,
+    group: string,
+    partition: number,
+    owner: string,
+    ttlMs: number,
+  ): Promise<PartitionLease | undefined> {
     checkPartition(partition, this.partitions);
     checkLease(group, owner, ttlMs);
     const now = this.#options.clock.now();

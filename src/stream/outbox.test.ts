@@ -13,7 +13,13 @@ import { readAll } from "./conformance.ts";
 import { OutboxRelay } from "./outbox.ts";
 import { SqliteStream } from "./sqlite.ts";
 
-const append = (id: string, key = "k", stream = "audit"): Operation => ({ op: "append", stream, key, id, event: { id } });
+const append = (id: string, key = "k", stream = "audit"): Operation => ({
+  op: "append",
+  stream,
+  key,
+  id,
+  event: { id },
+});
 
 async function withBoth(body: (store: Store, stream: Stream, clock: ManualClock) => Promise<void>): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "jikimi-outbox-"));
@@ -45,7 +51,10 @@ test("what is appended to the outbox arrives in the stream, in order, once", asy
     assert.equal(events.length, 51);
     for (const key of ["k0", "k1", "k2"]) {
       const numbers = events.filter((event) => event.key === key).map((event) => Number(event.id.slice(1)));
-      assert.deepEqual(numbers, numbers.toSorted((a, b) => a - b));
+      assert.deepEqual(
+        numbers,
+        numbers.toSorted((a, b) => a - b),
+      );
     }
     assert.equal((await readAll(stream, "other")).length, 50);
     assert.ok(await store.lease("outbox-relay", "b", 1000), "a relay that stops gives its lease back");
@@ -76,7 +85,10 @@ test("a stream that fails holds entries back and loses none", async () => {
     await store.commit([append("c")]);
     await emptied(store);
     await relay.stop();
-    assert.deepEqual((await readAll(stream, "audit")).map((event) => event.id), ["a", "b", "c"]);
+    assert.deepEqual(
+      (await readAll(stream, "audit")).map((event) => event.id),
+      ["a", "b", "c"],
+    );
   });
 });
 
@@ -116,10 +128,14 @@ test("killed at random, the relay loses nothing and changes no order", async () 
   const folder = mkdtempSync(join(tmpdir(), "jikimi-outbox-"));
   let acknowledged = -1;
   for (let round = 0; round < 4; round++) {
-    const child = spawn(process.execPath, ["--input-type=module-typescript", "-e", victim, folder, String(acknowledged + 1000)], {
-      stdio: ["ignore", "pipe", "inherit"],
-      cwd: import.meta.dirname,
-    });
+    const child = spawn(
+      process.execPath,
+      ["--input-type=module-typescript", "-e", victim, folder, String(acknowledged + 1000)],
+      {
+        stdio: ["ignore", "pipe", "inherit"],
+        cwd: import.meta.dirname,
+      },
+    );
     let text = "";
     let seen = 0;
     child.stdout.on("data", (chunk: Buffer) => {
@@ -137,7 +153,10 @@ test("killed at random, the relay loses nothing and changes no order", async () 
   while ((await relay.relayOnce()) > 0);
   const numbers = (await readAll(stream, "audit")).map((event) => Number(event.id));
   assert.ok(numbers.includes(acknowledged));
-  assert.deepEqual(numbers, numbers.toSorted((a, b) => a - b));
+  assert.deepEqual(
+    numbers,
+    numbers.toSorted((a, b) => a - b),
+  );
   assert.equal(new Set(numbers).size, numbers.length);
   // Within each round numbers are consecutive: nothing in the middle is missing.
   const gaps = numbers.filter((n, index) => index > 0 && n !== numbers[index - 1]! + 1).length;

@@ -35,7 +35,9 @@ export class OutboxRelay {
 
   constructor(options: OutboxRelayOptions) {
     this.#options = { batch: 500, leaseMs: 15_000, retryMs: 500, ...options };
-    this.#stopped = new Promise((resolve) => this.#stop.signal.addEventListener("abort", () => resolve(), { once: true }));
+    this.#stopped = new Promise((resolve) =>
+      this.#stop.signal.addEventListener("abort", () => resolve(), { once: true }),
+    );
   }
 
   start(): void {
@@ -61,7 +63,10 @@ export class OutboxRelay {
         await this.#pause(retryMs);
       }
     }
-    if (lease) await store.releaseLease(lease).catch((error: unknown) => log.warn({ err: error }, "the outbox lease runs out by itself"));
+    if (lease)
+      await store
+        .releaseLease(lease)
+        .catch((error: unknown) => log.warn({ err: error }, "the outbox lease runs out by itself"));
   }
 
   /** Works for half of the lease's time; then it is renewed. */
@@ -81,7 +86,10 @@ export class OutboxRelay {
     const byStream = Map.groupBy(entries, (entry) => entry.stream);
     const results = await Promise.allSettled(
       [...byStream].map(async ([name, own]): Promise<OutboxEntry[]> => {
-        await stream.append(name, own.map(({ id, key, event }) => ({ id, key, event })));
+        await stream.append(
+          name,
+          own.map(({ id, key, event }) => ({ id, key, event })),
+        );
         return own;
       }),
     );

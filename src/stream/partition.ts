@@ -46,7 +46,8 @@ export function checkPartitions(partitions: number): void {
 }
 
 export function checkRead(after: number, limit: number): void {
-  if (!Number.isSafeInteger(after) || after < 0) throw new InvalidKey(`after must be a whole number from 0, got ${after}`);
+  if (!Number.isSafeInteger(after) || after < 0)
+    throw new InvalidKey(`after must be a whole number from 0, got ${after}`);
   if (!Number.isSafeInteger(limit) || limit < 1) throw new InvalidKey(`limit must be at least 1, got ${limit}`);
 }
 

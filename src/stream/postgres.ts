@@ -108,7 +108,12 @@ export class PostgresStream implements Stream {
   async read<T>(stream: string, partition: number, after: number, limit: number): Promise<StoredEvent<T>[]> {
     checkPartition(partition, this.#partitions);
     checkRead(after, limit);
-    const rows = await this.#client.read<Omit<StoredEvent, "event"> & { event: string }>(sql.read, [stream, partition, after, limit]);
+    const rows = await this.#client.read<Omit<StoredEvent, "event"> & { event: string }>(sql.read, [
+      stream,
+      partition,
+      after,
+      limit,
+    ]);
     return rows.map((row) => ({ ...row, event: JSON.parse(row.event) as T }));
   }
 
@@ -136,14 +141,27 @@ export class PostgresStream implements Stream {
     if (rows.length === 0) throw new LeaseLost(lease);
   }
 
-  async lease(stream: string, group: string, partition: number, owner: string, ttlMs: number): Promise<PartitionLease | undefined> {
+  async lease(
+    stream: string,
+    group: string,
+    partition: number,
+    owner: string,
+    ttlMs: number,
+  ): Promise<PartitionLease | undefined> {
     checkName("stream", stream);
     checkName("group", group);
     checkPartition(partition, this.#partitions);
     checkLease(group, owner, ttlMs);
     const now = Math.floor(this.#clock.now());
     const expiresAt = Math.floor(now + ttlMs);
-    const rows = await this.#client.write<{ token: number | null }>(sql.take, [stream, group, partition, owner, now, expiresAt]);
+    const rows = await this.#client.write<{ token: number | null }>(sql.take, [
+      stream,
+      group,
+      partition,
+      owner,
+      now,
+      expiresAt,
+    ]);
     const fencingToken = rows[0]?.token ?? null;
     return fencingToken === null ? undefined : { stream, group, partition, owner, fencingToken, expiresAt };
   }

@@ -4,22 +4,34 @@ import { checkLease } from "#store/sqlite.ts";
 import { SqliteDatabase } from "#store/sqlite-database.ts";
 import { LeaseLost, type PartitionLease, type StoredEvent, type Stream, type StreamEvent } from "./contract.ts";
 import { streamMigrations } from "./migrations/0001-events.ts";
-import { checkOffset, checkPartition, checkPartitions, checkRead, deduplicationWindow, defaultPartitions, prepareEvents } from "./partition.ts";
+import {
+  checkOffset,
+  checkPartition,
+  checkPartitions,
+  checkRead,
+  deduplicationWindow,
+  defaultPartitions,
+  prepareEvents,
+} from "./partition.ts";
 import { Watermarks } from "./watermarks.ts";
 
 const sql = {
   keepPartitions: "insert into settings (name, value) values ('partitions', ?) on conflict do nothing",
   partitions: "select value from settings where name = 'partitions'",
   head: "select last from stream_heads where stream = ? and partition = ?",
-  setHead: "insert into stream_heads values (?, ?, ?) on conflict (stream, partition) do update set last = excluded.last",
-  insert: "insert into events (stream, partition, offset, id, key, time, event) values (?, ?, ?, ?, ?, ?, ?) on conflict (stream, partition, id) do nothing",
+  setHead:
+    "insert into stream_heads values (?, ?, ?) on conflict (stream, partition) do update set last = excluded.last",
+  insert:
+    "insert into events (stream, partition, offset, id, key, time, event) values (?, ?, ?, ?, ?, ?, ?) on conflict (stream, partition, id) do nothing",
   read: "select partition, offset, id, key, time, event from events where stream = ? and partition = ? and offset > ? order by offset limit ?",
-  group: "select committed, owner, token, expires_at from stream_groups where stream = ? and name = ? and partition = ?",
+  group:
+    "select committed, owner, token, expires_at from stream_groups where stream = ? and name = ? and partition = ?",
   take: `insert into stream_groups (stream, name, partition, committed, owner, token, expires_at) values (?, ?, ?, 0, ?, ?, ?)
     on conflict (stream, name, partition) do update set owner = excluded.owner, token = excluded.token, expires_at = excluded.expires_at`,
   commit: `update stream_groups set committed = max(committed, ?)
     where stream = ? and name = ? and partition = ? and owner = ? and token = ?`,
-  release: "update stream_groups set owner = '', expires_at = 0 where stream = ? and name = ? and partition = ? and owner = ? and token = ?",
+  release:
+    "update stream_groups set owner = '', expires_at = 0 where stream = ? and name = ? and partition = ? and owner = ? and token = ?",
   heads: "select partition, last from stream_heads where stream = ?",
   trim: "delete from events where stream = ? and partition = ? and offset <= ? and time < ?",
 } as const;
@@ -108,7 +120,13 @@ export class SqliteStream implements Stream {
     });
   }
 
-  async lease(stream: string, group: string, partition: number, owner: string, ttlMs: number): Promise<PartitionLease | undefined> {
+  async lease(
+    stream: string,
+    group: string,
+    partition: number,
+    owner: string,
+    ttlMs: number,
+  ): Promise<PartitionLease | undefined> {
     checkName("stream", stream);
     checkName("group", group);
     checkPartition(partition, this.partitions);
@@ -134,7 +152,9 @@ export class SqliteStream implements Stream {
       const limit = Math.min(before, this.#clock.now() - deduplicationWindow);
       let removed = 0;
       for (const { partition, last } of this.#db.all<{ partition: number; last: number }>(sql.heads, stream)) {
-        const committed = groups.map((group) => this.#db.get<GroupRow>(sql.group, stream, group, partition)?.committed ?? 0);
+        const committed = groups.map(
+          (group) => this.#db.get<GroupRow>(sql.group, stream, group, partition)?.committed ?? 0,
+        );
         removed += this.#db.run(sql.trim, stream, partition, Math.min(last, ...committed), limit);
       }
       return removed;

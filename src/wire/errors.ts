@@ -84,12 +84,9 @@ function envelope(
       return response(error, { "content-type": contentType, "x-amzn-requestid": requestId }, body);
     }
     case "restJson1": {
-      const headers: Headers = {
-        "content-type": "application/json",
-        "x-amzn-errortype": headerText("x-amzn-errortype", error.code),
-        "x-amzn-requestid": requestId,
-      };
+      const headers: Headers = { "content-type": "application/json", "x-amzn-requestid": requestId };
       writeHeaders(error, headers);
+      headers["x-amzn-errortype"] = headerText("x-amzn-errortype", error.code);
       return response(error, headers, jsonBody(codecs, error, true, undefined));
     }
     case "rpcV2Cbor":

@@ -8,6 +8,8 @@ export interface ServerLimits {
   headersTimeout: number;
   keepAliveTimeout: number;
   requestsPerConnection: number;
+  /** Requests that may wait on one connection behind the one being served. No AWS client pipelines. */
+  pipelined: number;
   headerBytes: number;
   headerCount: number;
   /** A body that is being read must bring this much per second, judged over `bodyRateWindow`. */
@@ -28,6 +30,7 @@ export const defaultLimits: ServerLimits = {
   // Longer than the keep-alive of clients and balancers, so that they close first.
   keepAliveTimeout: 75_000,
   requestsPerConnection: 100_000,
+  pipelined: 32,
   // S3 allows 8 KB of headers, of which 2 KB metadata; session tokens and presigned URLs need room beside them.
   headerBytes: 32_768,
   headerCount: 200,

@@ -223,7 +223,14 @@ function bodyWriter(
   const members = (output.members ?? []).filter((member) => !elsewhere.has(member.location));
   if (members.length === 0) return undefined;
   if (protocol === "restJson1") return codecs.restJsonOut.structure(output, members);
+  if (service.id === "s3" && operation.name === "GetBucketLocation") return unwrapped(service, codecs, members[0]!);
   return xmlRoot(service, output.xmlName ?? output.name, codecs.xmlOut.children(output, members));
+}
+
+/** S3's one answer whose member is the root itself. Source: smithy.io, "aws.customizations#s3UnwrappedXmlOutput". */
+function unwrapped(service: ServiceModel, codecs: Codecs, member: Member): (value: unknown) => string {
+  const write = codecs.xmlOut.element({ ...member, xmlNamespace: { uri: service.xmlNamespace ?? "" } });
+  return (value) => xmlDeclaration + write((value as Plain)[member.name] ?? "");
 }
 
 function xmlRoot(service: ServiceModel, root: string, children: (value: unknown) => string): (value: unknown) => string {

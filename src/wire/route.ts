@@ -141,7 +141,8 @@ export class Router {
       throw unknownService(signed ?? request.headers["host"] ?? "");
     }
     if (heads.some((head) => head.id === "s3" || head.id === "s3control")) return this.#byS3(request, claim);
-    const rest: RestRequest = { ...restRequest(request), segments: splitPath(request.path) };
+    // botocore's Route 53 ends some paths with a slash that the model has not.
+    const rest: RestRequest = { ...restRequest(request), segments: splitPath(request.path.replace(/\/$/, "")) };
     let best: RestMatch | undefined;
     let bestHead = heads[0]!;
     for (const head of heads) {
@@ -181,7 +182,10 @@ export class Router {
     }
     const match = this.#matcher("s3").match({ ...rest, segments: keySegments(address.path) }, outside);
     if (match === undefined) throw methodNotAllowed();
-    return { ...made, operation: match.operation, labels: match.labels };
+    // Both are GET on /; the directory buckets are asked for under a signing name of their own.
+    const directory = claim.signingService === "s3express" && match.operation.name === "ListBuckets";
+    const operation = directory ? service.operations.get("ListDirectoryBuckets")! : match.operation;
+    return { ...made, operation, labels: match.labels };
   }
 
   #matcher(id: string): RestMatcher {

@@ -379,6 +379,45 @@ test("pipelined requests are answered in order", () =>
     );
   }));
 
+test("one packet of pipelined requests starts one handler at a time, and too many end the connection", async () => {
+  let running = 0;
+  let most = 0;
+  let served = 0;
+  const slow: Handler = async () => {
+    most = Math.max(most, ++running);
+    await new Promise((resolve) => setImmediate(resolve));
+    running--;
+    served++;
+    return text("x");
+  };
+  const get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+  await withServer(slow, async (port) => {
+    const got = await raw(port, get.repeat(8) + get.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"));
+    assert.equal(got.match(/HTTP\/1\.1 200/g)?.length, 9);
+    assert.equal(most, 1);
+    served = 0;
+    await raw(port, get.repeat(5000));
+    assert.ok(served < 100, `${served} handlers were run`);
+  });
+});
+
+test("a handler that stops reading in the middle: answered, and the rest of the body is no request", () =>
+  withServer(
+    async (request) => {
+      for await (const piece of request.body) return text(`saw ${piece.length > 0}`, 400);
+      return text("none");
+    },
+    async (port) => {
+      const got = await raw(
+        port,
+        `POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n${"GET / HTTP/1.1\r\nHost: h\r\n\r\n".repeat(3000).slice(0, 50_000)}`,
+      );
+      assert.equal(got.match(/HTTP\/1\.1/g)?.length, 1);
+      assert.match(got, /^HTTP\/1\.1 400 .*saw true$/s);
+    },
+    { drainTimeout: 50 },
+  ));
+
 test("a streamed response waits for its reader, and stops when the reader goes", async () => {
   let made = 0;
   let closed = false;
@@ -494,6 +533,16 @@ test("closing lets running requests finish and accepts no more", async () => {
   assert.equal(await answer, "finished close");
   await closing;
   agent.destroy();
+});
+
+test("closing does not wait for connections that have said nothing", async () => {
+  const server = createServer({ logger: silentLogger, handler: () => text("x") });
+  const { port } = await server.listen({ port: 0 });
+  const socket = connect(port, "127.0.0.1");
+  await until(() => server.connections === 1);
+  const gone = new Promise((resolve) => socket.on("close", resolve));
+  await server.close(60_000);
+  await gone;
 });
 
 test("closing cuts what does not finish", async () => {

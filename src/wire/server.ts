@@ -7,6 +7,7 @@ import type { AddressInfo, Socket } from "node:net";
 import { createServer as createTlsServer, type Server as TlsServer, type TLSSocket } from "node:tls";
 import type { Logger } from "#kernel/log.ts";
 import type { ByteStream, HttpRequest, HttpResponse } from "./contract.ts";
+import { addressGroup, clientAddress } from "./address.ts";
 import { BodyPace } from "./bodyPace.ts";
 import { emptyBody, IncomingBody } from "./incomingBody.ts";
 import { defaultLimits, type ServerLimits } from "./limits.ts";
@@ -47,6 +48,10 @@ class Front implements FrontServer {
   readonly #http: Server;
   readonly #pace: BodyPace;
   readonly #sockets = new Set<Socket>();
+  /** Connections that have not said yet what they speak. */
+  readonly #opening = new Set<Socket>();
+  /** Requests of one connection that wait for the one before them. */
+  readonly #waiting = new WeakMap<Socket, (() => void)[]>();
   readonly #perAddress = new Map<string, number>();
   #tls: TlsServer | undefined;
   #closing = false;
@@ -70,8 +75,8 @@ class Front implements FrontServer {
     this.#http.maxHeadersCount = 0;
     this.#http.maxRequestsPerSocket = limits.requestsPerConnection;
     this.#http.timeout = 0;
-    this.#http.on("request", (message, response) => this.#serve(message, response, false));
-    this.#http.on("checkContinue", (message, response) => this.#serve(message, response, true));
+    this.#http.on("request", (message, response) => this.#inTurn(message, response, false));
+    this.#http.on("checkContinue", (message, response) => this.#inTurn(message, response, true));
     this.#http.on("checkExpectation", (_message, response) => refuse(response, 417));
     this.#http.on("clientError", answerClientError);
     // Without a listener Node would end these connections in silence.
@@ -103,7 +108,7 @@ class Front implements FrontServer {
   }
 
   #accept(socket: Socket, listener: (this: Server, socket: Socket) => void): void {
-    const address = socket.remoteAddress ?? "";
+    const address = addressGroup(clientAddress(socket.remoteAddress));
     const held = this.#perAddress.get(address) ?? 0;
     if (this.#closing || this.#sockets.size >= this.#limits.connections || held >= this.#limits.connectionsPerAddress) {
       socket.destroy();
@@ -117,7 +122,9 @@ class Front implements FrontServer {
       if (left > 0) this.#perAddress.set(address, left);
       else this.#perAddress.delete(address);
     });
+    this.#opening.add(socket);
     sniff(socket, this.#limits.openingTimeout, (opening) => {
+      this.#opening.delete(socket);
       if (opening === "none" || (opening === "tls" && this.#tls === undefined)) {
         socket.destroy();
       } else if (opening === "tls") {
@@ -128,6 +135,30 @@ class Front implements FrontServer {
         socket.resume();
       }
     });
+  }
+
+  /**
+   * INVARIANT: one request of a connection is served at a time. Node parses pipelined requests as fast as they come; one
+   * packet could otherwise start thousands of handlers.
+   */
+  #inTurn(message: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
+    const { socket } = message;
+    const waiting = this.#waiting.get(socket);
+    response.on("close", () => {
+      const next = this.#waiting.get(socket)?.shift();
+      if (next === undefined) this.#waiting.delete(socket);
+      else next();
+    });
+    if (waiting === undefined) {
+      this.#waiting.set(socket, []);
+      this.#serve(message, response, expectsContinue);
+    } else if (waiting.length >= this.#limits.pipelined) {
+      socket.destroy();
+    } else {
+      waiting.push(() => {
+        if (!response.destroyed) this.#serve(message, response, expectsContinue);
+      });
+    }
   }
 
   #serve(message: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
@@ -146,7 +177,7 @@ class Front implements FrontServer {
       query: head.query,
       headers,
       body: body ?? emptyBody,
-      remoteAddress: socket.remoteAddress ?? "",
+      remoteAddress: clientAddress(socket.remoteAddress),
     };
     const secure = socket as TLSSocket;
     if (secure.encrypted === true) {
@@ -269,6 +300,7 @@ class Front implements FrontServer {
       this.#http.close(() => resolve());
     });
     this.#http.closeIdleConnections();
+    for (const socket of this.#opening) socket.destroy();
     const timer = setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy();
     }, deadline);

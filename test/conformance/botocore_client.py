@@ -5,10 +5,18 @@ Out: {"output"} or {"error"}. Timestamps are {"$date": milliseconds}, bytes {"$b
 """
 import datetime
 import json
+import socket
 import sys
 
 import botocore.config
+import botocore.eventstream
 import botocore.session
+
+# Names like 123456789012.localhost do not resolve everywhere.
+resolve = socket.getaddrinfo
+socket.getaddrinfo = lambda host, *rest, **more: resolve(
+    "127.0.0.1" if host.endswith("localhost") else host, *rest, **more
+)
 
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 
@@ -36,6 +44,8 @@ def encode(value):
         return {"$date": round((value - EPOCH).total_seconds() * 1000)}
     if isinstance(value, (bytes, bytearray)):
         return {"$bytes": bytes(value).hex()}
+    if isinstance(value, botocore.eventstream.EventStream):
+        return [encode(event) for event in value]
     if hasattr(value, "read"):
         return {"$bytes": value.read().hex()}
     return value
@@ -68,6 +78,8 @@ def client_of(service, protocol, endpoint):
             config=botocore.config.Config(
                 parameter_validation=False,
                 inject_host_prefix=False,
+                s3={"addressing_style": "path"},
+                response_checksum_validation="when_required",
                 retries={"total_max_attempts": 1},
                 read_timeout=5,
             ),
@@ -81,7 +93,7 @@ for line in sys.stdin:
         client = client_of(call["service"], call.get("protocol"), call["endpoint"])
         output = client._make_api_call(call["operation"], decode(call["input"]))
         output.pop("ResponseMetadata", None)
-        answer = {"output": encode(output)}
+        answer = json.dumps({"output": encode(output)})
     except Exception as error:  # whatever went wrong is the answer
-        answer = {"error": f"{type(error).__name__}: {error}"}
-    print(json.dumps(answer), flush=True)
+        answer = json.dumps({"error": f"{type(error).__name__}: {error}"})
+    print(answer, flush=True)

@@ -61,12 +61,15 @@ export class RandomValues {
   }
 
   input(operation: OperationModel): Record<string, unknown> {
-    return this.#structure(operation.input, 0) as Record<string, unknown>;
+    return this.structure(operation.input) as Record<string, unknown>;
   }
 
   output(operation: OperationModel): Record<string, unknown> {
-    const { output } = operation;
-    return this.#structure(output, 0) as Record<string, unknown>;
+    return this.structure(operation.output) as Record<string, unknown>;
+  }
+
+  structure(shape: Shape): unknown {
+    return this.#structure(shape, 0);
   }
 
   #structure(shape: Shape, depth: number): unknown {

@@ -1,27 +1,128 @@
 /**
  * The whole surface: for every operation of every service with a current JavaScript client, a random input goes through the
  * unmodified client over HTTP to our decoder, a random output through our encoder to the client's parser, and both come out
- * equal. `JIKIMI_SEED` repeats a run.
+ * equal; every modelled error arrives as the client's own class. `JIKIMI_SEED` repeats a run.
  */
 import assert from "node:assert/strict";
-import { Agent } from "node:http";
-import type { LookupFunction } from "node:net";
 import { after, before, describe, test } from "node:test";
+import { AwsError } from "#kernel/errors.ts";
 import { loadModel } from "#model/load.ts";
-import type { Member, OperationModel, ServiceModel } from "#model/types.ts";
+import type { Member, OperationModel, ServiceModel, Shape } from "#model/types.ts";
 import { createWire } from "#wire/wire.ts";
 import { services } from "../../tools/models/services.ts";
 import { plain, RandomValues, Seeded } from "./randomValues.ts";
-import { clientSettings, specialValue } from "./roundtripExceptions.ts";
+import { specialValue, unreachableErrors } from "./roundtripExceptions.ts";
+import { sdkClient, type Client, type Plain } from "./sdkClients.ts";
 import { collect, WireServer } from "./wireServer.ts";
 
-type Plain = Record<string, unknown>;
-interface Client {
-  send(command: unknown, options: { abortSignal: AbortSignal }): Promise<Plain>;
-  destroy(): void;
+const seed = Number(process.env["JIKIMI_SEED"] ?? 20_261_124);
+
+const timeout = (): { abortSignal: AbortSignal } => ({ abortSignal: AbortSignal.timeout(10_000) });
+
+interface Run {
+  name: string;
+  id: string;
+  client: string;
+  settings?: object;
 }
 
-const seed = Number(process.env["JIKIMI_SEED"] ?? 20_261_124);
+const withClient = services.filter((row) => row.client !== undefined);
+const runs: Run[] = [
+  ...withClient.map((row) => ({ name: row.id, id: row.id, client: row.client! })),
+  { name: "s3, virtual host", id: "s3", client: "@aws-sdk/client-s3", settings: { forcePathStyle: false } },
+];
+
+describe("round trip with the SDK for JavaScript", () => {
+  const server = new WireServer(createWire({ defaultRegion: "us-east-1" }));
+  let endpoint = "";
+  before(async () => {
+    endpoint = await server.listen();
+  });
+  after(() => server.close());
+
+  for (const run of runs) {
+    test(run.name, async () => {
+      const service = loadModel(run.id);
+      const [client, sdk] = await sdkClient(run.client, endpoint, run.settings);
+      const misses: string[] = [];
+      for (const operation of service.operations.values()) {
+        const miss = await roundTrip(service, operation, client, sdk, server);
+        if (miss !== undefined) misses.push(`${operation.name}: ${miss}`);
+      }
+      client.destroy();
+      assert.deepEqual(misses, [], `seed ${seed}`);
+    });
+  }
+
+  for (const row of withClient) {
+    test(`errors of ${row.id}`, async () => {
+      const service = loadModel(row.id);
+      const [client, sdk] = await sdkClient(row.client!, endpoint);
+      const misses: string[] = [];
+      for (const shape of service.errors.values()) {
+        if (sdk[shape.name] === undefined) continue;
+        const miss = await errorTrip(service, shape, client, sdk, server);
+        if (miss !== undefined) misses.push(`${shape.name}: ${miss}`);
+      }
+      client.destroy();
+      assert.deepEqual(misses, [], `seed ${seed}`);
+    });
+  }
+});
+
+function randomOf(name: string): Seeded {
+  let hash = seed;
+  for (const char of name) hash = Math.imul(hash ^ char.codePointAt(0)!, 0x01_00_01_93);
+  return new Seeded(hash);
+}
+
+async function roundTrip(
+  service: ServiceModel,
+  operation: OperationModel,
+  client: Client,
+  sdk: Plain,
+  server: WireServer,
+): Promise<string | undefined> {
+  const random = randomOf(operation.name);
+  const special = (direction: "input" | "output") => (member: Member) =>
+    specialValue(service, operation, member, direction);
+  const input = new RandomValues(random, special("input")).input(operation);
+  const output = new RandomValues(random, special("output")).output(operation);
+  const expectedInput = plain(input);
+  const expectedOutput = plain(output);
+  server.seen = undefined;
+  server.failure = undefined;
+  server.answer = () => served(operation, output);
+  const Command = sdk[`${operation.name}Command`] as new (input: unknown) => unknown;
+  if (Command === undefined) return "the client has no such command";
+  let answer: unknown;
+  try {
+    answer = await asPlain(operation, await client.send(new Command(input), timeout()));
+  } catch (error) {
+    const own = server.failure === undefined ? "" : ` (server: ${(server.failure as Error).stack})`;
+    return `${String(error).slice(0, 300)}${own}`;
+  }
+  if (server.seen === undefined) return "nothing arrived";
+  const { route, input: got } = server.seen as { route: { operation: OperationModel }; input: Plain };
+  if (route.operation !== operation) return `routed to ${route.operation.name}`;
+  // Every request with a body brings its length, which a few operations of S3 have as a member.
+  if (input["ContentLength"] === undefined) delete got["ContentLength"];
+  return difference("input", plain(got), expectedInput) ?? difference("output", answer, expectedOutput);
+}
+
+async function* streamed<T>(events: readonly T[]): AsyncIterable<T> {
+  yield* events;
+}
+
+/** What the handler would return: event streams as they are produced. */
+function served(operation: OperationModel, output: Plain): Plain {
+  const out = { ...output };
+  for (const member of operation.output.members ?? []) {
+    const value = out[member.name];
+    if (member.shape.eventStream && value !== undefined) out[member.name] = streamed(value as unknown[]);
+  }
+  return out;
+}
 
 async function asPlain(operation: OperationModel, output: Plain): Promise<unknown> {
   const known = (name: string): boolean => operation.output.byName?.has(name) === true;
@@ -40,97 +141,38 @@ async function asPlain(operation: OperationModel, output: Plain): Promise<unknow
   return plain(rest);
 }
 
-async function* streamed<T>(events: readonly T[]): AsyncIterable<T> {
-  yield* events;
-}
-
-/** What the handler would return: event streams as they are produced. */
-function served(operation: OperationModel, output: Plain): Plain {
-  const out = { ...output };
-  for (const member of operation.output.members ?? []) {
-    const value = out[member.name];
-    if (member.shape.eventStream && value !== undefined) out[member.name] = streamed(value as unknown[]);
-  }
-  return out;
-}
-
-/** Names like `123456789012.localhost` do not resolve everywhere. */
-const loopback: LookupFunction = (_name, options, done) => {
-  if (options.all) done(null, [{ address: "127.0.0.1", family: 4 }]);
-  else done(null, "127.0.0.1", 4);
-};
-
-async function clientOf(packageName: string, endpoint: string): Promise<[Client, Plain]> {
-  const sdk = (await import(packageName)) as Plain;
-  const name = Object.keys(sdk).find((key) => /^[A-Z].*Client$/.test(key))!;
-  const Client = sdk[name] as new (config: object) => Client;
-  const client = new Client({
-    endpoint: endpoint.replace("127.0.0.1", "localhost"),
-    requestHandler: { httpAgent: new Agent({ keepAlive: true, lookup: loopback }) },
-    region: "us-east-1",
-    credentials: { accessKeyId: "AKIAIOSFODNN7EXAMPLE", secretAccessKey: "secret" },
-    maxAttempts: 1,
-    disableHostPrefix: true,
-    ...clientSettings[packageName],
-  });
-  return [client, sdk];
-}
-
-describe("round trip with the SDK for JavaScript", () => {
-  const server = new WireServer(createWire({ defaultRegion: "us-east-1" }));
-  let endpoint = "";
-  before(async () => {
-    endpoint = await server.listen();
-  });
-  after(() => server.close());
-
-  for (const row of services) {
-    if (row.client === undefined) continue;
-    test(row.id, async () => {
-      const service = loadModel(row.id);
-      const [client, sdk] = await clientOf(row.client!, endpoint);
-      const misses: string[] = [];
-      for (const operation of service.operations.values()) {
-        const miss = await roundTrip(service, operation, client, sdk, server);
-        if (miss !== undefined) misses.push(`${operation.name}: ${miss}`);
-      }
-      client.destroy();
-      assert.deepEqual(misses, [], `seed ${seed}`);
-    });
-  }
-});
-
-async function roundTrip(
+/** Any operation will do: errors belong to the service. */
+async function errorTrip(
   service: ServiceModel,
-  operation: OperationModel,
+  shape: Shape,
   client: Client,
   sdk: Plain,
   server: WireServer,
 ): Promise<string | undefined> {
-  const random = new Seeded(seed + operation.name.length * 7919 + operation.name.charCodeAt(3));
-  const value = (direction: "input" | "output") => (member: Member) => specialValue(service, operation, member, direction);
-  const input = new RandomValues(random, value("input")).input(operation);
-  const output = new RandomValues(random, value("output")).output(operation);
-  const expectedInput = plain(input);
-  const expectedOutput = plain(output);
-  server.seen = undefined;
-  server.failure = undefined;
-  server.answer = () => served(operation, output);
+  if (unreachableErrors.has(`${service.id}:${shape.name}`)) return undefined;
+  const operation = [...service.operations.values()].find((candidate) => candidate.http.method !== "HEAD")!;
+  const special = (member: Member): unknown => specialValue(service, operation, member, "input");
+  const random = randomOf(shape.name);
+  const input = new RandomValues(random, special).input(operation);
+  const all = new RandomValues(random, () => undefined).structure(shape) as Plain;
+  // The message and the code are not fields of a handler's making, wherever the model has them.
+  const own = (name: string): boolean =>
+    name.toLowerCase() !== "message" && shape.byName?.get(name)?.wireName !== "x-amzn-errortype";
+  const fields = Object.fromEntries(Object.entries(all).filter(([name]) => own(name)));
+  server.answer = () => {
+    throw new AwsError(shape.name, "what happened", 400, { fields });
+  };
   const Command = sdk[`${operation.name}Command`] as new (input: unknown) => unknown;
-  if (Command === undefined) return "the client has no such command";
-  let answer: unknown;
+  const ErrorClass = sdk[shape.name] as new (...args: never[]) => Error;
   try {
-    answer = await asPlain(operation, await client.send(new Command(input), { abortSignal: AbortSignal.timeout(3000) }));
+    await client.send(new Command(input), timeout());
   } catch (error) {
-    const own = server.failure === undefined ? "" : ` (server: ${(server.failure as Error).stack})`;
-    return `${String(error).slice(0, 300)}${own}`;
+    if (!(error instanceof ErrorClass)) return `arrived as ${String(error)}`;
+    if (error.message !== "what happened") return `with the message ${error.message}`;
+    const got = Object.fromEntries(Object.keys(fields).map((name) => [name, (error as unknown as Plain)[name]]));
+    return difference("fields", plain(got), plain(fields));
   }
-  if (server.seen === undefined) return "nothing arrived";
-  const { route, input: got } = server.seen as { route: { operation: OperationModel }; input: Plain };
-  // Every request with a body brings its length, which a few operations of S3 have as a member.
-  if (input["ContentLength"] === undefined) delete got["ContentLength"];
-  if (route.operation !== operation) return `routed to ${route.operation.name}`;
-  return difference("input", plain(got), expectedInput) ?? difference("output", answer, expectedOutput);
+  return "no error arrived";
 }
 
 function difference(what: string, actual: unknown, expected: unknown): string | undefined {

@@ -7,9 +7,10 @@ import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
 import { loadModel } from "#model/load.ts";
-import type { OperationModel, ServiceModel } from "#model/types.ts";
+import type { OperationModel, ServiceModel, Shape } from "#model/types.ts";
 import { createWire } from "#wire/wire.ts";
 import { findBotocore, readBotocore } from "../../tools/models/fromBotocore.ts";
+import type { GraphShape } from "../../tools/models/graph.ts";
 import { services } from "../../tools/models/services.ts";
 import { plain, RandomValues, Seeded } from "./randomValues.ts";
 import { specialValue } from "./roundtripExceptions.ts";
@@ -29,6 +30,38 @@ function marked(value: unknown): unknown {
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, marked(item)]));
   }
   return value;
+}
+
+/** Our shapes, reduced to the members that botocore has too. */
+class Common {
+  readonly #known = new Map<Shape, Shape>();
+
+  of(shape: Shape, other: GraphShape): Shape {
+    const known = this.#known.get(shape);
+    if (known !== undefined) return known;
+    const reduced: Shape = { ...shape };
+    this.#known.set(shape, reduced);
+    if (shape.members) {
+      const theirs = new Map((other.members ?? []).map((member) => [member.name, member.shape]));
+      reduced.members = shape.members
+        .filter((member) => theirs.has(member.name))
+        .map((member) => ({ ...member, shape: this.of(member.shape, theirs.get(member.name)!) }));
+    }
+    if (shape.element && other.element) {
+      reduced.element = { ...shape.element, shape: this.of(shape.element.shape, other.element.shape) };
+    }
+    return reduced;
+  }
+}
+
+async function* streamed<T>(events: readonly T[]): AsyncIterable<T> {
+  yield* events;
+}
+
+/** What the handler would return: event streams as they are produced. */
+function served(operation: OperationModel, output: Record<string, unknown>): Record<string, unknown> {
+  const events = operation.output.members?.find((member) => member.shape.eventStream)?.name;
+  return events === undefined ? output : { ...output, [events]: streamed(output[events] as unknown[]) };
 }
 
 class Botocore {
@@ -55,15 +88,10 @@ class Botocore {
 
 const botocore = findBotocore();
 const seed = Number(process.env["JIKIMI_SEED"] ?? 20_261_124);
-const withoutClient = services.filter((row) => row.client === undefined).map((row) => row.id);
 const runs: [service: string, protocol: string | null][] = [
-  ...withoutClient.map((id): [string, null] => [id, null]),
-  ["cloudwatch", "smithy-rpc-v2-cbor"],
+  ...services.map((row): [string, null] => [row.id, null]),
   ["cloudwatch", "json"],
   ["cloudwatch", "query"],
-  ["ec2", null],
-  ["iam", null],
-  ["sts", null],
 ];
 
 describe("round trip with botocore", { skip: botocore === undefined && "botocore is not installed" }, () => {
@@ -85,9 +113,11 @@ describe("round trip with botocore", { skip: botocore === undefined && "botocore
       const misses: string[] = [];
       for (const operation of service.operations.values()) {
         // Operations and members that are newer than this botocore are covered by the JavaScript client.
-        const older = known.get(operation.name) as unknown as OperationModel | undefined;
+        const older = known.get(operation.name);
         if (older === undefined) continue;
-        const miss = await roundTrip(service, operation, older, protocol);
+        const common = new Common();
+        const shared = { ...operation, input: common.of(operation.input, older.input), output: common.of(operation.output, older.output) };
+        const miss = await roundTrip(service, operation, shared, protocol);
         if (miss !== undefined) misses.push(`${operation.name}: ${miss}`);
       }
       assert.deepEqual(misses, [], `seed ${seed}`);
@@ -97,23 +127,25 @@ describe("round trip with botocore", { skip: botocore === undefined && "botocore
   async function roundTrip(
     service: ServiceModel,
     operation: OperationModel,
-    /** The operation as botocore knows it. */
-    older: OperationModel,
+    /** The operation with the members that botocore knows. */
+    shared: OperationModel,
     protocol: string | null,
   ): Promise<string | undefined> {
     const random = new Seeded(seed + operation.name.length * 7919);
     const special = (direction: "input" | "output") => (member: Parameters<typeof specialValue>[2]) =>
-      specialValue(service, operation, member, direction);
-    const input = new RandomValues(random, special("input")).input(older);
-    const output = new RandomValues(random, special("output")).output(older);
+      specialValue(service, operation, member, direction, "botocore");
+    const input = new RandomValues(random, special("input")).input(shared);
+    const output = new RandomValues(random, special("output")).output(shared);
     server.seen = undefined;
     server.failure = undefined;
-    server.answer = () => output;
-    const call = { service: service.id, protocol, operation: operation.name, input: marked(input), endpoint };
+    server.answer = () => served(operation, output);
+    const call = { service: service.id, protocol, operation: operation.name, input: marked(input), endpoint: endpoint.replace("127.0.0.1", "localhost") };
     const answer = await python.call(call);
     if (answer.error !== undefined) return `${answer.error} (server: ${String(server.failure)})`;
     const seen = server.seen as { route: { operation: OperationModel }; input: unknown } | undefined;
     if (seen?.route.operation !== operation) return `routed to ${seen?.route.operation.name}`;
+    // Every request with a body brings its length, which a few operations of S3 have as a member.
+    if (input["ContentLength"] === undefined) delete (seen.input as Record<string, unknown>)["ContentLength"];
     return difference("input", plain(seen.input), plain(input)) ?? difference("output", answer.output, marked(output));
   }
 });

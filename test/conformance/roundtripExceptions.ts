@@ -2,11 +2,11 @@
 import type { Member, OperationModel, ServiceModel } from "#model/types.ts";
 import { leaveOut } from "./randomValues.ts";
 
-export const clientSettings: Readonly<Record<string, object>> = {
-  // The client otherwise compares a digest of the body, and sends to the queue's own address.
-  "@aws-sdk/client-s3": { forcePathStyle: true, responseChecksumValidation: "WHEN_REQUIRED" },
-  "@aws-sdk/client-sqs": { md5: false, useQueueUrlAsEndpoint: false },
-};
+/** Error classes that the client never makes of an answer, as `service:Error`. */
+export const unreachableErrors: ReadonlySet<string> = new Set([
+  // Its query code is that of another error, and the client goes by the query code.
+  "cloudwatch:DashboardNotFoundError",
+]);
 
 interface Special {
   service: string;
@@ -14,6 +14,8 @@ interface Special {
   member: string;
   direction?: "input" | "output";
   location?: Member["location"];
+  /** Only for this one of the two clients. */
+  client?: "sdk" | "botocore";
   value: unknown;
   reason: string;
 }
@@ -27,7 +29,7 @@ const special: readonly Special[] = [
   { service: "apigateway", operation: "GetExport", member: "accepts", value: "application/json", reason: "the client always sends this Accept header" },
   { service: "ec2", operation: "CopySnapshot", member: "PresignedUrl", direction: "input", value: "https://ec2/", reason: "the client presigns one, and names its Region, where there is none" },
   { service: "ec2", operation: "CopySnapshot", member: "DestinationRegion", direction: "input", value: "us-east-1", reason: "the client's own Region" },
-  { service: "ec2", operation: "RunInstances", member: "UserData", direction: "input", value: leaveOut, reason: "botocore puts it into base64" },
+  { service: "ec2", client: "botocore", operation: "RunInstances", member: "UserData", direction: "input", value: leaveOut, reason: "botocore puts it into base64" },
   { service: "events", operation: "PutEvents", member: "EndpointId", value: leaveOut, reason: "needs SigV4A, an optional package" },
   { service: "s3", member: "Bucket", location: "label", value: "bucket-1", reason: "the client checks the name" },
   { service: "s3", member: "ChecksumAlgorithm", direction: "input", value: "CRC32", reason: "the client computes only some algorithms, and names its default" },
@@ -42,6 +44,16 @@ const special: readonly Special[] = [
   { service: "s3", member: "ContentMD5", value: leaveOut, reason: "computed by the client where it is needed" },
   { service: "s3control", member: "AccountId", direction: "input", value: "123456789012", reason: "the client checks it" },
   { service: "s3control", member: "OutpostId", direction: "input", value: "op-01234567890123456", reason: "the client checks it, and signs for Outposts only with it" },
+  { service: "route53", client: "botocore", member: "MaxItems", direction: "output", value: leaveOut, reason: "a string to botocore" },
+  { service: "route53", client: "botocore", member: "HostedZoneId", direction: "input", value: "Z1", reason: "botocore cuts it at the last slash" },
+  { service: "route53", client: "botocore", member: "Id", direction: "input", value: "Z1", reason: "botocore cuts it at the last slash" },
+  { service: "route53", client: "botocore", member: "DelegationSetId", direction: "input", value: "N1", reason: "botocore cuts it at the last slash" },
+  { service: "s3", client: "botocore", member: "CopySource", direction: "input", value: "bucket/key", reason: "botocore quotes it" },
+  { service: "s3", client: "botocore", member: "EncodingType", direction: "input", value: "url", reason: "botocore asks for it" },
+  { service: "s3", client: "botocore", member: "EncodingType", direction: "output", value: leaveOut, reason: "botocore decodes the keys and drops it" },
+  { service: "s3", client: "botocore", member: "PartNumberMarker", value: leaveOut, reason: "a number to botocore" },
+  { service: "s3", client: "botocore", member: "NextPartNumberMarker", value: leaveOut, reason: "a number to botocore" },
+  { service: "s3", client: "botocore", member: "RequestRoute", direction: "input", value: "route", reason: "botocore checks it" },
 ];
 
 export function specialValue(
@@ -49,6 +61,7 @@ export function specialValue(
   operation: OperationModel,
   member: Member,
   direction: "input" | "output",
+  client: "sdk" | "botocore" = "sdk",
 ): unknown {
   return special.find(
     (row) =>
@@ -56,6 +69,7 @@ export function specialValue(
       row.member === member.name &&
       (row.operation ?? operation.name) === operation.name &&
       (row.direction ?? direction) === direction &&
-      (row.location ?? member.location) === member.location,
+      (row.location ?? member.location) === member.location &&
+      (row.client ?? client) === client,
   )?.value;
 }

@@ -23,7 +23,7 @@ function integrity(path: string): unknown {
   }
 }
 
-test("kill -9 of the writer, six times: nothing acknowledged is lost", { timeout: 20_000 }, async () => {
+test("kill -9 of the writer, six times: nothing acknowledged is lost", { timeout: 60_000 }, async () => {
   const folder = temporaryFolder();
   const path = join(folder, "state.db");
   const acknowledged = new Set<string>();
@@ -38,41 +38,48 @@ test("kill -9 of the writer, six times: nothing acknowledged is lost", { timeout
   assert.deepEqual(await findLost(store, acknowledged), []);
   const changes = await store.changes(0, 1_000_000);
   assert.ok(changes.length >= acknowledged.size);
-  assert.ok(changes.every((change, n) => change.sequence === n + 1), "the feed is dense after each recovery");
+  assert.ok(
+    changes.every((change, n) => change.sequence === n + 1),
+    "the feed is dense after each recovery",
+  );
   await store.close();
   rmSync(folder, { recursive: true });
 });
 
-test("power loss: a copy of the files taken at any moment holds all that was acknowledged before, also with a torn log", { timeout: 20_000 }, async () => {
-  const folder = temporaryFolder();
-  const path = join(folder, "state.db");
-  const writer = new Writer(`sqlite:${path}`, 0);
-  try {
-    for (let round = 0; round < 5; round++) {
-      const before = writer.acknowledged.size;
-      await writer.until(() => writer.acknowledged.size > before + 200);
-      // Stopped, so that the two files are of one moment as they are when the power goes.
-      process.kill(writer.pid, "SIGSTOP");
-      const acknowledged = [...writer.acknowledged];
-      const copy = join(folder, `copy-${round}.db`);
-      copyFileSync(path, copy);
-      copyFileSync(`${path}-wal`, `${copy}-wal`);
-      process.kill(writer.pid, "SIGCONT");
-      // What a sector-wise write leaves behind: a piece of a frame after the last commit.
-      const garbage = readFileSync(`${copy}-wal`).subarray(32, 32 + 2000 + round * 500);
-      execFileSync("sh", ["-c", 'cat >> "$1"', "sh", `${copy}-wal`], { input: garbage });
-      assert.equal(integrity(copy), "ok");
-      const store = new SqliteStore(copy, { clock: systemClock });
-      assert.deepEqual(await findLost(store, acknowledged), []);
-      await store.close();
+test(
+  "power loss: a copy of the files taken at any moment holds all that was acknowledged before, also with a torn log",
+  { timeout: 60_000 },
+  async () => {
+    const folder = temporaryFolder();
+    const path = join(folder, "state.db");
+    const writer = new Writer(`sqlite:${path}`, 0);
+    try {
+      for (let round = 0; round < 5; round++) {
+        const before = writer.acknowledged.size;
+        await writer.until(() => writer.acknowledged.size > before + 200);
+        // Stopped, so that the two files are of one moment as they are when the power goes.
+        process.kill(writer.pid, "SIGSTOP");
+        const acknowledged = [...writer.acknowledged];
+        const copy = join(folder, `copy-${round}.db`);
+        copyFileSync(path, copy);
+        copyFileSync(`${path}-wal`, `${copy}-wal`);
+        process.kill(writer.pid, "SIGCONT");
+        // What a sector-wise write leaves behind: a piece of a frame after the last commit.
+        const garbage = readFileSync(`${copy}-wal`).subarray(32, 32 + 2000 + round * 500);
+        execFileSync("sh", ["-c", 'cat >> "$1"', "sh", `${copy}-wal`], { input: garbage });
+        assert.equal(integrity(copy), "ok");
+        const store = new SqliteStore(copy, { clock: systemClock });
+        assert.deepEqual(await findLost(store, acknowledged), []);
+        await store.close();
+      }
+    } finally {
+      await writer.kill();
+      rmSync(folder, { recursive: true });
     }
-  } finally {
-    await writer.kill();
-    rmSync(folder, { recursive: true });
-  }
-});
+  },
+);
 
-test("a log that lost its tail recovers to a whole earlier state", { timeout: 20_000 }, async () => {
+test("a log that lost its tail recovers to a whole earlier state", { timeout: 60_000 }, async () => {
   const folder = temporaryFolder();
   const path = join(folder, "state.db");
   const writer = new Writer(`sqlite:${path}`, 0);
@@ -91,12 +98,25 @@ test("a log that lost its tail recovers to a whole earlier state", { timeout: 20
 
 const strace = existsSync("/usr/bin/strace") ? false : "needs strace";
 
-test("a sync lies between each COMMIT and its acknowledgement", { timeout: 20_000, skip: strace }, async () => {
+test("a sync lies between each COMMIT and its acknowledgement", { timeout: 60_000, skip: strace }, async () => {
   const folder = temporaryFolder();
   const trace = join(folder, "trace");
   const child = spawn(
     "/usr/bin/strace",
-    ["-f", "-s", "40", "-e", "trace=fsync,fdatasync,write,pwrite64", "-o", trace, process.execPath, writerPath, `sqlite:${folder}/state.db`, "0", "4"],
+    [
+      "-f",
+      "-s",
+      "40",
+      "-e",
+      "trace=fsync,fdatasync,write,pwrite64",
+      "-o",
+      trace,
+      process.execPath,
+      writerPath,
+      `sqlite:${folder}/state.db`,
+      "0",
+      "4",
+    ],
     { stdio: ["ignore", "pipe", "inherit"], detached: true },
   );
   let lines = 0;
@@ -125,10 +145,16 @@ test("a sync lies between each COMMIT and its acknowledgement", { timeout: 20_00
 
 const root = process.getuid?.() === 0 ? false : "needs root to mount a small file system";
 
-test("a full disk refuses and loses nothing; with room it goes on", { timeout: 20_000, skip: root }, async () => {
+test("a full disk refuses and loses nothing; with room it goes on", { timeout: 60_000, skip: root }, async () => {
   const folder = temporaryFolder();
   execFileSync("mount", ["-t", "tmpfs", "-o", "size=3m", "tmpfs", folder]);
-  const key = (id: string): DocumentKey => ({ account: "111122223333", region: "us-east-1", service: "crash", type: "document", id });
+  const key = (id: string): DocumentKey => ({
+    account: "111122223333",
+    region: "us-east-1",
+    service: "crash",
+    type: "document",
+    id,
+  });
   try {
     const store = new SqliteStore(join(folder, "state.db"), { clock: systemClock });
     const kept: string[] = [];
@@ -159,7 +185,7 @@ test("a full disk refuses and loses nothing; with room it goes on", { timeout: 2
   }
 });
 
-test("a second owner is refused while the first lives, and let in when it is dead", { timeout: 20_000 }, async () => {
+test("a second owner is refused while the first lives, and let in when it is dead", { timeout: 60_000 }, async () => {
   const folder = temporaryFolder();
   const path = join(folder, "state.db");
   const writer = new Writer(`sqlite:${path}`, 0);

@@ -14,7 +14,9 @@ export class Writer {
   errors = "";
 
   constructor(url: string, first: number, writers = 16) {
-    this.#child = spawn(process.execPath, [writerPath, url, String(first), String(writers)], { stdio: ["ignore", "pipe", "pipe"] });
+    this.#child = spawn(process.execPath, [writerPath, url, String(first), String(writers)], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     let rest = "";
     this.#child.stdout?.on("data", (chunk: Buffer) => {
       const lines = (rest + chunk.toString()).split("\n");
@@ -63,13 +65,13 @@ export async function findLost(store: Store, acknowledged: Iterable<string>): Pr
   const scope = { account: "111122223333", region: "us-east-1", service: "crash", type: "document" };
   const lost = new Set(acknowledged);
   const indexed = new Set<string>();
-  for (let after: string | undefined; ; ) {
+  for (let after: string | undefined; ;) {
     const page = await store.list<{ id: string }>({ ...scope, limit: 1000, ...(after === undefined ? {} : { after }) });
     for (const item of page.items) if (item.value.id === item.key.id) lost.delete(item.key.id);
     if (page.next === undefined) break;
     after = page.next;
   }
-  for (let after: string | undefined; ; ) {
+  for (let after: string | undefined; ;) {
     const page = await store.find({ ...scope, index: "same", limit: 1000, ...(after === undefined ? {} : { after }) });
     for (const item of page.items) indexed.add(item.key.id);
     if (page.next === undefined) break;

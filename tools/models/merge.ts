@@ -23,6 +23,8 @@ export function mergeGraphs(sdk: Graph, botocore: Graph): MergeReport {
 
   /** `name` and the constraints of the botocore shape move to the SDK's. */
   function uniteSimple(shape: GraphShape, other: GraphShape): GraphShape {
+    // CloudFront's and Route 53's counts are strings to botocore; the wire does not tell.
+    if (shape.kind === "double" && other.kind === "string") return { ...shape, name: other.name, kind: "integer" };
     if (shape.kind !== other.kind && !(widths.has(shape.kind) && widths.has(other.kind))) return shape;
     const united: GraphShape = { ...shape, name: shape.name || other.name };
     if (widths.has(shape.kind)) united.kind = other.kind;

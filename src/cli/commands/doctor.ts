@@ -28,7 +28,14 @@ export const doctor = defineCommand<{ fix?: boolean }>({
     if (options.json) {
       cli.printJson({
         ok: !broken,
-        checks: results.map(({ id, name, state, detail, fix, repaired }) => ({ id, name, state, detail, fix, repaired })),
+        checks: results.map(({ id, name, state, detail, fix, repaired }) => ({
+          id,
+          name,
+          state,
+          detail,
+          fix,
+          repaired,
+        })),
       });
     } else if (options.fix) {
       if (repairedNames.length === 0) cli.print(cli.text.nothingToFix);

@@ -18,7 +18,10 @@ export const env = defineCommand<{ shell?: Shell; profile?: string | true }>({
     const { text } = cli;
     const profile = options.profile === true ? defaultProfile : options.profile;
     if (profile !== undefined && !/^[A-Za-z0-9_.-]+$/.test(profile)) {
-      throw new CliError(text.badChoice(profile, "[A-Za-z0-9_.-]+"), { fix: text.profileDefaultFix, exitCode: exitCodes.usage });
+      throw new CliError(text.badChoice(profile, "[A-Za-z0-9_.-]+"), {
+        fix: text.profileDefaultFix,
+        exitCode: exitCodes.usage,
+      });
     }
     if (profile?.toLowerCase() === "default") {
       throw new CliError(text.profileDefault, {

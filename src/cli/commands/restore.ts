@@ -30,7 +30,10 @@ export const restore = defineCommand<{ keys?: string }>({
       else cli.print(text.restoreDone(dataDir));
     } catch (error) {
       if (error instanceof TargetNotEmpty) {
-        throw new CliError(text.restoreNotEmpty(dataDir), { why: text.restoreNotEmptyWhy, fix: text.restoreNotEmptyFix });
+        throw new CliError(text.restoreNotEmpty(dataDir), {
+          why: text.restoreNotEmptyWhy,
+          fix: text.restoreNotEmptyFix,
+        });
       }
       if (error instanceof BackupDamaged) {
         throw new CliError(text.restoreDamaged, { why: error.message, fix: text.restoreDamagedFix });

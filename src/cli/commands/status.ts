@@ -34,7 +34,12 @@ export const status = defineCommand({
 export function formatDuration(milliseconds: number): string {
   let seconds = Math.floor(milliseconds / 1000);
   const parts: string[] = [];
-  for (const [unit, length] of [["d", 86_400], ["h", 3600], ["m", 60], ["s", 1]] as const) {
+  for (const [unit, length] of [
+    ["d", 86_400],
+    ["h", 3600],
+    ["m", 60],
+    ["s", 1],
+  ] as const) {
     const count = Math.floor(seconds / length);
     seconds -= count * length;
     if (count > 0) parts.push(`${count}${unit}`);

@@ -14,7 +14,11 @@ export const test = defineCommand({
     const script = join(cli.host.home, "tools", "test.ts");
     if (!existsSync(script)) throw new CliError(cli.text.sourceOnly);
     return await new Promise<ExitCode>((resolve, reject) => {
-      const child = spawn(process.execPath, [script, ...args], { stdio: "inherit", cwd: cli.host.home, env: cli.host.env });
+      const child = spawn(process.execPath, [script, ...args], {
+        stdio: "inherit",
+        cwd: cli.host.home,
+        env: cli.host.env,
+      });
       // Ctrl-C reaches the tests by itself; they clean up and end.
       const ignore = (): void => {};
       process.on("SIGINT", ignore);

@@ -1,6 +1,12 @@
 import { rmSync } from "node:fs";
 import { Option } from "commander";
-import { AlreadyRunning, claimDataFolder, releaseDataFolder, updateRunFile, type RunFile } from "../../roles/runFile.ts";
+import {
+  AlreadyRunning,
+  claimDataFolder,
+  releaseDataFolder,
+  updateRunFile,
+  type RunFile,
+} from "../../roles/runFile.ts";
 import { RoleFailed } from "../../roles/processChild.ts";
 import { roleLogPath } from "../../roles/processLog.ts";
 import type { ApiReady } from "../../roles/role.ts";

@@ -171,7 +171,8 @@ export const ko: Messages = {
   permissionWorks: "권한 없는 프로세스는 읽기, 쓰기, 실행, 연결을 하지 못했습니다",
   permissionLeaks: (what) => `권한 없는 프로세스가 여전히 할 수 있었던 것: ${what}`,
   wildcardWorks: "이 컴퓨터로 풀립니다",
-  wildcardFails: "풀리지 않습니다. 버킷 이름이 호스트에 들어가는 S3와 S3 Control에는 경로 방식이나 hosts 항목이 필요합니다",
+  wildcardFails:
+    "풀리지 않습니다. 버킷 이름이 호스트에 들어가는 S3와 S3 Control에는 경로 방식이나 hosts 항목이 필요합니다",
   wildcardFix: "libnss-myhostname을 설치하거나 `jikimi env --profile`의 프로파일(경로 방식)을 쓰세요",
   isRoot: "root: 패킷 수준 방어를 쓸 수 있습니다",
   notRoot: "root가 아님: 공격을 커널이 아니라 리스너에서 막습니다",

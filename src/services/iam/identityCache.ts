@@ -20,8 +20,8 @@ const irrelevant = new Set(["lastUsed", "usage", "throttle", "credentialReport",
 const waitMs = 2000;
 /** Without word from the feed for this long, the cache is not used. */
 const trustMs = 3 * waitMs;
-/** Pause after a wake-up without change: engines may wake early. */
-const idleMs = 20;
+/** Pause after each wake-up: engines may wake early, and a burst of changes is read at once. */
+const idleMs = 10;
 const retryMs = 250;
 const batch = 500;
 /** Entries per kind; beyond it everything is dropped and loaded again as needed. */
@@ -117,14 +117,14 @@ export class IdentityCache {
     while (!signal.aborted) {
       try {
         after ??= await this.#store.lastChange();
-        this.#heard();
-        await this.#store.waitForChange(after, waitMs);
         const changes: Change[] = await this.#store.changes(after, batch);
         if (signal.aborted) return;
         for (const change of changes) this.#apply(change);
-        this.#heard();
+        this.#heardAt = this.#monotonic();
         after = changes.at(-1)?.sequence ?? after;
-        if (changes.length === 0) await delay(idleMs, undefined, { ref: false, signal });
+        if (changes.length > 0) continue;
+        await this.#store.waitForChange(after, waitMs);
+        await delay(idleMs, undefined, { ref: false, signal });
       } catch (error) {
         if (signal.aborted) return;
         this.#heardAt = Number.NEGATIVE_INFINITY;
@@ -138,10 +138,6 @@ export class IdentityCache {
 
   get #shelves(): Shelf<unknown>[] {
     return [this.#credentials, this.#policies, this.#statuses];
-  }
-
-  #heard(): void {
-    this.#heardAt = this.#monotonic();
   }
 
   #apply(change: Change): void {

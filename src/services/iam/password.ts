@@ -1,40 +1,54 @@
 /**
- * Passwords at rest (scrypt) and what the account's policy asks of new ones.
- * Source: RFC 7914 and OWASP's "Password Storage Cheat Sheet" (N = 2^17, r = 8, p = 1) for the parameters;
+ * Passwords at rest (argon2id) and what the account's policy asks of new ones.
+ * Source: RFC 9106; OWASP, "Password Storage Cheat Sheet" (argon2id, 19 MiB, 2 passes, 1 lane) for the parameters;
  * IAM User Guide, "Set an account password policy for IAM users" for the default and custom policies.
  */
-import { scrypt, timingSafeEqual } from "node:crypto";
+import { argon2, timingSafeEqual } from "node:crypto";
 import type { Random } from "#kernel/ids.ts";
 import { passwordPolicyViolation } from "./errors.ts";
 import type { PasswordHash, PasswordPolicy } from "./state.ts";
 
-const logN = 17;
-const blockSize = 8;
-const parallelism = 1;
+interface Cost {
+  /** KiB. */
+  memory: number;
+  passes: number;
+  parallelism: number;
+}
+
+const cost: Cost = { memory: 19_456, passes: 2, parallelism: 1 };
 const hashBytes = 32;
 
-function derive(password: string, salt: Buffer, n: number, r: number, p: number): Promise<Buffer> {
+function derive(password: string, nonce: Buffer, { memory, passes, parallelism }: Cost): Promise<Buffer> {
+  const message = Buffer.from(password.normalize("NFC"));
   return new Promise((resolve, reject) => {
-    // 128·N·r bytes are what scrypt needs; the limit is above it, not at it.
-    scrypt(password.normalize("NFC"), salt, hashBytes, { N: 2 ** n, r, p, maxmem: 256 * 2 ** n * r }, (error, key) =>
+    argon2("argon2id", { message, nonce, memory, passes, parallelism, tagLength: hashBytes }, (error, key) =>
       error ? reject(error) : resolve(key),
     );
   });
 }
 
-/** `scrypt$17$8$1$salt$hash`: parameters travel with the hash, so that they can be raised later. */
+/** PHC string: `$argon2id$v=19$m=19456,t=2,p=1$salt$hash`; parameters travel with the hash, so that they can be raised. */
 export async function hashPassword(password: string, random: Random): Promise<PasswordHash> {
   const salt = random.bytes(16);
-  const hash = await derive(password, salt, logN, blockSize, parallelism);
-  return ["scrypt", logN, blockSize, parallelism, salt.toString("base64"), hash.toString("base64")].join("$");
+  const hash = await derive(password, salt, cost);
+  const parameters = `m=${cost.memory},t=${cost.passes},p=${cost.parallelism}`;
+  const base64 = (bytes: Buffer) => bytes.toString("base64").replace(/=+$/, "");
+  return `$argon2id$v=19$${parameters}$${base64(salt)}$${base64(hash)}`;
 }
+
+const phc = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/;
 
 /** INVARIANT: a hash that cannot be read matches no password. */
 export async function verifyPassword(password: string, stored: PasswordHash): Promise<boolean> {
-  const [scheme, n, r, p, salt, hash] = stored.split("$");
-  if (scheme !== "scrypt" || !n || !r || !p || !salt || !hash) return false;
-  const expected = Buffer.from(hash, "base64");
-  const actual = await derive(password, Buffer.from(salt, "base64"), Number(n), Number(r), Number(p));
+  const match = phc.exec(stored);
+  if (!match) return false;
+  const [, memory, passes, parallelism, salt, hash] = match;
+  const expected = Buffer.from(hash!, "base64");
+  const actual = await derive(password, Buffer.from(salt!, "base64"), {
+    memory: Number(memory),
+    passes: Number(passes),
+    parallelism: Number(parallelism),
+  });
   return expected.length === actual.length && timingSafeEqual(expected, actual);
 }
 

@@ -110,7 +110,7 @@ export interface AccessKey {
   secret: string;
 }
 
-/** scrypt, see password.ts. */
+/** argon2id, see password.ts. */
 export type PasswordHash = string;
 
 export interface LoginProfile {

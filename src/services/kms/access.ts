@@ -114,7 +114,9 @@ function contextKeys(context: EncryptionContext | undefined): ContextValues {
 }
 
 /** Condition keys of tags in a request. */
-export function requestTagKeys(tags: readonly { TagKey?: string | undefined; TagValue?: string | undefined }[]): ContextValues {
+export function requestTagKeys(
+  tags: readonly { TagKey?: string | undefined; TagValue?: string | undefined }[],
+): ContextValues {
   const keys: ContextValues = { "aws:TagKeys": tags.map((tag) => tag.TagKey ?? "") };
   for (const { TagKey, TagValue } of tags) keys[`aws:RequestTag/${TagKey}`] = TagValue ?? "";
   return keys;

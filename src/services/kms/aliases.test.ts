@@ -75,13 +75,17 @@ describe("aliases", () => {
     const absent = { code: "NotFoundException", message: `Alias ${aliasArn("alias/absent")} is not found.` };
     await assert.rejects(world.call("DeleteAlias", { AliasName: "alias/absent" }), absent);
     await assert.rejects(world.call("UpdateAlias", { AliasName: "alias/absent", TargetKeyId: KeyId }), absent);
-    await assert.rejects(world.call("UpdateAlias", { AliasName: "alias/taken", TargetKeyId: mac.KeyId }), { code: "ValidationException" });
+    await assert.rejects(world.call("UpdateAlias", { AliasName: "alias/taken", TargetKeyId: mac.KeyId }), {
+      code: "ValidationException",
+    });
     assert.deepEqual(await aliasesOf(KeyId), ["alias/taken"]);
   });
 
   test("one of two makers of the same alias wins", async () => {
     const keys = await Promise.all([createKey(), createKey(), createKey()]);
-    const made = await Promise.allSettled(keys.map(({ KeyId }) => world.call("CreateAlias", { AliasName: "alias/raced", TargetKeyId: KeyId })));
+    const made = await Promise.allSettled(
+      keys.map(({ KeyId }) => world.call("CreateAlias", { AliasName: "alias/raced", TargetKeyId: KeyId })),
+    );
     assert.equal(made.filter(({ status }) => status === "fulfilled").length, 1);
     const owners = await Promise.all(keys.map(({ KeyId }) => aliasesOf(KeyId)));
     assert.equal(owners.flat().length, 1);
@@ -90,10 +94,15 @@ describe("aliases", () => {
   test("50 aliases, not 51, and pages of them", async () => {
     const { KeyId } = await createKey();
     for (let n = 0; n < 50; n++) await world.call("CreateAlias", { AliasName: `alias/many-${n}`, TargetKeyId: KeyId });
-    await assert.rejects(world.call("CreateAlias", { AliasName: "alias/many-50", TargetKeyId: KeyId }), { code: "LimitExceededException" });
+    await assert.rejects(world.call("CreateAlias", { AliasName: "alias/many-50", TargetKeyId: KeyId }), {
+      code: "LimitExceededException",
+    });
     const first = await world.call("ListAliases", { KeyId, Limit: 30 });
     const second = await world.call("ListAliases", { KeyId, Limit: 30, Marker: first.NextMarker });
-    assert.deepEqual([first.Aliases.length, first.Truncated, second.Aliases.length, second.Truncated], [30, true, 20, false]);
+    assert.deepEqual(
+      [first.Aliases.length, first.Truncated, second.Aliases.length, second.Truncated],
+      [30, true, 20, false],
+    );
   });
 
   test("need permission on the alias and on the key", async () => {
@@ -102,9 +111,12 @@ describe("aliases", () => {
     const both = [Arn, aliasArn("alias/permitted")];
     for (const Resource of both) {
       world.allow(clerk, { Effect: "Allow", Action: "kms:*Alias", Resource });
-      await assert.rejects(world.call("CreateAlias", { AliasName: "alias/permitted", TargetKeyId: KeyId }, { as: clerk }), {
-        code: "AccessDeniedException",
-      });
+      await assert.rejects(
+        world.call("CreateAlias", { AliasName: "alias/permitted", TargetKeyId: KeyId }, { as: clerk }),
+        {
+          code: "AccessDeniedException",
+        },
+      );
     }
     world.allow(clerk, { Effect: "Allow", Action: "kms:*Alias", Resource: both });
     await world.call("CreateAlias", { AliasName: "alias/permitted", TargetKeyId: KeyId }, { as: clerk });
@@ -116,7 +128,9 @@ describe("AWS managed keys", () => {
   const viaS3 = { calledVia: ["s3.amazonaws.com"] };
 
   test("are made at first use through their service, used through it only, and can only be looked at", async () => {
-    await assert.rejects(world.call("Encrypt", { KeyId: "alias/aws/s3", Plaintext: hello }), { code: "NotFoundException" });
+    await assert.rejects(world.call("Encrypt", { KeyId: "alias/aws/s3", Plaintext: hello }), {
+      code: "NotFoundException",
+    });
     const made = await world.call("GenerateDataKey", { KeyId: "alias/aws/s3", KeySpec: "AES_256" }, viaS3);
     const again = await world.call("GenerateDataKey", { KeyId: "alias/aws/s3", KeySpec: "AES_256" }, viaS3);
     assert.equal(again.KeyId, made.KeyId, "one key");
@@ -134,7 +148,10 @@ describe("AWS managed keys", () => {
       await assert.rejects(world.call("DisableKeyRotation", { KeyId }, { as }), denied);
       await assert.rejects(world.call("CreateAlias", { AliasName: "alias/mine", TargetKeyId: KeyId }, { as }), denied);
     }
-    await assert.rejects(world.call("GenerateDataKey", { KeyId, KeySpec: "AES_256" }, { calledVia: ["sns.amazonaws.com"] }), denied);
+    await assert.rejects(
+      world.call("GenerateDataKey", { KeyId, KeySpec: "AES_256" }, { calledVia: ["sns.amazonaws.com"] }),
+      denied,
+    );
     const { KeyMetadata } = await world.call("DescribeKey", { KeyId });
     assert.deepEqual([KeyMetadata.KeyManager, KeyMetadata.KeyState], ["AWS", "Enabled"]);
     const { Policy } = await world.call("GetKeyPolicy", { KeyId });
@@ -147,14 +164,22 @@ describe("AWS managed keys", () => {
     const made = await world.call("GenerateDataKey", { KeyId: "alias/aws/s3", KeySpec: "AES_256" }, { as });
     await world.call("Decrypt", { CiphertextBlob: made.CiphertextBlob }, { as });
     await assert.rejects(
-      world.call("Decrypt", { CiphertextBlob: made.CiphertextBlob }, { as: { kind: "service", service: "sqs.amazonaws.com" } }),
+      world.call(
+        "Decrypt",
+        { CiphertextBlob: made.CiphertextBlob },
+        { as: { kind: "service", service: "sqs.amazonaws.com" } },
+      ),
       { code: "AccessDeniedException" },
     );
   });
 
   test("many first users make one key", async () => {
     const calls = Array.from({ length: 5 }, () =>
-      world.call("GenerateDataKey", { KeyId: "alias/aws/ssm", KeySpec: "AES_256" }, { calledVia: ["ssm.amazonaws.com"] }),
+      world.call(
+        "GenerateDataKey",
+        { KeyId: "alias/aws/ssm", KeySpec: "AES_256" },
+        { calledVia: ["ssm.amazonaws.com"] },
+      ),
     );
     assert.equal(new Set((await Promise.all(calls)).map(({ KeyId }) => KeyId)).size, 1);
   });
@@ -172,6 +197,9 @@ describe("AWS managed keys", () => {
     world.clock.advance(365 * 86_400_000);
     await world.run("kms-rotation");
     const { Rotations } = await world.call("ListKeyRotations", { KeyId });
-    assert.deepEqual(Rotations.map((each: { RotationType: string }) => each.RotationType), ["AUTOMATIC"]);
+    assert.deepEqual(
+      Rotations.map((each: { RotationType: string }) => each.RotationType),
+      ["AUTOMATIC"],
+    );
   });
 });

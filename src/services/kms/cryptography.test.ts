@@ -28,7 +28,10 @@ describe("Encrypt and Decrypt", () => {
       assert.ok(!Buffer.from(sealed.CiphertextBlob).includes(hello));
       assert.match(Buffer.from(sealed.CiphertextBlob).toString("base64"), /^AQICAH/);
       for (const name of [undefined, KeyId]) {
-        const opened = await world.call("Decrypt", { CiphertextBlob: sealed.CiphertextBlob, ...(name ? { KeyId: name } : {}) });
+        const opened = await world.call("Decrypt", {
+          CiphertextBlob: sealed.CiphertextBlob,
+          ...(name ? { KeyId: name } : {}),
+        });
         assert.equal(text(opened.Plaintext), "hello");
         assert.equal(opened.KeyId, key.Arn);
         assert.match(opened.KeyMaterialId, /^[0-9a-f]{64}$/);
@@ -48,7 +51,11 @@ describe("Encrypt and Decrypt", () => {
   for (const [name, sealedWith, openedWith, works] of contexts) {
     test(`encryption context: ${name}`, async () => {
       const { KeyId } = await createKey();
-      const { CiphertextBlob } = await world.call("Encrypt", { KeyId, Plaintext: hello, EncryptionContext: sealedWith });
+      const { CiphertextBlob } = await world.call("Encrypt", {
+        KeyId,
+        Plaintext: hello,
+        EncryptionContext: sealedWith,
+      });
       const opened = world.call("Decrypt", { CiphertextBlob, EncryptionContext: openedWith });
       if (works) assert.equal(text((await opened).Plaintext), "hello");
       else await assert.rejects(opened, { code: "InvalidCiphertextException", status: 400, message: "" });
@@ -115,7 +122,11 @@ describe("Encrypt and Decrypt", () => {
 
   test("ReEncrypt moves a ciphertext to another key and context", async () => {
     const [a, b] = [await createKey(), await createKey()];
-    const { CiphertextBlob } = await world.call("Encrypt", { KeyId: a.KeyId, Plaintext: hello, EncryptionContext: { x: "1" } });
+    const { CiphertextBlob } = await world.call("Encrypt", {
+      KeyId: a.KeyId,
+      Plaintext: hello,
+      EncryptionContext: { x: "1" },
+    });
     const moved = await world.call("ReEncrypt", {
       CiphertextBlob,
       SourceEncryptionContext: { x: "1" },
@@ -130,10 +141,9 @@ describe("Encrypt and Decrypt", () => {
     await assert.rejects(world.call("ReEncrypt", { CiphertextBlob, DestinationKeyId: b.KeyId }), {
       code: "InvalidCiphertextException",
     });
-    await assert.rejects(
-      world.call("ReEncrypt", { CiphertextBlob, SourceKeyId: b.KeyId, DestinationKeyId: a.KeyId }),
-      { code: "IncorrectKeyException" },
-    );
+    await assert.rejects(world.call("ReEncrypt", { CiphertextBlob, SourceKeyId: b.KeyId, DestinationKeyId: a.KeyId }), {
+      code: "IncorrectKeyException",
+    });
   });
 });
 
@@ -151,7 +161,10 @@ describe("data keys and randomness", () => {
       assert.equal(made.Plaintext.length, bytes);
       assert.equal(made.KeyId, Arn);
       assert.match(Buffer.from(made.CiphertextBlob).toString("base64"), /^AQIDAH/);
-      const opened = await world.call("Decrypt", { CiphertextBlob: made.CiphertextBlob, EncryptionContext: { a: "b" } });
+      const opened = await world.call("Decrypt", {
+        CiphertextBlob: made.CiphertextBlob,
+        EncryptionContext: { a: "b" },
+      });
       assert.deepEqual(opened.Plaintext, made.Plaintext);
       const without = await world.call("GenerateDataKeyWithoutPlaintext", { KeyId, ...size });
       assert.equal("Plaintext" in without, false);
@@ -176,7 +189,10 @@ describe("data keys and randomness", () => {
     const b = await world.call("GenerateRandom", { NumberOfBytes: 32 });
     assert.equal(a.Plaintext.length, 32);
     assert.notDeepEqual(a.Plaintext, b.Plaintext);
-    await assert.rejects(world.call("GenerateRandom"), { code: "ValidationException", message: "NumberOfBytes is required." });
+    await assert.rejects(world.call("GenerateRandom"), {
+      code: "ValidationException",
+      message: "NumberOfBytes is required.",
+    });
     await assert.rejects(world.call("GenerateRandom", { NumberOfBytes: 1025 }), { code: "ValidationException" });
     await assert.rejects(world.call("GenerateRandom", { NumberOfBytes: 8, CustomKeyStoreId: "cks-1" }), {
       code: "UnsupportedOperationException",
@@ -235,10 +251,13 @@ describe("MACs", () => {
       code: "InvalidKeyUsageException",
       message: `${mac.Arn} key usage is GENERATE_VERIFY_MAC which is not valid for Encrypt.`,
     });
-    await assert.rejects(world.call("Encrypt", { KeyId: sym.KeyId, Plaintext: hello, EncryptionAlgorithm: "RSAES_OAEP_SHA_256" }), {
-      code: "InvalidKeyUsageException",
-      message: "Algorithm RSAES_OAEP_SHA_256 is incompatible with key spec SYMMETRIC_DEFAULT.",
-    });
+    await assert.rejects(
+      world.call("Encrypt", { KeyId: sym.KeyId, Plaintext: hello, EncryptionAlgorithm: "RSAES_OAEP_SHA_256" }),
+      {
+        code: "InvalidKeyUsageException",
+        message: "Algorithm RSAES_OAEP_SHA_256 is incompatible with key spec SYMMETRIC_DEFAULT.",
+      },
+    );
   });
 });
 
@@ -258,8 +277,16 @@ test("DryRun: allowed, it fails with DryRunOperationException and does nothing; 
     ["CreateGrant", { KeyId, GranteePrincipal: stranger.arn, Operations: ["Encrypt"] }],
   ];
   for (const [operation, input] of calls) {
-    await assert.rejects(world.call(operation, { ...input, DryRun: true }), { code: "DryRunOperationException", status: 412 }, operation);
-    await assert.rejects(world.call(operation, { ...input, DryRun: true }, { as: stranger }), { code: "AccessDeniedException" }, operation);
+    await assert.rejects(
+      world.call(operation, { ...input, DryRun: true }),
+      { code: "DryRunOperationException", status: 412 },
+      operation,
+    );
+    await assert.rejects(
+      world.call(operation, { ...input, DryRun: true }, { as: stranger }),
+      { code: "AccessDeniedException" },
+      operation,
+    );
   }
   assert.deepEqual((await world.call("ListGrants", { KeyId })).Grants, []);
 });
@@ -269,7 +296,12 @@ test("another account needs the key policy and its own permission, and the ARN",
     Version: "2012-10-17",
     Statement: [
       { Effect: "Allow", Principal: { AWS: `arn:aws:iam::${account}:root` }, Action: "kms:*", Resource: "*" },
-      { Effect: "Allow", Principal: { AWS: `arn:aws:iam::${otherAccount}:root` }, Action: ["kms:Encrypt", "kms:Decrypt"], Resource: "*" },
+      {
+        Effect: "Allow",
+        Principal: { AWS: `arn:aws:iam::${otherAccount}:root` },
+        Action: ["kms:Encrypt", "kms:Decrypt"],
+        Resource: "*",
+      },
     ],
   });
   const { KeyId, Arn } = await createKey({ Policy });
@@ -278,12 +310,19 @@ test("another account needs the key policy and its own permission, and the ARN",
   const sealed = await world.call("Encrypt", { KeyId: Arn, Plaintext: hello }, { as: foreignAdmin });
   const opened = await world.call("Decrypt", { CiphertextBlob: sealed.CiphertextBlob }, { as: foreignAdmin });
   assert.equal(text(opened.Plaintext), "hello");
-  const copy = world.records().filter((record) => record["eventName"] === "Decrypt").slice(-2);
+  const copy = world
+    .records()
+    .filter((record) => record["eventName"] === "Decrypt")
+    .slice(-2);
   assert.deepEqual(copy.map((record) => record["recipientAccountId"]).sort(), [account, otherAccount]);
 
   const denied = { code: "AccessDeniedException" };
   await assert.rejects(world.call("Encrypt", { KeyId: Arn, Plaintext: hello }, { as: foreignNobody }), denied);
-  await assert.rejects(world.call("DescribeKey", { KeyId: Arn }, { as: foreignAdmin }), denied, "not in the key policy");
+  await assert.rejects(
+    world.call("DescribeKey", { KeyId: Arn }, { as: foreignAdmin }),
+    denied,
+    "not in the key policy",
+  );
   await assert.rejects(world.call("DisableKey", { KeyId: Arn }, { as: foreignAdmin }), denied, "not across accounts");
   await assert.rejects(world.call("Encrypt", { KeyId, Plaintext: hello }, { as: foreignAdmin }), {
     code: "NotFoundException",
@@ -291,7 +330,9 @@ test("another account needs the key policy and its own permission, and the ARN",
   });
   const absent = Arn.replace(KeyId, "00000000-0000-0000-0000-000000000000");
   const message = async (KeyIdOf: string): Promise<string> =>
-    world.call("GenerateDataKey", { KeyId: KeyIdOf, KeySpec: "AES_256" }, { as: foreignAdmin }).catch((error: Error) => error.message);
+    world
+      .call("GenerateDataKey", { KeyId: KeyIdOf, KeySpec: "AES_256" }, { as: foreignAdmin })
+      .catch((error: Error) => error.message);
   assert.equal((await message(absent)).replace(absent, Arn), await message(Arn), "absent and refused look the same");
 });
 
@@ -299,7 +340,11 @@ test("sealed and restarting holders are errors that SDKs try again", async () =>
   const { KeyId } = await createKey();
   const { CiphertextBlob } = await world.call("Encrypt", { KeyId, Plaintext: hello });
   await world.keys.seal();
-  await assert.rejects(world.call("Decrypt", { CiphertextBlob }), { code: "KMSInternalException", status: 500, message: /sealed/ });
+  await assert.rejects(world.call("Decrypt", { CiphertextBlob }), {
+    code: "KMSInternalException",
+    status: 500,
+    message: /sealed/,
+  });
   await assert.rejects(world.call("CreateKey"), { code: "KMSInternalException", status: 500 });
   assert.equal((await world.call("DescribeKey", { KeyId })).KeyMetadata.KeyId, KeyId, "metadata stays readable");
   await world.keys.unseal(new Uint8Array(0));
@@ -309,7 +354,11 @@ test("sealed and restarting holders are errors that SDKs try again", async () =>
 test("audit records name key, context and material, and never hold plaintext or ciphertext", async () => {
   const { KeyId, Arn } = await createKey();
   const canary = Buffer.from("canary-plaintext");
-  const { CiphertextBlob } = await world.call("Encrypt", { KeyId, Plaintext: canary, EncryptionContext: { dept: "hr" } });
+  const { CiphertextBlob } = await world.call("Encrypt", {
+    KeyId,
+    Plaintext: canary,
+    EncryptionContext: { dept: "hr" },
+  });
   const { KeyMaterialId } = await world.call("Decrypt", { CiphertextBlob, EncryptionContext: { dept: "hr" } });
   const [encrypt, decrypt] = world.records().slice(-2) as [Record<string, any>, Record<string, any>];
   assert.equal(encrypt["eventName"], "Encrypt");

@@ -1,11 +1,5 @@
 import { AwsError } from "#kernel/errors.ts";
-import {
-  DecryptError,
-  KeyDestroyed,
-  KeyHolderUnavailable,
-  Sealed,
-  UnsupportedMaterial,
-} from "#keys/contract.ts";
+import { DecryptError, KeyDestroyed, KeyHolderUnavailable, Sealed, UnsupportedMaterial } from "#keys/contract.ts";
 
 /**
  * KMS answers 400 to everything that is the caller's fault, NotFoundException included (recorded against AWS in
@@ -35,18 +29,15 @@ export const incorrectKey = (): AwsError =>
   );
 export const accessDenied = (message: string): AwsError => new AwsError("AccessDeniedException", message);
 export const dryRun = (): AwsError =>
-  new AwsError(
-    "DryRunOperationException",
-    "The request would have succeeded, but the DryRun option is set.",
-    412,
-  );
+  new AwsError("DryRunOperationException", "The request would have succeeded, but the DryRun option is set.", 412);
 
 /** An error of the key holder in KMS's words. Sealed and restarting are 5xx: SDKs try those again. */
 export function fromKeyHolder(error: unknown, arn?: string): unknown {
   if (error instanceof DecryptError) return invalidCiphertext();
-  if (error instanceof Sealed) return new AwsError("KMSInternalException", `The key store is sealed: ${error.message}.`, 500);
+  if (error instanceof Sealed) return new AwsError("KMSInternalException", `${error.message}.`, 500);
   if (error instanceof KeyHolderUnavailable) return new AwsError("KeyUnavailableException", error.message, 500);
-  if (error instanceof KeyDestroyed) return invalidState(`${arn ?? "The key"} has no key material: it has been deleted.`);
+  if (error instanceof KeyDestroyed)
+    return invalidState(`${arn ?? "The key"} has no key material: it has been deleted.`);
   if (error instanceof UnsupportedMaterial) return unsupported(error.message);
   return error;
 }

@@ -105,10 +105,20 @@ describe("a grant", () => {
   test("that may make grants makes none wider than itself", async () => {
     const { KeyId } = await createKey();
     const [parent, child] = [user("parent"), user("child")];
-    await grant(KeyId, parent.arn, ["CreateGrant", "Encrypt", "Decrypt"], { Constraints: { EncryptionContextSubset: { a: "b" } } });
+    await grant(KeyId, parent.arn, ["CreateGrant", "Encrypt", "Decrypt"], {
+      Constraints: { EncryptionContextSubset: { a: "b" } },
+    });
     const make = (Operations: string[], Constraints?: object): Promise<unknown> =>
-      world.call("CreateGrant", { KeyId, GranteePrincipal: child.arn, Operations, ...(Constraints ? { Constraints } : {}) }, { as: parent });
-    await assert.rejects(make(["GenerateDataKey"], { EncryptionContextSubset: { a: "b" } }), denied, "an operation more");
+      world.call(
+        "CreateGrant",
+        { KeyId, GranteePrincipal: child.arn, Operations, ...(Constraints ? { Constraints } : {}) },
+        { as: parent },
+      );
+    await assert.rejects(
+      make(["GenerateDataKey"], { EncryptionContextSubset: { a: "b" } }),
+      denied,
+      "an operation more",
+    );
     await assert.rejects(make(["Encrypt"]), denied, "no constraint");
     await assert.rejects(make(["Encrypt"], { EncryptionContextSubset: { c: "d" } }), denied, "another constraint");
     await make(["Encrypt"], { EncryptionContextSubset: { a: "b", c: "d" } });
@@ -165,7 +175,9 @@ describe("retiring", () => {
     await assert.rejects(world.call("RetireGrant", { GrantToken }, { as: grantee }), denied);
     await world.call("RetireGrant", { GrantToken }, { as: retirer });
     await assert.rejects(world.call("Encrypt", { KeyId, Plaintext: hello }, { as: grantee }), denied);
-    await assert.rejects(world.call("RetireGrant", { GrantToken }, { as: retirer }), { code: "InvalidGrantTokenException" });
+    await assert.rejects(world.call("RetireGrant", { GrantToken }, { as: retirer }), {
+      code: "InvalidGrantTokenException",
+    });
     const own = await grant(KeyId, grantee.arn, ["Encrypt", "RetireGrant"]);
     await world.call("RetireGrant", { KeyId: Arn, GrantId: own.GrantId }, { as: grantee });
     await assert.rejects(world.call("RetireGrant", {}), { code: "ValidationException" });
@@ -177,10 +189,16 @@ describe("retiring", () => {
     const retirer = user("admin", otherAccount);
     const { GrantId } = await grant(KeyId, admin.arn, ["Encrypt"], { RetiringPrincipal: retirer.arn });
     const { Grants } = await world.call("ListRetirableGrants", { RetiringPrincipal: retirer.arn }, { as: retirer });
-    assert.deepEqual(Grants.map((each: { GrantId: string; KeyId: string }) => [each.GrantId, each.KeyId]), [[GrantId, Arn]]);
+    assert.deepEqual(
+      Grants.map((each: { GrantId: string; KeyId: string }) => [each.GrantId, each.KeyId]),
+      [[GrantId, Arn]],
+    );
     assert.deepEqual((await world.call("ListRetirableGrants", { RetiringPrincipal: user("nobody").arn })).Grants, []);
     await world.call("RetireGrant", { KeyId: Arn, GrantId }, { as: retirer });
-    assert.deepEqual((await world.call("ListRetirableGrants", { RetiringPrincipal: retirer.arn }, { as: retirer })).Grants, []);
+    assert.deepEqual(
+      (await world.call("ListRetirableGrants", { RetiringPrincipal: retirer.arn }, { as: retirer })).Grants,
+      [],
+    );
     assert.deepEqual((await world.call("ListGrants", { KeyId })).Grants, []);
   });
 });
@@ -200,14 +218,23 @@ const refused: [string, Record<string, unknown>, string][] = [
   ["a retiring principal that is none", { RetiringPrincipal: "arn:aws:s3:::bucket" }, "InvalidArnException"],
   ["an operation of other keys", { Operations: ["Sign"] }, "ValidationException"],
   ["no operation", { Operations: [] }, "ValidationException"],
-  ["nine pairs", { Constraints: { EncryptionContextSubset: Object.fromEntries(Array.from({ length: 9 }, (_, n) => [`k${n}`, "v"])) } }, "LimitExceededException"],
+  [
+    "nine pairs",
+    {
+      Constraints: { EncryptionContextSubset: Object.fromEntries(Array.from({ length: 9 }, (_, n) => [`k${n}`, "v"])) },
+    },
+    "LimitExceededException",
+  ],
   ["empty constraints", { Constraints: {} }, "ValidationException"],
   ["a token that is none", { GrantTokens: ["bm9uZQ=="] }, "InvalidGrantTokenException"],
 ];
 for (const [name, input, code] of refused) {
   test(`CreateGrant refuses ${name}`, async () => {
     const { KeyId } = await createKey();
-    await assert.rejects(world.call("CreateGrant", { KeyId, GranteePrincipal: admin.arn, Operations: ["Encrypt"], ...input }), { code });
+    await assert.rejects(
+      world.call("CreateGrant", { KeyId, GranteePrincipal: admin.arn, Operations: ["Encrypt"], ...input }),
+      { code },
+    );
     assert.deepEqual((await world.call("ListGrants", { KeyId })).Grants, []);
   });
 }
@@ -217,6 +244,8 @@ test("a forged grant token is refused", async () => {
   const { GrantToken } = await grant(KeyId, admin.arn, ["Encrypt"]);
   const parts = Buffer.from(GrantToken, "base64").toString().split("|");
   const forged = Buffer.from([...parts.slice(0, 4), "x".repeat(32)].join("|")).toString("base64");
-  await assert.rejects(world.call("Encrypt", { KeyId, Plaintext: hello, GrantTokens: [forged] }), { code: "InvalidGrantTokenException" });
+  await assert.rejects(world.call("Encrypt", { KeyId, Plaintext: hello, GrantTokens: [forged] }), {
+    code: "InvalidGrantTokenException",
+  });
   await assert.rejects(world.call("RetireGrant", { GrantToken: forged }), { code: "InvalidGrantTokenException" });
 });

@@ -47,7 +47,11 @@ function rootOf({ arn, account }: { arn: string; account: string }): string {
 }
 
 /** Statements of the grants that allow this call to this caller. Asked only for keys that have grants. */
-export async function grantPolicies(ctx: CallContext, key: KeyDocument, question: GrantQuestion): Promise<NamedPolicy[]> {
+export async function grantPolicies(
+  ctx: CallContext,
+  key: KeyDocument,
+  question: GrantQuestion,
+): Promise<NamedPolicy[]> {
   if (key.grants === 0 || !ruleOf(question.action).grantable) return [];
   const policies: NamedPolicy[] = [];
   for (const name of principalNames(ctx.principal)) {
@@ -104,12 +108,11 @@ function isAsStrict(child: Constraints, parent: Constraints): boolean {
   if (!parent) return true;
   if (!child) return false;
   if (parent.EncryptionContextEquals) {
-    if (!child.EncryptionContextEquals || !same(child.EncryptionContextEquals, parent.EncryptionContextEquals)) return false;
+    if (!child.EncryptionContextEquals || !same(child.EncryptionContextEquals, parent.EncryptionContextEquals))
+      return false;
   }
   const subset = parent.EncryptionContextSubset;
-  return (
-    !subset || contains(child.EncryptionContextEquals, subset) || contains(child.EncryptionContextSubset, subset)
-  );
+  return !subset || contains(child.EncryptionContextEquals, subset) || contains(child.EncryptionContextSubset, subset);
 }
 
 function contains(context: EncryptionContext = {}, pairs: EncryptionContext): boolean {

@@ -6,6 +6,7 @@ import type { JobContext } from "#gateway/context.ts";
 import type { Job } from "#gateway/service.ts";
 import { Conflict, type Document, type DocumentKey, type Operation } from "#store/contract.ts";
 import { retiringAccount } from "./operations/grants.ts";
+import { serviceEvent } from "./serviceEvents.ts";
 import {
   boundTo,
   type GrantDocument,
@@ -64,6 +65,7 @@ async function rotate(ctx: JobContext, document: Document<KeyDocument>): Promise
   const next: KeyDocument = { ...key, rotation, versions: [...key.versions, version] };
   await ctx.store.commit([
     { op: "put", key: document.key, value: next, indexes: keyIndexes(next), ifVersion: document.version },
+    serviceEvent(ctx, key, "RotateKey", { rotationType: "AUTOMATIC", keyMaterialId: version.materialId }),
   ]);
 }
 
@@ -105,6 +107,7 @@ async function destroy(ctx: JobContext, document: Document<KeyDocument>): Promis
   await ctx.store.commit([
     { op: "delete", key: document.key, ifVersion: version },
     ...key.aliases.map((name): Operation => ({ op: "delete", key: at(types.alias, name) })),
+    serviceEvent(ctx, key, "DeleteKey", {}),
   ]);
   ctx.log.info({ key: key.arn }, "a key has been deleted for good");
 }

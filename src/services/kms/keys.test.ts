@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { account, admin, region, root, user, World } from "./testing.ts";
+import { account, admin, region, user, World } from "./testing.ts";
 
 let world: World;
 before(async () => {
@@ -49,18 +49,53 @@ describe("CreateKey and DescribeKey", () => {
   });
 
   const refused: [string, Record<string, unknown>, string, RegExp][] = [
-    ["spec without usage", { KeySpec: "HMAC_256" }, "ValidationException", /^You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys\.$/],
+    [
+      "spec without usage",
+      { KeySpec: "HMAC_256" },
+      "ValidationException",
+      /^You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys\.$/,
+    ],
     ["wrong usage", { KeySpec: "HMAC_256", KeyUsage: "ENCRYPT_DECRYPT" }, "ValidationException", /not compatible/],
-    ["two specs", { KeySpec: "SYMMETRIC_DEFAULT", CustomerMasterKeySpec: "SYMMETRIC_DEFAULT" }, "ValidationException", /CustomerMasterKeySpec is deprecated/],
-    ["a spec the holder does not make", { KeySpec: "RSA_2048", KeyUsage: "SIGN_VERIFY" }, "UnsupportedOperationException", /RSA_2048/],
+    [
+      "two specs",
+      { KeySpec: "SYMMETRIC_DEFAULT", CustomerMasterKeySpec: "SYMMETRIC_DEFAULT" },
+      "ValidationException",
+      /CustomerMasterKeySpec is deprecated/,
+    ],
+    [
+      "a spec the holder does not make",
+      { KeySpec: "RSA_2048", KeyUsage: "SIGN_VERIFY" },
+      "UnsupportedOperationException",
+      /RSA_2048/,
+    ],
     ["imported material", { Origin: "EXTERNAL" }, "UnsupportedOperationException", /EXTERNAL/],
     ["multi-Region", { MultiRegion: true }, "UnsupportedOperationException", /Multi-Region/],
     ["key store", { CustomKeyStoreId: "cks-1" }, "ValidationException", /CustomKeyStoreId/],
     ["policy that is no JSON", { Policy: "{" }, "MalformedPolicyDocumentException", /./],
-    ["policy too long", { Policy: `{"Version":"2012-10-17","Id":"${"x".repeat(33_000)}","Statement":[]}` }, "LimitExceededException", /32768/],
+    [
+      "policy too long",
+      { Policy: `{"Version":"2012-10-17","Id":"${"x".repeat(33_000)}","Statement":[]}` },
+      "LimitExceededException",
+      /32768/,
+    ],
     ["aws: tag", { Tags: [{ TagKey: "aws:x", TagValue: "y" }] }, "TagException", /aws:/],
-    ["doubled tag", { Tags: [{ TagKey: "x", TagValue: "y" }, { TagKey: "x", TagValue: "z" }] }, "TagException", /Duplicate/],
-    ["51 tags", { Tags: Array.from({ length: 51 }, (_, n) => ({ TagKey: `t${n}`, TagValue: "" })) }, "LimitExceededException", /50 tags/],
+    [
+      "doubled tag",
+      {
+        Tags: [
+          { TagKey: "x", TagValue: "y" },
+          { TagKey: "x", TagValue: "z" },
+        ],
+      },
+      "TagException",
+      /Duplicate/,
+    ],
+    [
+      "51 tags",
+      { Tags: Array.from({ length: 51 }, (_, n) => ({ TagKey: `t${n}`, TagValue: "" })) },
+      "LimitExceededException",
+      /50 tags/,
+    ],
   ];
   for (const [name, input, code, message] of refused) {
     test(`refuses: ${name}`, async () => {
@@ -80,7 +115,11 @@ describe("CreateKey and DescribeKey", () => {
       `Key 'arn:aws:kms:${region}:${account}:key/mrk-d3b95762d3b95762d3b95762d3b95762' does not exist`,
     ],
     ["alias/absent", "NotFoundException", `Alias arn:aws:kms:${region}:${account}:alias/absent is not found.`],
-    [`arn:aws:kms:us-west-2:${account}:key/134f2428-cec1-4b25-a1ae-9048164dba47`, "NotFoundException", "Invalid arn us-west-2"],
+    [
+      `arn:aws:kms:us-west-2:${account}:key/134f2428-cec1-4b25-a1ae-9048164dba47`,
+      "NotFoundException",
+      "Invalid arn us-west-2",
+    ],
     [`arn:aws:s3:::bucket`, "InvalidArnException", "Invalid arn arn:aws:s3:::bucket"],
     ["arn:", "InvalidArnException", "Invalid arn arn:"],
     [`arn:aws:kms:${region}:${account}:key/x`, "NotFoundException", "Invalid keyId 'x'"],
@@ -133,7 +172,12 @@ describe("key states", () => {
     ["Encrypt", { Plaintext: hello }, "DisabledException", "KMSInvalidStateException"],
     ["GenerateDataKey", { KeySpec: "AES_256" }, "DisabledException", "KMSInvalidStateException"],
     ["GenerateDataKeyWithoutPlaintext", { KeySpec: "AES_256" }, "DisabledException", "KMSInvalidStateException"],
-    ["CreateGrant", { GranteePrincipal: admin.arn, Operations: ["Encrypt"] }, "DisabledException", "KMSInvalidStateException"],
+    [
+      "CreateGrant",
+      { GranteePrincipal: admin.arn, Operations: ["Encrypt"] },
+      "DisabledException",
+      "KMSInvalidStateException",
+    ],
     ["EnableKeyRotation", {}, "DisabledException", "KMSInvalidStateException"],
     ["DisableKeyRotation", {}, "DisabledException", "KMSInvalidStateException"],
     ["RotateKeyOnDemand", {}, "DisabledException", "KMSInvalidStateException"],
@@ -158,7 +202,12 @@ describe("key states", () => {
       const expect = async (code: string, text: string): Promise<void> => {
         if (code === "-") return;
         if (code === "") await world.call(operation, { KeyId, ...input });
-        else await assert.rejects(world.call(operation, { KeyId, ...input }), { code, message: `${Arn} ${text}`, status: 400 });
+        else
+          await assert.rejects(world.call(operation, { KeyId, ...input }), {
+            code,
+            message: `${Arn} ${text}`,
+            status: 400,
+          });
       };
       await world.call("DisableKey", { KeyId });
       await expect(whenDisabled, operation === "CancelKeyDeletion" ? "is not pending deletion." : "is disabled.");
@@ -171,8 +220,13 @@ describe("key states", () => {
     const { KeyId, Arn } = await createKey();
     const { CiphertextBlob } = await world.call("Encrypt", { KeyId, Plaintext: hello });
     await world.call("DisableKey", { KeyId });
-    await assert.rejects(world.call("Decrypt", { CiphertextBlob }), { code: "DisabledException", message: `${Arn} is disabled.` });
-    await assert.rejects(world.call("ReEncrypt", { CiphertextBlob, DestinationKeyId: KeyId }), { code: "DisabledException" });
+    await assert.rejects(world.call("Decrypt", { CiphertextBlob }), {
+      code: "DisabledException",
+      message: `${Arn} is disabled.`,
+    });
+    await assert.rejects(world.call("ReEncrypt", { CiphertextBlob, DestinationKeyId: KeyId }), {
+      code: "DisabledException",
+    });
     await world.call("EnableKey", { KeyId });
     assert.deepEqual(Buffer.from((await world.call("Decrypt", { CiphertextBlob })).Plaintext), hello);
   });
@@ -202,14 +256,21 @@ describe("deletion", () => {
   for (const PendingWindowInDays of [6, 31]) {
     test(`a waiting period of ${PendingWindowInDays} days is refused`, async () => {
       const { KeyId } = await createKey();
-      await assert.rejects(world.call("ScheduleKeyDeletion", { KeyId, PendingWindowInDays }), { code: "ValidationException" });
+      await assert.rejects(world.call("ScheduleKeyDeletion", { KeyId, PendingWindowInDays }), {
+        code: "ValidationException",
+      });
     });
   }
 
   test("at its date the key is gone, with its aliases and grants; not even a restored database opens its ciphertexts", async () => {
     const { KeyId, Arn } = await createKey();
     await world.call("CreateAlias", { AliasName: "alias/doomed", TargetKeyId: KeyId });
-    await world.call("CreateGrant", { KeyId, GranteePrincipal: admin.arn, RetiringPrincipal: admin.arn, Operations: ["Decrypt"] });
+    await world.call("CreateGrant", {
+      KeyId,
+      GranteePrincipal: admin.arn,
+      RetiringPrincipal: admin.arn,
+      Operations: ["Decrypt"],
+    });
     const { CiphertextBlob } = await world.call("Encrypt", { KeyId, Plaintext: hello });
     await world.call("ScheduleKeyDeletion", { KeyId, PendingWindowInDays: 7 });
     const backup = new Map(world.store.rows);
@@ -219,11 +280,17 @@ describe("deletion", () => {
     assert.equal(await stateOf(KeyId), "PendingDeletion", "not a moment too early");
     world.clock.advance(1);
     const gone = { code: "NotFoundException", message: `Key '${Arn}' does not exist` };
-    await assert.rejects(world.call("CancelKeyDeletion", { KeyId }), gone, "the date has come, whether or not the job has");
+    await assert.rejects(
+      world.call("CancelKeyDeletion", { KeyId }),
+      gone,
+      "the date has come, whether or not the job has",
+    );
     await world.run("kms-deletion");
     await assert.rejects(world.call("DescribeKey", { KeyId }), gone);
     await assert.rejects(world.call("DescribeKey", { KeyId: "alias/doomed" }), { code: "NotFoundException" });
     await assert.rejects(world.call("Decrypt", { CiphertextBlob }), { code: "AccessDeniedException" });
+    const event = world.records().findLast((record) => record["eventName"] === "DeleteKey");
+    assert.deepEqual([event!["eventType"], event!["resources"][0].ARN], ["AwsServiceEvent", Arn]);
     const left = [...world.store.rows.keys()].filter((name) => name.includes(KeyId) || name.includes("doomed"));
     assert.deepEqual(left, []);
     assert.deepEqual((await world.call("ListRetirableGrants", { RetiringPrincipal: admin.arn })).Grants, []);
@@ -233,7 +300,10 @@ describe("deletion", () => {
     world.clock.advance(-(2 * dayMs));
     await world.call("CancelKeyDeletion", { KeyId });
     await world.call("EnableKey", { KeyId });
-    await assert.rejects(world.call("Decrypt", { CiphertextBlob }), { code: "KMSInvalidStateException", message: /deleted/ });
+    await assert.rejects(world.call("Decrypt", { CiphertextBlob }), {
+      code: "KMSInvalidStateException",
+      message: /deleted/,
+    });
     await assert.rejects(world.call("Encrypt", { KeyId, Plaintext: hello }), { code: "KMSInvalidStateException" });
   });
 
@@ -252,116 +322,12 @@ describe("deletion", () => {
   });
 });
 
-describe("key policies", () => {
-  const statement = (Principal: unknown, Action: unknown, more: object = {}): object => ({
-    Effect: "Allow",
-    Principal,
-    Action,
-    Resource: "*",
-    ...more,
-  });
-  const policy = (...Statement: object[]): string => JSON.stringify({ Version: "2012-10-17", Statement });
-  const account1 = { AWS: `arn:aws:iam::${account}:root` };
-  const alice = user("alice");
-
-  test("the default policy hands the decision to the account", async () => {
-    const { KeyId } = await createKey();
-    const { Policy, PolicyName } = await world.call("GetKeyPolicy", { KeyId });
-    assert.equal(PolicyName, "default");
-    assert.deepEqual(JSON.parse(Policy), {
-      Version: "2012-10-17",
-      Id: "key-default-1",
-      Statement: [{ Sid: "Enable IAM User Permissions", Effect: "Allow", Principal: account1, Action: "kms:*", Resource: "*" }],
-    });
-    assert.deepEqual(await world.call("ListKeyPolicies", { KeyId }), { PolicyNames: ["default"], Truncated: false });
-    await world.call("Encrypt", { KeyId, Plaintext: hello });
-    await assert.rejects(world.call("Encrypt", { KeyId, Plaintext: hello }, { as: alice }), { code: "AccessDeniedException" });
-    world.allow(alice, { Effect: "Allow", Action: "kms:Encrypt", Resource: "*" });
-    await world.call("Encrypt", { KeyId, Plaintext: hello }, { as: alice });
-  });
-
-  test("without the account in the key policy, identity policies count for nothing, root included", async () => {
-    const { KeyId } = await createKey({ Policy: policy(statement({ AWS: admin.arn }, "kms:*")) });
-    world.allow(alice, { Effect: "Allow", Action: "*", Resource: "*" });
-    await assert.rejects(world.call("Encrypt", { KeyId, Plaintext: hello }, { as: alice }), { code: "AccessDeniedException" });
-    await assert.rejects(world.call("Encrypt", { KeyId, Plaintext: hello }, { as: root }), { code: "AccessDeniedException" });
-    await world.call("Encrypt", { KeyId, Plaintext: hello });
-  });
-
-  test("an explicit deny wins over everything", async () => {
-    const { KeyId } = await createKey();
-    await world.call("PutKeyPolicy", {
-      KeyId,
-      Policy: policy(statement(account1, "kms:*"), { ...statement("*", "kms:Encrypt"), Effect: "Deny" }),
-    });
-    await assert.rejects(world.call("Encrypt", { KeyId, Plaintext: hello }), { code: "AccessDeniedException", message: /explicit deny/ });
-    await world.call("GenerateDataKey", { KeyId, KeySpec: "AES_256" });
-  });
-
-  const conditions: [string, object, Record<string, unknown>, Record<string, unknown>, object?][] = [
-    ["kms:EncryptionContext:dept", { StringEquals: { "kms:EncryptionContext:dept": "hr" } }, { EncryptionContext: { dept: "hr" } }, { EncryptionContext: { dept: "it" } }],
-    ["kms:EncryptionContextKeys", { "ForAnyValue:StringEquals": { "kms:EncryptionContextKeys": "dept" } }, { EncryptionContext: { dept: "x", a: "b" } }, {}],
-    ["kms:KeySpec", { StringEquals: { "kms:KeySpec": "SYMMETRIC_DEFAULT" } }, {}, undefined as never],
-    ["kms:KeyUsage", { StringEquals: { "kms:KeyUsage": "SIGN_VERIFY" } }, undefined as never, {}],
-    ["kms:KeyOrigin", { StringEquals: { "kms:KeyOrigin": "EXTERNAL" } }, undefined as never, {}],
-    ["kms:CallerAccount", { StringEquals: { "kms:CallerAccount": account } }, {}, undefined as never],
-    ["kms:ViaService, not through it", { StringEquals: { "kms:ViaService": `s3.${region}.amazonaws.com` } }, undefined as never, {}],
-    ["kms:EncryptionAlgorithm", { StringEquals: { "kms:EncryptionAlgorithm": "SYMMETRIC_DEFAULT" } }, {}, undefined as never],
-    ["kms:RequestAlias", { StringEquals: { "kms:RequestAlias": "alias/conditions" } }, { KeyId: "alias/conditions" }, {}],
-    ["kms:ResourceAliases", { "ForAnyValue:StringEquals": { "kms:ResourceAliases": "alias/conditions" } }, {}, undefined as never],
-    ["aws:ResourceTag", { StringEquals: { "aws:ResourceTag/team": "red" } }, {}, undefined as never],
-    ["aws:ResourceTag, another", { StringEquals: { "aws:ResourceTag/team": "blue" } }, undefined as never, {}],
-  ];
-  for (const [name, Condition, good, bad] of conditions) {
-    test(`condition key ${name}`, async () => {
-      const { KeyId } = await createKey({ Tags: [{ TagKey: "team", TagValue: "red" }] });
-      const bob = user("bob");
-      await world.call("PutKeyPolicy", { KeyId, Policy: policy(statement(account1, "kms:*"), statement({ AWS: bob.arn }, "kms:Encrypt", { Condition })) });
-      await world.call("CreateAlias", { AliasName: "alias/conditions", TargetKeyId: KeyId });
-      try {
-        if (good) await world.call("Encrypt", { KeyId, Plaintext: hello, ...good }, { as: bob });
-        if (bad) await assert.rejects(world.call("Encrypt", { KeyId, Plaintext: hello, ...bad }, { as: bob }), { code: "AccessDeniedException" });
-      } finally {
-        await world.call("DeleteAlias", { AliasName: "alias/conditions" });
-      }
-    });
-  }
-
-  test("kms:ViaService holds through the service and only through it", async () => {
-    const { KeyId } = await createKey();
-    const bob = user("bob");
-    const Condition = { StringEquals: { "kms:ViaService": `s3.${region}.amazonaws.com` } };
-    await world.call("PutKeyPolicy", { KeyId, Policy: policy(statement(account1, "kms:*"), statement({ AWS: bob.arn }, "kms:GenerateDataKey", { Condition })) });
-    const request = { KeyId, KeySpec: "AES_256" };
-    await world.call("GenerateDataKey", request, { as: bob, calledVia: ["s3.amazonaws.com"] });
-    await assert.rejects(world.call("GenerateDataKey", request, { as: bob }), { code: "AccessDeniedException" });
-    await assert.rejects(world.call("GenerateDataKey", request, { as: bob, calledVia: ["s3.amazonaws.com", "sns.amazonaws.com"] }), { code: "AccessDeniedException" });
-  });
-
-  test("the lockout check refuses a policy that shuts its author out; bypassed, it is taken", async () => {
-    const { KeyId } = await createKey();
-    const Policy = policy(statement({ AWS: alice.arn }, "kms:*"));
-    const locked = {
-      code: "MalformedPolicyDocumentException",
-      message: "The new key policy will not allow you to update the key policy in the future.",
-    };
-    await assert.rejects(world.call("PutKeyPolicy", { KeyId, Policy }), locked);
-    await assert.rejects(world.call("CreateKey", { Policy }), locked);
-    await world.call("PutKeyPolicy", { KeyId, Policy, BypassPolicyLockoutSafetyCheck: true });
-    await assert.rejects(world.call("GetKeyPolicy", { KeyId }), { code: "AccessDeniedException" });
-    assert.equal((await world.call("GetKeyPolicy", { KeyId }, { as: alice })).Policy, Policy, "kept as it was written");
-  });
-
-  test("there is one policy, named default", async () => {
-    const { KeyId } = await createKey();
-    await assert.rejects(world.call("GetKeyPolicy", { KeyId, PolicyName: "other" }), { code: "NotFoundException", message: "No such policy exists" });
-  });
-});
-
 test("two changes of one key at the same time both count", async () => {
   const { KeyId } = await createKey();
   await Promise.all(
-    Array.from({ length: 6 }, (_, n) => world.call("TagResource", { KeyId, Tags: [{ TagKey: `t${n}`, TagValue: "v" }] })),
+    Array.from({ length: 6 }, (_, n) =>
+      world.call("TagResource", { KeyId, Tags: [{ TagKey: `t${n}`, TagValue: "v" }] }),
+    ),
   );
   assert.equal((await world.call("ListResourceTags", { KeyId })).Tags.length, 6);
 });
@@ -369,14 +335,25 @@ test("two changes of one key at the same time both count", async () => {
 describe("tags", () => {
   test("are added, replaced, removed and paged", async () => {
     const { KeyId } = await createKey({ Tags: [{ TagKey: "a", TagValue: "1" }] });
-    await world.call("TagResource", { KeyId, Tags: [{ TagKey: "a", TagValue: "2" }, { TagKey: "b", TagValue: "" }] });
+    await world.call("TagResource", {
+      KeyId,
+      Tags: [
+        { TagKey: "a", TagValue: "2" },
+        { TagKey: "b", TagValue: "" },
+      ],
+    });
     assert.deepEqual(await world.call("ListResourceTags", { KeyId }), {
-      Tags: [{ TagKey: "a", TagValue: "2" }, { TagKey: "b", TagValue: "" }],
+      Tags: [
+        { TagKey: "a", TagValue: "2" },
+        { TagKey: "b", TagValue: "" },
+      ],
       Truncated: false,
     });
     const first = await world.call("ListResourceTags", { KeyId, Limit: 1 });
     assert.equal(first.Truncated, true);
-    assert.deepEqual((await world.call("ListResourceTags", { KeyId, Marker: first.NextMarker })).Tags, [{ TagKey: "b", TagValue: "" }]);
+    assert.deepEqual((await world.call("ListResourceTags", { KeyId, Marker: first.NextMarker })).Tags, [
+      { TagKey: "b", TagValue: "" },
+    ]);
     await world.call("UntagResource", { KeyId, TagKeys: ["a", "absent"] });
     assert.deepEqual((await world.call("ListResourceTags", { KeyId })).Tags, [{ TagKey: "b", TagValue: "" }]);
   });

@@ -11,7 +11,9 @@ after(() => world.close());
 const hello = Buffer.from("hello");
 const dayMs = 86_400_000;
 
-async function createKey(input: Record<string, unknown> = {}): Promise<{ KeyId: string; Arn: string; CurrentKeyMaterialId: string }> {
+async function createKey(
+  input: Record<string, unknown> = {},
+): Promise<{ KeyId: string; Arn: string; CurrentKeyMaterialId: string }> {
   return (await world.call("CreateKey", input)).KeyMetadata;
 }
 
@@ -39,6 +41,11 @@ test("automatic rotation: on its date new material, the old still decrypts", asy
   await world.run("kms-rotation");
   const { Rotations } = await world.call("ListKeyRotations", { KeyId });
   assert.equal(Rotations.length, 1, "once, however often the job runs");
+  const events = world.records().filter((record) => record["eventName"] === "RotateKey");
+  assert.deepEqual(
+    events.map(({ eventType, serviceEventDetails }) => [eventType, serviceEventDetails.keyId]),
+    [["AwsServiceEvent", KeyId]],
+  );
   assert.deepEqual(Rotations[0], {
     KeyId,
     KeyMaterialId: Rotations[0].KeyMaterialId,
@@ -99,7 +106,8 @@ test("switched off, nothing rotates; the status of a key that waits for deletion
 
 test("enabling again keeps the date; another period moves it", async () => {
   const { KeyId } = await createKey();
-  const next = async (): Promise<number> => (await world.call("GetKeyRotationStatus", { KeyId })).NextRotationDate.getTime();
+  const next = async (): Promise<number> =>
+    (await world.call("GetKeyRotationStatus", { KeyId })).NextRotationDate.getTime();
   await world.call("EnableKeyRotation", { KeyId });
   const first = await next();
   world.clock.advance(dayMs);
@@ -133,11 +141,23 @@ test("on demand: new material at once, 25 times, and not in the last minutes bef
 
 test("MAC keys do not rotate; periods have bounds", async () => {
   const mac = await createKey({ KeySpec: "HMAC_256", KeyUsage: "GENERATE_VERIFY_MAC" });
-  for (const operation of ["EnableKeyRotation", "DisableKeyRotation", "GetKeyRotationStatus", "RotateKeyOnDemand", "ListKeyRotations"]) {
-    await assert.rejects(world.call(operation, { KeyId: mac.KeyId }), { code: "UnsupportedOperationException" }, operation);
+  for (const operation of [
+    "EnableKeyRotation",
+    "DisableKeyRotation",
+    "GetKeyRotationStatus",
+    "RotateKeyOnDemand",
+    "ListKeyRotations",
+  ]) {
+    await assert.rejects(
+      world.call(operation, { KeyId: mac.KeyId }),
+      { code: "UnsupportedOperationException" },
+      operation,
+    );
   }
   const { KeyId } = await createKey();
   for (const RotationPeriodInDays of [89, 2561]) {
-    await assert.rejects(world.call("EnableKeyRotation", { KeyId, RotationPeriodInDays }), { code: "ValidationException" });
+    await assert.rejects(world.call("EnableKeyRotation", { KeyId, RotationPeriodInDays }), {
+      code: "ValidationException",
+    });
   }
 });

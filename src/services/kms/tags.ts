@@ -13,7 +13,8 @@ export function withTags(tags: Readonly<Record<string, string>>, added: readonly
   const merged = new Map(Object.entries(tags));
   const seen = new Set<string>();
   for (const { TagKey: key = "", TagValue: value = "" } of added) {
-    if (key.length === 0 || key.length > 128 || value.length > 256) throw tagFault("Tag key or value has an invalid length.");
+    if (key.length === 0 || key.length > 128 || value.length > 256)
+      throw tagFault("Tag key or value has an invalid length.");
     if (key.toLowerCase().startsWith("aws:")) throw tagFault("Tag keys must not start with aws:");
     if (seen.has(key)) throw tagFault("Duplicate tag keys found.");
     seen.add(key);

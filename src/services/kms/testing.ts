@@ -121,7 +121,9 @@ export class World {
 
   /** Audit records so far, newest last. */
   records(): Record<string, any>[] {
-    return this.store.outboxEntries.filter(({ stream }) => stream === "audit").map(({ event }) => event as Record<string, any>);
+    return this.store.outboxEntries
+      .filter(({ stream }) => stream === "audit")
+      .map(({ event }) => event as Record<string, any>);
   }
 
   runtime(): Runtime {
@@ -145,6 +147,7 @@ export class World {
         // Calls of a service need no more of an identity service than this.
       } satisfies Partial<IdentitySource> as unknown as IdentitySource,
       clock: this.clock,
+      wallClock: this.clock,
       random: systemRandom,
       log: silentLogger,
       config: testConfig,

@@ -78,7 +78,9 @@ interface WriteInput extends ObjectInput, AclInput {
 function writeActions(input: WriteInput, inheritsTags = false): string[] {
   return [
     "s3:PutObject",
-    ...(asksForAcl(input) ? ["s3:PutObjectAcl"] : []),
+    // Giving the bucket's owner control takes no permission of its own: the documented bucket policies for log
+    // deliveries allow s3:PutObject with that list and nothing else.
+    ...(asksForAcl(input) && input.ACL !== "bucket-owner-full-control" ? ["s3:PutObjectAcl"] : []),
     ...(input.Tagging !== undefined || inheritsTags ? ["s3:PutObjectTagging"] : []),
     ...(input.ObjectLockMode === undefined ? [] : ["s3:PutObjectRetention"]),
     ...(input.ObjectLockLegalHoldStatus === undefined ? [] : ["s3:PutObjectLegalHold"]),

@@ -2,31 +2,44 @@
  * Object events, in S3's record format, on the stream `s3-events`, for buckets that have EventBridge switched on.
  * Source: Amazon S3 User Guide, "Event message structure" (eventVersion 2.3).
  */
+import { partitionOf } from "#kernel/arn.ts";
 import type { CallContext } from "#gateway/context.ts";
 import { canonicalId } from "./canonical.ts";
-import { bucketArn, type Bucket, type Version } from "./state.ts";
+import { bucketArn, type Bucket, type Version, type Work } from "./state.ts";
 
 export const eventStream = "s3-events";
 
 export function emitEvent(ctx: CallContext, bucket: Bucket, eventName: string, key: string, version?: Version): void {
-  if (!bucket.eventBridge) return;
   const { principal } = ctx;
   const who = "id" in principal ? `AWS:${principal.id}` : principal.kind === "service" ? principal.service : "Anonymous";
+  emitAs(ctx, { who, sourceIp: ctx.request.sourceIp, requestId: ctx.requestId }, bucket, eventName, key, version);
+}
+
+/** The same for what S3 does by itself. */
+export function emitAs(
+  ctx: Work,
+  caller: { who: string; sourceIp: string; requestId: string },
+  bucket: Bucket,
+  eventName: string,
+  key: string,
+  version?: Version,
+): void {
+  if (!bucket.eventBridge) return;
   ctx.state.emit(eventStream, `${bucket.name}/${key}`, {
     eventVersion: "2.3",
     eventSource: "aws:s3",
     awsRegion: bucket.region,
     eventTime: new Date(ctx.now).toISOString(),
     eventName,
-    userIdentity: { principalId: who },
-    requestParameters: { sourceIPAddress: ctx.request.sourceIp },
-    responseElements: { "x-amz-request-id": ctx.requestId },
+    userIdentity: { principalId: caller.who },
+    requestParameters: { sourceIPAddress: caller.sourceIp },
+    responseElements: { "x-amz-request-id": caller.requestId },
     s3: {
       s3SchemaVersion: "1.0",
       bucket: {
         name: bucket.name,
         ownerIdentity: { principalId: canonicalId(bucket.owner) },
-        arn: bucketArn(bucket.name, ctx.partition),
+        arn: bucketArn(bucket.name, partitionOf(bucket.region)),
       },
       object: {
         key: encodeURIComponent(key).replaceAll("%20", "+").replaceAll("%2F", "/"),

@@ -6,10 +6,18 @@
  * racing change makes the batch fail and the call decide again.
  * Source: Amazon S3 User Guide, "How S3 Versioning works", "Working with objects in a versioning-suspended bucket".
  */
-import type { CallContext } from "#gateway/context.ts";
 import { invalidArgument } from "./errors.ts";
 import { entriesOfKey, newVersionId, objectId, sequenceOfVersionId, versionEntryId } from "./ids.ts";
-import { blobIndex, discard, within, type Bucket, type DeleteMarker, type ObjectVersion, type Version } from "./state.ts";
+import {
+  blobIndex,
+  discard,
+  within,
+  type Bucket,
+  type DeleteMarker,
+  type ObjectVersion,
+  type Version,
+  type Work,
+} from "./state.ts";
 
 /** A version that has been replaced, with the time at which it was. */
 export type Entry = Version & { noncurrentSince?: number };
@@ -22,13 +30,13 @@ export interface Removal {
 }
 
 export class History {
-  readonly #ctx: CallContext;
+  readonly #ctx: Work;
   readonly #bucket: Bucket;
   readonly #key: string;
   /** What this call has staged among `version`; `undefined` is removed. `list` does not see it. */
   readonly #staged = new Map<string, Entry | undefined>();
 
-  constructor(ctx: CallContext, bucket: Bucket, key: string) {
+  constructor(ctx: Work, bucket: Bucket, key: string) {
     this.#ctx = ctx;
     this.#bucket = bucket;
     this.#key = key;

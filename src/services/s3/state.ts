@@ -218,6 +218,9 @@ export interface CompletedUpload {
   encryption: Encryption;
 }
 
+/** What changing state needs of a call; jobs have it too. */
+export type Work = Pick<CallContext, "state" | "now" | "random">;
+
 /** Where the contents of a bucket live. */
 export function within(bucket: Bucket): At {
   return { account: bucket.owner, region: bucket.region, service: "s3" };
@@ -229,7 +232,11 @@ export async function getBucket(ctx: CallContext, name: string): Promise<Documen
 
 export function putBucket(ctx: CallContext, bucket: Bucket): void {
   ctx.state.put("bucket", bucket.name, bucket, {
-    indexes: { owner: `${bucket.owner}/${bucket.name}` },
+    indexes: {
+      owner: `${bucket.owner}/${bucket.name}`,
+      // For the job, which looks at no other bucket.
+      ...(bucket.lifecycle ? { lifecycle: bucket.name } : {}),
+    },
     at: installation,
   });
 }
@@ -240,7 +247,7 @@ export function blobIndex(bodies: readonly StoredBody[]): Record<string, string[
 }
 
 /** Says that nothing names these bodies any more; the job removes them. */
-export function discard(ctx: CallContext, bodies: readonly StoredBody[]): void {
+export function discard(ctx: Work, bodies: readonly StoredBody[]): void {
   for (const body of bodies) {
     ctx.state.put("garbage", body.blob, { at: ctx.now }, { version: "any", at: installation });
   }

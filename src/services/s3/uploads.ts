@@ -5,7 +5,7 @@ import type { CallContext } from "#gateway/context.ts";
 import { canonicalId } from "./canonical.ts";
 import { invalidArgument, noSuchUpload } from "./errors.ts";
 import { partId, uploadEntryId } from "./ids.ts";
-import { discard, within, type Bucket, type Part, type StoredBody, type Upload } from "./state.ts";
+import { discard, within, type Bucket, type Part, type StoredBody, type Upload, type Work } from "./state.ts";
 
 /** Source: Amazon S3 User Guide, "Amazon S3 multipart upload limits". */
 export const maxParts = 10_000;
@@ -43,7 +43,7 @@ export function checkPartNumber(number: number | undefined): number {
 }
 
 /** All parts by number, as they are now. */
-export async function partsOf(ctx: CallContext, bucket: Bucket, uploadId: string): Promise<Document<Part>[]> {
+export async function partsOf(ctx: Pick<Work, "state">, bucket: Bucket, uploadId: string): Promise<Document<Part>[]> {
   const prefix = `${bucket.uid}/${uploadId}/`;
   const parts: Document<Part>[] = [];
   let after: string | undefined;
@@ -65,7 +65,7 @@ export async function partsOf(ctx: CallContext, bucket: Bucket, uploadId: string
  * that arrives at the same time makes the batch fail instead of being forgotten.
  */
 export function endUpload(
-  ctx: CallContext,
+  ctx: Work,
   bucket: Bucket,
   upload: Upload,
   parts: readonly Document<Part>[],

@@ -155,7 +155,7 @@ declare
   first_change bigint;
   first_outbox bigint;
 begin
-  select h.change, h.outbox into change, outbox from jikimi.head h for update;
+  select h.change, h.outbox into change, outbox from jikimi.head h;
   first_change := change;
   first_outbox := outbox;
   conflicts := '[]'::jsonb;
@@ -211,7 +211,7 @@ begin
     perform pg_notify('jikimi_store', (h.change + removed) || ',' || h.outbox);
   end if;
   delete from jikimi.changes where sequence in (
-    select sequence from jikimi.changes where sequence < (select coalesce(min(sequence), 0) from jikimi.changes) + p_limit
+    select sequence from jikimi.changes where sequence < (select coalesce(min(sequence), 0) from jikimi.changes) + 10000
       and time < p_trim and sequence < h.change
   );
   return removed;

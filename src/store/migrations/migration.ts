@@ -21,7 +21,8 @@ export class SchemaTooNew extends Error {
 /** The steps that a database at `found` still needs. Throws `SchemaTooNew`. */
 export function pendingMigrations(component: string, found: number, all: readonly Migration[]): readonly Migration[] {
   all.forEach((migration, position) => {
-    if (migration.version !== position + 1) throw new Error(`migration ${migration.name} must have number ${position + 1}`);
+    if (migration.version !== position + 1)
+      throw new Error(`migration ${migration.name} must have number ${position + 1}`);
   });
   if (found > all.length) throw new SchemaTooNew(component, found, all.length);
   return all.slice(found);

@@ -235,6 +235,7 @@ async function checkDelivery(ctx: CallContext, trail: Trail): Promise<void> {
       await work;
     } catch (error) {
       if (!(error instanceof AwsError) || error.status >= 500) throw error;
+      ctx.log.info({ code: error.code, reason: error.message, trail: trail.arn }, "the trail cannot deliver");
       throw error.code === "NoSuchBucket" ? noBucket(trail.bucket) : denied;
     }
   };

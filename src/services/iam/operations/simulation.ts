@@ -123,7 +123,12 @@ function excluded(policy: GrantingPolicy, exclusions: readonly Exclusion[]): boo
   return exclusions.some((exclusion) => {
     if (exclusion.PolicyArn !== undefined) return exclusion.PolicyArn === policy.arn;
     if (exclusion.InlinePolicyIdentifier !== undefined) {
-      return policy.arn === undefined && exclusion.InlinePolicyIdentifier.PolicyName === policy.name;
+      const { PolicyName, AttachmentType, AttachmentName } = exclusion.InlinePolicyIdentifier;
+      return (
+        policy.owner?.kind === AttachmentType?.toLowerCase() &&
+        policy.owner?.name === AttachmentName &&
+        policy.name === PolicyName
+      );
     }
     if (exclusion.PolicyType === "inline") return policy.arn === undefined;
     if (policy.arn === undefined) return false;

@@ -13,7 +13,8 @@ import { customerKey } from "./keys.ts";
 const maxAliases = 50;
 const paging = { limit: 50, max: 100 };
 
-const aliasArn = (ctx: CallContext, name: string): string => `arn:${ctx.partition}:kms:${ctx.region}:${ctx.account}:${name}`;
+const aliasArn = (ctx: CallContext, name: string): string =>
+  `arn:${ctx.partition}:kms:${ctx.region}:${ctx.account}:${name}`;
 
 /** @throws ValidationException, NotAuthorizedException-like refusals for names that AWS keeps for itself */
 function checkName(name: string): void {
@@ -73,7 +74,10 @@ async function listAliases(input: In<"ListAliases">, ctx: CallContext) {
     const { key } = await identify(ctx, "DescribeKey", input.KeyId);
     const page = pageOfList(key.aliases, wanted, (name) => name);
     const documents = await ctx.state.getMany<AliasDocument>(types.alias, page.items);
-    return { Aliases: documents.flatMap((document) => (document ? [entry(ctx, document.value)] : [])), ...pageFields(page) };
+    return {
+      Aliases: documents.flatMap((document) => (document ? [entry(ctx, document.value)] : [])),
+      ...pageFields(page),
+    };
   }
   const page = await ctx.state.list<AliasDocument>(types.alias, wanted);
   return { Aliases: page.items.map(({ value }) => entry(ctx, value)), ...pageFields(page) };

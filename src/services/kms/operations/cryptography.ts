@@ -63,7 +63,11 @@ async function encrypt(input: In<"Encrypt">, ctx: CallContext) {
   const { version, header, aad } = sealing(key, "data", input.EncryptionContext);
   recordMaterial(ctx, version.materialId);
   const sealed = await holding(ctx.keys.encrypt(tokenOf(key, version), plaintext, aad), key.arn);
-  return { CiphertextBlob: Buffer.concat([header, sealed]), KeyId: key.arn, EncryptionAlgorithm: symmetric as typeof symmetric };
+  return {
+    CiphertextBlob: Buffer.concat([header, sealed]),
+    KeyId: key.arn,
+    EncryptionAlgorithm: symmetric as typeof symmetric,
+  };
 }
 
 interface DecryptRequest {
@@ -199,7 +203,8 @@ async function reEncrypt(input: In<"ReEncrypt">, ctx: CallContext) {
 
 /** Answers for Nitro enclaves need an attestation document that this host cannot verify. */
 export function refuseRecipient(input: { Recipient?: unknown }): void {
-  if (input.Recipient !== undefined) throw validation("Recipient is not supported: attestation documents cannot be verified here.");
+  if (input.Recipient !== undefined)
+    throw validation("Recipient is not supported: attestation documents cannot be verified here.");
 }
 
 export const cryptographyHandlers = {

@@ -1,7 +1,7 @@
 import type { CallContext } from "#gateway/context.ts";
 import { accountOf } from "#gateway/principal.ts";
 import type { NamedPolicy } from "#gateway/identity.ts";
-import { AwsError } from "#kernel/errors.ts";
+import type { AwsError } from "#kernel/errors.ts";
 import { accessTo, keyAccess, plainAccess } from "../access.ts";
 import { dryRun, invalidArn, limitExceeded, notFound, validation } from "../errors.ts";
 import { checkTokens, digestOf, encodeToken, grantOfToken } from "../grants.ts";
@@ -45,7 +45,8 @@ function checkGrant(key: KeyDocument, input: In<"CreateGrant">): void {
   if (!constraints) return;
   const pairs = [constraints.EncryptionContextEquals, constraints.EncryptionContextSubset];
   if (pairs.every((context) => context === undefined)) throw validation("Constraints must not be empty.");
-  if (key.usage !== "ENCRYPT_DECRYPT") throw validation("Encryption context constraints need a symmetric encryption key.");
+  if (key.usage !== "ENCRYPT_DECRYPT")
+    throw validation("Encryption context constraints need a symmetric encryption key.");
   for (const context of pairs) {
     if (!context) continue;
     const entries = Object.entries(context);
@@ -107,7 +108,11 @@ function put(ctx: CallContext, grant: GrantDocument): void {
 }
 
 /** The grant of an earlier, identical request with the same name. */
-async function existing(ctx: CallContext, key: KeyDocument, input: In<"CreateGrant">): Promise<GrantDocument | undefined> {
+async function existing(
+  ctx: CallContext,
+  key: KeyDocument,
+  input: In<"CreateGrant">,
+): Promise<GrantDocument | undefined> {
   if (input.Name === undefined || key.grants === 0) return undefined;
   const wanted = identityOf({
     name: input.Name,
@@ -130,11 +135,17 @@ function identityOf(grant: {
   constraints?: unknown;
 }): string {
   const constraints = (grant.constraints ?? {}) as Record<string, Record<string, string> | undefined>;
-  const pairs = ["EncryptionContextEquals", "EncryptionContextSubset"].map((kind) => Object.entries(constraints[kind] ?? {}).sort());
+  const pairs = ["EncryptionContextEquals", "EncryptionContextSubset"].map((kind) =>
+    Object.entries(constraints[kind] ?? {}).sort(),
+  );
   return JSON.stringify([grant.name, grant.granteePrincipal, grant.retiringPrincipal ?? null, grant.operations, pairs]);
 }
 
-async function* grantsOf(ctx: CallContext, key: KeyDocument, grantee: string | undefined): AsyncGenerator<GrantDocument> {
+async function* grantsOf(
+  ctx: CallContext,
+  key: KeyDocument,
+  grantee: string | undefined,
+): AsyncGenerator<GrantDocument> {
   let after: string | undefined;
   do {
     const query = { limit: 200, ...(after === undefined ? {} : { after }) };
@@ -142,7 +153,12 @@ async function* grantsOf(ctx: CallContext, key: KeyDocument, grantee: string | u
     const page =
       grantee === undefined
         ? await ctx.state.list<GrantDocument>(types.grant, { ...query, prefix: `${key.keyId}/` }, at)
-        : await ctx.state.find<GrantDocument>(types.grant, "grantee", { ...query, value: granteeIndex(key.keyId, grantee) }, at);
+        : await ctx.state.find<GrantDocument>(
+            types.grant,
+            "grantee",
+            { ...query, value: granteeIndex(key.keyId, grantee) },
+            at,
+          );
     for (const { value } of page.items) yield value;
     after = page.next;
   } while (after !== undefined);
@@ -177,7 +193,9 @@ async function listRetirableGrants(input: In<"ListRetirableGrants">, ctx: CallCo
   const page = await ctx.state.find<RetirableDocument>(types.retirable, "principal", query);
   const grants = await Promise.all(
     page.items.map(({ value }) =>
-      ctx.state.get<GrantDocument>(types.grant, grantDocumentId(value.keyId, value.grantId), { account: value.account }),
+      ctx.state.get<GrantDocument>(types.grant, grantDocumentId(value.keyId, value.grantId), {
+        account: value.account,
+      }),
     ),
   );
   return { Grants: grants.flatMap((grant) => (grant ? [entry(grant.value)] : [])), ...pageFields(page) };
@@ -279,7 +297,10 @@ export const grantAccess = {
   CreateGrant: (input, ctx) =>
     keyAccess(ctx, "CreateGrant", input.KeyId, {
       context: createGrantKeys(input, ctx),
-      encryptionContext: { ...input.Constraints?.EncryptionContextSubset, ...input.Constraints?.EncryptionContextEquals },
+      encryptionContext: {
+        ...input.Constraints?.EncryptionContextSubset,
+        ...input.Constraints?.EncryptionContextEquals,
+      },
       proposed: {
         operations: input.Operations ?? [],
         constraints: input.Constraints as GrantDocument["constraints"],

@@ -1,0 +1,47 @@
+/** Starts the server of `target.ts` in a process of its own. */
+import { fork } from "node:child_process";
+
+export interface Target {
+  port: number;
+  rss(): Promise<number>;
+  /** Stacks of errors that were no `AwsError`: each is a bug. */
+  internal: string[];
+  stop(): Promise<void>;
+  exited: boolean;
+}
+
+export async function launchTarget(): Promise<Target> {
+  const child = fork(new URL("./target.ts", import.meta.url), [], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+  const rssWaiters: ((rss: number) => void)[] = [];
+  const target: Target = {
+    port: 0,
+    internal: [],
+    exited: false,
+    rss: () =>
+      new Promise((resolve) => {
+        rssWaiters.push(resolve);
+        child.send("rss");
+      }),
+    stop: () =>
+      new Promise((resolve) => {
+        if (target.exited) return resolve();
+        child.once("exit", () => resolve());
+        child.kill();
+      }),
+  };
+  await new Promise<void>((resolve, reject) => {
+    child.on("exit", (code) => {
+      target.exited = true;
+      reject(new Error(`the target ended with ${code}`));
+    });
+    child.on("message", (message: { port?: number; rss?: number; internal?: string }) => {
+      if (message.port !== undefined) {
+        target.port = message.port;
+        resolve();
+      }
+      if (message.rss !== undefined) rssWaiters.shift()?.(message.rss);
+      if (message.internal !== undefined && target.internal.length < 50) target.internal.push(message.internal);
+    });
+  });
+  return target;
+}

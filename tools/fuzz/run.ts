@@ -1,0 +1,95 @@
+/** Attacks a server and counts what must not happen. */
+import { Choices } from "./random.ts";
+import { Connection } from "./client.ts";
+import { healthCheck, nextAttempt, type Attempt } from "./requests.ts";
+
+export interface FuzzOptions {
+  host: string;
+  port: number;
+  requests: number;
+  seed: number;
+  concurrency: number;
+  /** Longest time to an answer or a close, milliseconds. */
+  timeout: number;
+  /** Resident set of the server in bytes, where it can be known. */
+  rss?: () => Promise<number>;
+  progress?: (done: number) => void;
+}
+
+export interface FuzzReport {
+  requests: number;
+  seconds: number;
+  statuses: Record<string, number>;
+  /** By what was tried and what came of it. */
+  kinds: Record<string, number>;
+  /** At most 20, each with all that is needed to make it again. */
+  failures: { attempt: number; kind: string; what: string; bytes: string }[];
+  failureCount: number;
+  rssBefore?: number;
+  rssAfter?: number;
+}
+
+/**
+ * INVARIANT of the server, checked here: every attempt ends in an answer or a close in bounded time; no answer is a 5xx;
+ * valid requests are answered with 200 in between; memory stays bounded (see the caller).
+ */
+export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
+  const report: FuzzReport = { requests: 0, seconds: 0, statuses: {}, kinds: {}, failures: [], failureCount: 0 };
+  const started = Date.now();
+  let next = 0;
+
+  const fail = (attempt: number, made: Attempt, what: string): void => {
+    report.failureCount++;
+    if (report.failures.length < 20) {
+      report.failures.push({ attempt, kind: made.kind, what, bytes: made.bytes.toString("latin1", 0, 2000) });
+    }
+  };
+
+  const one = async (connection: Connection, made: Attempt, attempt: number): Promise<boolean> => {
+    const outcome = await connection.attempt(made.bytes, {
+      finish: made.finish,
+      head: made.head === true,
+      timeout: options.timeout,
+    });
+    const name = outcome.kind === "answer" ? String(outcome.status) : outcome.kind;
+    report.statuses[name] = (report.statuses[name] ?? 0) + 1;
+    const kind = `${made.kind}: ${name}`;
+    report.kinds[kind] = (report.kinds[kind] ?? 0) + 1;
+    if (outcome.kind === "silence") fail(attempt, made, `no answer within ${options.timeout} ms`);
+    else if (outcome.kind === "nonsense") fail(attempt, made, `no HTTP: ${outcome.text}`);
+    else if (outcome.kind === "answer" && outcome.status >= 500) fail(attempt, made, `status ${outcome.status}`);
+    else if (made.valid === true && name !== "200") fail(attempt, made, `a valid request got ${name}`);
+    return outcome.kind === "answer" && outcome.reusable && !made.finish;
+  };
+
+  const worker = async (): Promise<void> => {
+    let connection = new Connection(options.host, options.port);
+    for (;;) {
+      const attempt = next++;
+      if (attempt >= options.requests) break;
+      // Each attempt has its own seed: it can be made again without the million before it.
+      const made =
+        attempt % 1000 === 999 ? healthCheck() : nextAttempt(new Choices(options.seed * 1_000_003 + attempt));
+      if (!(await one(connection, made, attempt))) {
+        connection.drop();
+        connection = new Connection(options.host, options.port);
+      }
+      report.requests++;
+      if (report.requests % 10_000 === 0) options.progress?.(report.requests);
+      if (report.requests === Math.ceil(options.requests / 2)) {
+        const rss = await options.rss?.();
+        if (rss !== undefined) report.rssBefore = rss;
+      }
+    }
+    connection.drop();
+  };
+  await Promise.all(Array.from({ length: options.concurrency }, worker));
+
+  const last = new Connection(options.host, options.port);
+  await one(last, healthCheck(), options.requests);
+  last.drop();
+  const rss = await options.rss?.();
+  if (rss !== undefined) report.rssAfter = rss;
+  report.seconds = (Date.now() - started) / 1000;
+  return report;
+}
