@@ -7,11 +7,9 @@
  * `--only N` makes attempt N of a seed again.
  */
 import { parseArgs } from "node:util";
-import { Choices } from "./fuzz/random.ts";
 import { Connection } from "./fuzz/client.ts";
 import { launchTarget } from "./fuzz/launch.ts";
-import { nextAttempt } from "./fuzz/requests.ts";
-import { fuzz } from "./fuzz/run.ts";
+import { attemptNumber, fuzz } from "./fuzz/run.ts";
 
 const { values } = parseArgs({
   options: {
@@ -31,7 +29,7 @@ const at = { host: endpoint.hostname, port: Number(endpoint.port || 80) };
 const seed = Number(values.seed);
 
 if (values.only !== undefined) {
-  const made = nextAttempt(new Choices(seed * 1_000_003 + Number(values.only)));
+  const made = attemptNumber({ seed, slow: target !== undefined }, Number(values.only));
   process.stdout.write(`${made.kind}\n${JSON.stringify(made.bytes.toString("latin1", 0, 4000))}\n`);
   const outcome = await new Connection(at.host, at.port).attempt(made.bytes, {
     finish: made.finish,
@@ -49,6 +47,7 @@ const report = await fuzz({
   requests: Number(values.requests),
   concurrency: Number(values.concurrency),
   timeout: 5_000,
+  slow: target !== undefined,
   ...(target === undefined ? {} : { rss: () => target.rss() }),
   progress: (done) => process.stderr.write(`${done}\r`),
 });

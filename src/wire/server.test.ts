@@ -546,14 +546,18 @@ test("closing does not wait for connections that have said nothing", async () =>
 });
 
 test("closing cuts what does not finish", async () => {
+  let entered = false;
   let aborted = false;
   const server = createServer({
     logger: silentLogger,
-    handler: (_request, signal) => new Promise(() => signal.addEventListener("abort", () => (aborted = true))),
+    handler: (_request, signal) => {
+      entered = true;
+      return new Promise(() => signal.addEventListener("abort", () => (aborted = true)));
+    },
   });
   const { port } = await server.listen({ port: 0 });
   const answer = raw(port, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-  await until(() => server.connections === 1);
+  await until(() => entered);
   await server.close(20);
   assert.equal(await answer, "");
   await until(() => aborted);

@@ -22,7 +22,31 @@ export class Seeded {
   }
 }
 
-const bodyText = ["a", "Z", "0", "-", "_", ".", "/", ":", " ", "<", "&", '"', "'", ">", "=", "+", "%", "é", "한", "😀", "\\", "\n", ","];
+const bodyText = [
+  "a",
+  "Z",
+  "0",
+  "-",
+  "_",
+  ".",
+  "/",
+  ":",
+  " ",
+  "<",
+  "&",
+  '"',
+  "'",
+  ">",
+  "=",
+  "+",
+  "%",
+  "é",
+  "한",
+  "😀",
+  "\\",
+  "\n",
+  ",",
+];
 const headerSafe = ["a", "b", "Z", "0", "9", "-", "_", ".", "/", ":", "=", "+", "%"];
 const labelSafe = ["a", "b", "Z", "0", "-", "_", ".", "~", " ", "&", "%", "+", "é", "한", "/", ":"];
 
@@ -46,7 +70,8 @@ const insists = (special: unknown): boolean => special !== undefined && special 
 /** What a client fills in itself when it is missing: tokens, a payload, the type of the payload. */
 function always(member: Member): boolean {
   if (member.required || member.idempotencyToken || member.shape.eventStream) return true;
-  if (member.location === "payload" || member.location === "statusCode" || member.location === "prefixHeaders") return true;
+  if (member.location === "payload" || member.location === "statusCode" || member.location === "prefixHeaders")
+    return true;
   return member.location === "header" && member.wireName === "content-type";
 }
 
@@ -76,7 +101,8 @@ export class RandomValues {
     const out: Record<string, unknown> = {};
     const members = shape.kind === "union" ? [this.#random.pick(shape.members!)] : (shape.members ?? []);
     for (const member of members) {
-      const wanted = always(member) || shape.kind === "union" || (depth < 4 && this.#random.next() < (depth === 0 ? 0.7 : 0.5));
+      const wanted =
+        always(member) || shape.kind === "union" || (depth < 4 && this.#random.next() < (depth === 0 ? 0.7 : 0.5));
       const value = wanted || insists(this.#special(member)) ? this.member(member, depth) : leaveOut;
       if (value !== leaveOut) out[member.name] = value;
     }

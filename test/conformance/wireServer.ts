@@ -89,7 +89,7 @@ export async function collect(stream: ByteStream): Promise<Uint8Array> {
 function dechunk(request: HttpRequest, body: Uint8Array): Uint8Array {
   if (!request.headers["x-amz-content-sha256"]?.startsWith("STREAMING-")) return body;
   const parts: Uint8Array[] = [];
-  for (let at = 0; at < body.length; ) {
+  for (let at = 0; at < body.length;) {
     const line = Buffer.from(body).indexOf("\r\n", at);
     const size = Number.parseInt(Buffer.from(body.subarray(at, line)).toString(), 16);
     if (size === 0) break;

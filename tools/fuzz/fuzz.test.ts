@@ -13,6 +13,7 @@ test("5,000 hostile requests: answered or closed, no 5xx, alive, memory bounded"
       seed: 20260301,
       concurrency: 16,
       timeout: 10_000,
+      slow: true,
       rss: () => target.rss(),
     });
     assert.deepEqual(target.internal, []);

@@ -306,6 +306,17 @@ export function nextAttempt(c: Choices): Attempt {
   throw new Error("weights");
 }
 
+/**
+ * A client that stops in the middle and keeps the connection: in the headers, in the body, or before "100 Continue" is
+ * answered. The server must end it by itself, within its own limits.
+ */
+export function slowAttempt(c: Choices): Attempt {
+  const whole = signed((validDrafts[0] as () => Draft)());
+  const headers = whole.indexOf("\r\n\r\n") + 4;
+  const until = c.pick([1, c.below(headers), headers, headers + c.below(whole.length - headers)]);
+  return { kind: "slow", bytes: whole.subarray(0, Math.max(1, until)), finish: false };
+}
+
 /** A request that the server must go on answering whatever came before. */
 export function healthCheck(): Attempt {
   return { kind: "health", bytes: signed((validDrafts[0] as () => Draft)()), valid: true, finish: false };

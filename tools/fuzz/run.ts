@@ -1,7 +1,7 @@
 /** Attacks a server and counts what must not happen. */
 import { Choices } from "./random.ts";
 import { Connection } from "./client.ts";
-import { healthCheck, nextAttempt, type Attempt } from "./requests.ts";
+import { healthCheck, nextAttempt, slowAttempt, type Attempt } from "./requests.ts";
 
 export interface FuzzOptions {
   host: string;
@@ -11,6 +11,8 @@ export interface FuzzOptions {
   concurrency: number;
   /** Longest time to an answer or a close, milliseconds. */
   timeout: number;
+  /** Also clients that stop in the middle; only for a server whose time limits are shorter than `timeout`. */
+  slow: boolean;
   /** Resident set of the server in bytes, where it can be known. */
   rss?: () => Promise<number>;
   progress?: (done: number) => void;
@@ -27,6 +29,13 @@ export interface FuzzReport {
   failureCount: number;
   rssBefore?: number;
   rssAfter?: number;
+}
+
+/** Each attempt has its own seed: it can be made again without the million before it. */
+export function attemptNumber(options: { seed: number; slow: boolean }, attempt: number): Attempt {
+  const choices = new Choices(options.seed * 1_000_003 + attempt);
+  if (attempt % 1000 === 999) return healthCheck();
+  return options.slow && attempt % 500 === 250 ? slowAttempt(choices) : nextAttempt(choices);
 }
 
 /**
@@ -67,7 +76,6 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
     for (;;) {
       const attempt = next++;
       if (attempt >= options.requests) break;
-      // Each attempt has its own seed: it can be made again without the million before it.
       const made =
         attempt % 1000 === 999 ? healthCheck() : nextAttempt(new Choices(options.seed * 1_000_003 + attempt));
       if (!(await one(connection, made, attempt))) {

@@ -203,7 +203,7 @@ test("what is touched shows as last used of key, role and service", async (t) =>
         },
       ],
     },
-    { ServiceName: "Amazon Simple Queue Service", ServiceNamespace: "sqs", TotalAuthenticatedEntities: 0 },
+    { ServiceName: "Amazon SQS", ServiceNamespace: "sqs", TotalAuthenticatedEntities: 0 },
   ]);
   const withEntities = await iam.call("GetServiceLastAccessedDetailsWithEntities", { JobId, ServiceNamespace: "kms" });
   assert.equal(withEntities.EntityDetailsList[0].EntityInfo.Arn, alice);

@@ -81,7 +81,7 @@ export class World {
 
   async call(operation: string, input: Record<string, unknown> = {}, options: CallOptions = {}): Promise<any> {
     const principal = options.as ?? admin;
-    return execute(this.runtime(), {
+    return execute(this.runtime, {
       service: loadModel("kms"),
       operation,
       input,
@@ -126,13 +126,20 @@ export class World {
       .map(({ event }) => event as Record<string, any>);
   }
 
-  runtime(): Runtime {
+  /** One for all calls: compiled policies are kept with it. */
+  readonly runtime: Runtime = this.#runtime();
+
+  #runtime(): Runtime {
+    const world = this;
     return {
       services: new Map([["kms", service]]),
       model: loadModel,
       store: this.store,
       blobs: missing("blobs"),
-      keys: this.keys,
+      // A test may put another holder in place.
+      get keys() {
+        return world.keys;
+      },
       identity: {
         credential: async () => undefined,
         policies: async (principal) => {

@@ -155,7 +155,7 @@ declare
   first_change bigint;
   first_outbox bigint;
 begin
-  select h.change, h.outbox into change, outbox from jikimi.head h;
+  select h.change, h.outbox into change, outbox from jikimi.head h for update;
   first_change := change;
   first_outbox := outbox;
   conflicts := '[]'::jsonb;
