@@ -3,7 +3,9 @@
  */
 import { readClaim } from "#wire/claim.ts";
 import type { Bytes, Claim, HttpRequest, HttpResponse, Route, Wire } from "#wire/contract.ts";
+import type { AwsError } from "#kernel/errors.ts";
 import { Authenticator, collect, SignatureRefused } from "./authenticate.ts";
+import { Denied } from "./authorize.ts";
 import { execute, publicError, recordRefusal } from "./execute.ts";
 import { accountOf, type Principal } from "./principal.ts";
 import type { Call, CallOutcome, CallSource, Runtime } from "./runtime.ts";
@@ -35,7 +37,7 @@ export class Gateway {
       return this.#wire.encode(route, output, requestId);
     } catch (error) {
       const shown = publicError(error);
-      outcome = shown.status >= 500 ? "server error" : shown.status === 403 ? "denied" : "client error";
+      outcome = outcomeOf(shown);
       if (shown !== error && shown.status >= 500) this.#runtime.log.error({ err: error, requestId }, "request failed");
       return this.#wire.encodeError(route, request, shown, requestId);
     } finally {
@@ -87,6 +89,12 @@ export class Gateway {
       throw await recordRefusal(this.#runtime, call(error.principal), error.refusal);
     }
   }
+}
+
+/** JSON services answer a refused authorization with 400, so the status alone does not tell. */
+function outcomeOf(error: AwsError): CallOutcome {
+  if (error.status >= 500) return "server error";
+  return error instanceof Denied || error.status === 403 ? "denied" : "client error";
 }
 
 async function* once(bytes: Bytes): AsyncGenerator<Uint8Array> {

@@ -230,14 +230,11 @@ export class IpcChannel {
     return codec.decode((error.fields ?? {}) as Record<string, unknown>, error.message);
   }
 
-  /** Sends what is buffered, then ends. */
+  /** Sends what is buffered, then ends; a peer that does not read is given a second. */
   async close(): Promise<void> {
-    this.#socket.end();
     this.#socket.destroySoon();
+    const timer = setTimeout(() => this.#socket.destroy(), 1_000);
     await this.closed;
-  }
-
-  destroy(): void {
-    this.#socket.destroy();
+    clearTimeout(timer);
   }
 }

@@ -104,8 +104,7 @@ export function actionsOf(
   operation: string,
   details: { service?: string; httpMethod?: string } = {},
 ): readonly string[] {
-  const service = details.service ?? iamPrefix;
-  const row = rowOf(service, operation) ?? (service === "s3control" ? undefined : rowOf(iamPrefix, operation));
+  const row = rowOf(details.service ?? iamPrefix, operation) ?? rowOf(iamPrefix, operation);
   if (row !== undefined) return row.actions;
   const listed = actionsOfService(iamPrefix).get(operation.toLowerCase());
   if (listed !== undefined) return [listed.action];

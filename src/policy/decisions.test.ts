@@ -5,7 +5,7 @@ import type { NamedPolicy, PolicyKind } from "./document.ts";
 import { evaluate } from "./evaluate.ts";
 import { fullAccess, loadPolicy, parsePolicy } from "./parse.ts";
 import { type Caller, callers, foreign, home } from "./testdata/callers.ts";
-import { conditionTables, principalKeyRows } from "./testdata/conditions.ts";
+import { claimedKeyRows, conditionTables, principalKeyRows } from "./testdata/conditions.ts";
 import { actionTables, notPrincipalTables, principalTables, resourceTables } from "./testdata/elements.ts";
 import { layerTables } from "./testdata/layers.ts";
 
@@ -158,6 +158,48 @@ describe("conditions", () => {
       });
     }
   });
+});
+
+describe(`claims that are not believed: ${claimedKeyRows.source}`, () => {
+  for (const [caller, key, claim] of claimedKeyRows.rows) {
+    rows++;
+    it(`${caller} claims ${key} ${claim}`, () => {
+      const statement = {
+        Effect: "Allow",
+        Principal: "*",
+        Action: "*",
+        Resource: "*",
+        Condition: { StringEquals: { [key]: claim } },
+      };
+      const policy = parsePolicy({ Version: "2012-10-17", Statement: statement }, "resource");
+      const decision = evaluate(
+        request(caller, { context: { [key]: claim }, policies: { resource: [{ name: "bucket", policy }] } }),
+      );
+      assert.equal(decision.effect, "Deny");
+    });
+  }
+});
+
+it("a compiled policy serves one caller after the other, each with its own variables", () => {
+  const own = identity({
+    Effect: "Allow",
+    Action: "s3:*",
+    // oxlint-disable-next-line no-template-curly-in-string -- a policy variable
+    Resource: "arn:aws:s3:::homes/${aws:username}/*",
+  });
+  const ask = (name: string, home: string) =>
+    evaluate(
+      request("user", {
+        principal: { ...callers.user, name },
+        resource: `arn:aws:s3:::homes/${home}/x`,
+        policies: { identity: own },
+      }),
+    ).effect;
+  assert.equal(ask("alice", "alice"), "Allow");
+  assert.equal(ask("bob", "alice"), "Deny");
+  assert.equal(ask("bob", "bob"), "Allow");
+  // A name with a wildcard in it is that name.
+  assert.equal(ask("*", "alice"), "Deny");
 });
 
 describe("elements of a statement", () => {

@@ -138,7 +138,7 @@ export interface Store {
 
   /** Changes after a sequence number, in order. Kept for at least `retention` (7 days) or until trimmed. */
   changes(after: number, limit: number): Promise<Change[]>;
-  /** Resolves when a change after `after` may exist, or after `timeoutMs`. */
+  /** Resolves when a change after `after` may exist, or after `timeoutMs`. Rejects as other calls do: pause before the next. */
   waitForChange(after: number, timeoutMs: number): Promise<void>;
   lastChange(): Promise<number>;
 

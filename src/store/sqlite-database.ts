@@ -168,7 +168,12 @@ export class SqliteDatabase {
       if (!full) this.#broken = error as Error;
       return rejectAll(group, this.#translate(error, !full));
     }
-    this.#afterCommit();
+    try {
+      this.#afterCommit();
+    } catch (error) {
+      // The group is durable all the same, and is told so; a file that cannot be read any more serves nobody after it.
+      this.#broken = error as Error;
+    }
     group.forEach((write, position) => {
       const outcome = outcomes[position]!;
       if ("error" in outcome) write.reject(outcome.error);

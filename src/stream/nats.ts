@@ -41,6 +41,10 @@ interface NatsOptions {
   /** Copies of each stream: 1 or, on a cluster, 3 or 5. */
   replicas?: number;
   timeoutMs?: number;
+  user?: string;
+  password?: string;
+  /** Path of the certificates that sign the servers'; present means TLS. */
+  caFile?: string;
 }
 
 /**
@@ -56,7 +60,7 @@ export class NatsStream implements Stream {
   readonly #connection: NatsConnection;
   readonly #client: JetStreamClient;
   readonly #admin: JetStreamManager;
-  readonly #options: Required<NatsOptions>;
+  readonly #options: NatsOptions & { replicas: number; timeoutMs: number };
   readonly #known = new Map<string, Promise<void>>();
   /** Tail of the appends of each partition: one at a time, or a repeated publish would change the order. */
   readonly #tails = new Map<string, Promise<void>>();
@@ -64,7 +68,7 @@ export class NatsStream implements Stream {
   private constructor(
     connection: NatsConnection,
     admin: JetStreamManager,
-    options: Required<NatsOptions>,
+    options: NatsOptions & { replicas: number; timeoutMs: number },
     partitions: number,
   ) {
     this.#connection = connection;
@@ -85,6 +89,8 @@ export class NatsStream implements Stream {
         maxReconnectAttempts: -1,
         timeout: options.timeoutMs,
         name: "jikimi",
+        ...(options.user === undefined ? {} : { user: options.user, pass: options.password ?? "" }),
+        ...(options.caFile === undefined ? {} : { tls: { caFile: options.caFile } }),
       });
     } catch (cause) {
       throw new StoreUnavailable(`cannot reach NATS at ${servers.join(", ")}`, { cause });

@@ -16,17 +16,28 @@ export interface StreamOptions {
 
 /**
  * Opens the streams that a URL names: `sqlite:<path>` (a file of its own, not the store's), `ipc:<socket path>`,
- * `postgres://…` (may be the store's database), `nats://host:4222,host2:4222?replicas=3`.
+ * `postgres://…` (may be the store's database), `nats://user:password@host:4222,host2:4222?replicas=3&caFile=/path`.
  */
 export async function openStream(url: string, options: StreamOptions): Promise<Stream> {
   if (url.startsWith("sqlite:")) return SqliteStream.open(url.slice("sqlite:".length), options);
   if (url.startsWith("ipc:")) return IpcStream.open(url.slice("ipc:".length), options);
   if (/^postgres(ql)?:\/\//.test(url)) return PostgresStream.open(url, options);
-  const nats = /^nats:\/\/([^/?]+)\/?(?:\?(.*))?$/.exec(url);
+  const nats = /^nats:\/\/(?:([^:@/?]+):([^@/?]*)@)?([^/?]+)\/?(?:\?(.*))?$/.exec(url);
   if (!nats) throw new TypeError(`unknown kind of stream: ${url.split(":", 1)[0]}:`);
-  const replicas = Number(new URLSearchParams(nats[2]).get("replicas") ?? 1);
+  const [, user, password = "", servers = "", query] = nats;
+  const parameters = new URLSearchParams(query);
+  for (const name of parameters.keys()) {
+    if (name !== "replicas" && name !== "caFile") throw new TypeError(`unknown parameter ${name} in the NATS URL`);
+  }
+  const replicas = Number(parameters.get("replicas") ?? 1);
   if (![1, 3, 5].includes(replicas)) throw new TypeError(`replicas must be 1, 3 or 5, got ${replicas}`);
+  const caFile = parameters.get("caFile");
   // Loaded only where it is used: a single machine never needs it.
   const { NatsStream } = await import("./nats.ts");
-  return NatsStream.open(nats[1]!.split(","), { ...options, replicas });
+  return NatsStream.open(servers.split(","), {
+    ...options,
+    replicas,
+    ...(user === undefined ? {} : { user: decodeURIComponent(user), password: decodeURIComponent(password) }),
+    ...(caFile === null ? {} : { caFile }),
+  });
 }

@@ -7,15 +7,15 @@
  * constraints: "required" where AWS checks in the handler what the model states (EC2 and S3 state little and answer with
  * codes of their own), "all" otherwise.
  */
-import type { ServiceModel } from "#model/types.ts";
+import type { Member, ServiceModel } from "#model/types.ts";
 import type { Protocol } from "./contract.ts";
 
 export interface ErrorRules {
   validation: string;
   malformed: string;
   constraints: "all" | "required";
-  /** Text for a missing member where it is not the general one. */
-  missing?: { code: string; text(name: string): string };
+  /** Code and text for a missing member where they are not the general ones. */
+  missing?(member: Member): [code: string, text: string];
 }
 
 const byProtocol: Readonly<Record<Protocol, Pick<ErrorRules, "validation" | "malformed">>> = {
@@ -28,7 +28,18 @@ const byProtocol: Readonly<Record<Protocol, Pick<ErrorRules, "validation" | "mal
   restXml: { validation: "InvalidArgument", malformed: "MalformedInput" },
 };
 
-const requestMustContain = (name: string): string => `The request must contain the parameter ${name}`;
+function missingParameter(member: Member): [string, string] {
+  return ["MissingParameter", `The request must contain the parameter ${member.name}`];
+}
+
+/** S3 API Reference, "Error responses": InvalidRequest, MissingRequestBodyError, MalformedXML. */
+function missingFromS3(member: Member): [string, string] {
+  const { location } = member;
+  if (location === "header") return ["InvalidRequest", `Missing required header for this request: ${member.wireName}`];
+  if (location === "query") return ["InvalidArgument", `Missing required parameter: ${member.wireName}`];
+  if (location === "payload") return ["MissingRequestBodyError", "Request Body is empty"];
+  return ["MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema"];
+}
 
 const byService: Readonly<Record<string, Partial<ErrorRules>>> = {
   sns: { validation: "InvalidParameter" },
@@ -51,10 +62,10 @@ const byService: Readonly<Record<string, Partial<ErrorRules>>> = {
   resourcegroupstaggingapi: { validation: "InvalidParameterException" },
   route53: { validation: "InvalidInput", malformed: "MalformedInput" },
   cloudfront: { validation: "InvalidArgument", malformed: "MalformedInput" },
-  rds: { validation: "InvalidParameterValue", missing: { code: "MissingParameter", text: requestMustContain } },
-  ec2: { constraints: "required", missing: { code: "MissingParameter", text: requestMustContain } },
-  s3: { constraints: "required", malformed: "MalformedXML" },
-  s3control: { validation: "InvalidRequest", malformed: "MalformedXML", constraints: "required" },
+  rds: { validation: "InvalidParameterValue", missing: missingParameter },
+  ec2: { constraints: "required", missing: missingParameter },
+  s3: { constraints: "required", malformed: "MalformedXML", missing: missingFromS3 },
+  s3control: { validation: "InvalidRequest", malformed: "MalformedXML", constraints: "required", missing: missingFromS3 },
 };
 
 export function errorRules(service: ServiceModel, protocol: Protocol): ErrorRules {

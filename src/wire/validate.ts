@@ -1,7 +1,9 @@
 /**
  * Constraints of the model, with AWS's texts:
  * `2 validation errors detected: Value null at 'keyId' failed to satisfy constraint: Member must not be null; Value ...`.
- * Source: LocalStack's snapshots recorded against AWS. Values of sensitive members are never printed.
+ * A scalar of a list or map is reported at the list or map, with every constraint it has.
+ * Sources: LocalStack's snapshots recorded against AWS; texts of AWS quoted in SWO-GS/auto-tag#77 and #90 and
+ * awslabs/coldsnap#378. Values of sensitive members are never printed.
  */
 import { AwsError } from "#kernel/errors.ts";
 import type { Member, Shape } from "#model/types.ts";
@@ -19,12 +21,12 @@ export class Report {
   readonly texts: string[] = [];
   count = 0;
   /** First missing member, for services that name it in a text of their own. */
-  missing: string | undefined;
+  missing: Member | undefined;
 
   add(shown: string, at: string, constraint: string): void {
     this.count++;
     if (this.texts.length < maxErrors) {
-      this.texts.push(`Value ${shown}at '${at}' failed to satisfy constraint: Member must ${constraint}`);
+      this.texts.push(`Value ${shown}at '${at}' failed to satisfy constraint: ${constraint}`);
     }
   }
 }
@@ -97,19 +99,18 @@ export class Validators {
     const rows = (shape.members ?? []).flatMap((member) => {
       const check = this.#member(member);
       if (check === undefined && !member.required) return [];
-      // A missing idempotency token is filled in by the service; labels cannot be missing.
       const required = member.required && !member.streaming;
-      return [{ name: member.name, path: camel(member.name), required, check }];
+      return [{ member, name: member.name, path: camel(member.name), required, check }];
     });
     if (rows.length === 0) return undefined;
     return (value, at, report) => {
       const record = value as Plain;
-      for (const { name, path, required, check } of rows) {
+      for (const { member, name, path, required, check } of rows) {
         const item = record[name];
         if (item !== undefined && item !== null) check?.(item, at === "" ? path : `${at}.${path}`, report);
         else if (required) {
-          report.missing ??= name;
-          report.add("null ", at === "" ? path : `${at}.${path}`, "not be null");
+          report.missing ??= member;
+          report.add("null ", at === "" ? path : `${at}.${path}`, notNull);
         }
       }
     };
@@ -117,33 +118,79 @@ export class Validators {
 
   #list(shape: Shape): Check {
     const own = this.#all ? lengthCheck(shape, (value) => (value as unknown[]).length) : undefined;
-    const check = this.#member(shape.element!);
+    const element = shape.element!;
+    const check = this.#member(element);
+    const together = isScalar(element.shape) ? "Member must satisfy constraint: " : undefined;
     const sparse = shape.sparse === true;
+    const sensitive = isSensitive(shape, element);
     return (value, at, report) => {
       own?.(value, at, report);
-      (value as unknown[]).forEach((item, i) => {
-        if (item === null || item === undefined) {
-          if (!sparse) report.add("null ", `${at}.${i + 1}.member`, "not be null");
-        } else check?.(item, `${at}.${i + 1}.member`, report);
+      const items = value as unknown[];
+      items.forEach((item, i) => {
+        if ((item === null || item === undefined) && !sparse) report.add("null ", `${at}.${i + 1}.member`, notNull);
+        else if (together === undefined) check?.(item, `${at}.${i + 1}.member`, report);
       });
+      if (together !== undefined && check !== undefined && items.some((item) => fails(check, item))) {
+        report.add(shown(value, sensitive), at, `${together}[${constraintsOf(element.shape).join(", ")}]`);
+      }
     };
   }
 
   #map(shape: Shape): Check {
     const own = this.#all ? lengthCheck(shape, (value) => Object.keys(value as object).length) : undefined;
-    const keyCheck = this.#member(shape.mapKey!);
-    const check = this.#member(shape.element!);
+    const key = shape.mapKey!;
+    const element = shape.element!;
+    const keyCheck = this.#member(key);
+    const check = this.#member(element);
+    const scalar = isScalar(element.shape);
     const sparse = shape.sparse === true;
+    const sensitive = isSensitive(shape, element) || isSensitive(key.shape, key);
     return (value, at, report) => {
       own?.(value, at, report);
-      for (const [key, item] of Object.entries(value as Plain)) {
-        keyCheck?.(key, `${at}.${key}.key`, report);
-        if (item === null || item === undefined) {
-          if (!sparse) report.add("null ", `${at}.${key}.member`, "not be null");
-        } else check?.(item, `${at}.${key}.member`, report);
+      const entries = Object.entries(value as Plain);
+      if (keyCheck !== undefined && entries.some((entry) => fails(keyCheck, entry[0]))) {
+        const texts = constraintsOf(key.shape).join(", ");
+        report.add(shown(value, sensitive), at, `Map keys must satisfy constraint: [${texts}]`);
+      }
+      for (const [name, item] of entries) {
+        if ((item === null || item === undefined) && !sparse) report.add("null ", `${at}.${name}.member`, notNull);
+        else if (!scalar) check?.(item, `${at}.${name}.member`, report);
+      }
+      if (scalar && check !== undefined && entries.some((entry) => fails(check, entry[1]))) {
+        const texts = constraintsOf(element.shape).join(", ");
+        report.add(shown(value, sensitive), at, `Map value must satisfy constraint: [${texts}]`);
       }
     };
   }
+}
+
+const notNull = "Member must not be null";
+
+function isScalar(shape: Shape): boolean {
+  return shape.members === undefined && shape.element === undefined;
+}
+
+function isSensitive(shape: Shape, inner: Member): boolean {
+  return shape.sensitive === true || inner.sensitive === true || inner.shape.sensitive === true;
+}
+
+/** A null is reported by its container. */
+function fails(check: Check, value: unknown): boolean {
+  if (value === null || value === undefined) return false;
+  const report = new Report();
+  check(value, "", report);
+  return report.count > 0;
+}
+
+/** Every constraint of a scalar, in AWS's order. */
+function constraintsOf(shape: Shape): string[] {
+  const texts: string[] = [];
+  const what = shape.kind === "string" || shape.kind === "blob" ? "length" : "value";
+  if (shape.max !== undefined) texts.push(`Member must have ${what} less than or equal to ${shape.max}`);
+  if (shape.min !== undefined) texts.push(`Member must have ${what} greater than or equal to ${shape.min}`);
+  if (shape.enum !== undefined) texts.push(`Member must satisfy enum value set: [${shape.enum.join(", ")}]`);
+  else if (shape.pattern !== undefined) texts.push(`Member must satisfy regular expression pattern: ${shape.pattern}`);
+  return texts;
 }
 
 function lengthCheck(shape: Shape, lengthOf: (value: unknown) => number): Check | undefined {
@@ -152,8 +199,8 @@ function lengthCheck(shape: Shape, lengthOf: (value: unknown) => number): Check 
   const sensitive = shape.sensitive === true;
   return (value, at, report) => {
     const length = lengthOf(value);
-    if (length < min) report.add(shown(value, sensitive), at, `have length greater than or equal to ${min}`);
-    else if (length > max) report.add(shown(value, sensitive), at, `have length less than or equal to ${max}`);
+    if (length < min) report.add(shown(value, sensitive), at, `Member must have length greater than or equal to ${min}`);
+    else if (length > max) report.add(shown(value, sensitive), at, `Member must have length less than or equal to ${max}`);
   };
 }
 
@@ -184,8 +231,8 @@ function rangeCheck(shape: Shape, sensitive: boolean): Check | undefined {
   if (min === -Infinity && max === Infinity) return undefined;
   return (value, at, report) => {
     const number = value as number;
-    if (number < min) report.add(shown(value, sensitive), at, `have value greater than or equal to ${min}`);
-    else if (number > max) report.add(shown(value, sensitive), at, `have value less than or equal to ${max}`);
+    if (number < min) report.add(shown(value, sensitive), at, `Member must have value greater than or equal to ${min}`);
+    else if (number > max) report.add(shown(value, sensitive), at, `Member must have value less than or equal to ${max}`);
   };
 }
 
@@ -203,13 +250,13 @@ function stringCheck(shape: Shape, sensitive: boolean): Check | undefined {
     length?.(value, at, report);
     if (values !== undefined) {
       if (!values.has(text)) {
-        report.add(shown(value, sensitive), at, `satisfy enum value set: [${[...values].join(", ")}]`);
+        report.add(shown(value, sensitive), at, `Member must satisfy enum value set: [${[...values].join(", ")}]`);
       }
       return;
     }
     // INVARIANT: a pattern never sees a text longer than the shape allows, so what it costs is bounded by the model.
     if (pattern !== undefined && text.length <= max * 2 && !pattern.test(text)) {
-      report.add(shown(value, sensitive), at, `satisfy regular expression pattern: ${shape.pattern}`);
+      report.add(shown(value, sensitive), at, `Member must satisfy regular expression pattern: ${shape.pattern}`);
     }
   };
 }
@@ -218,7 +265,8 @@ function stringCheck(shape: Shape, sensitive: boolean): Check | undefined {
 export function raise(report: Report, rules: ErrorRules): void {
   if (report.count === 0) return;
   if (rules.missing !== undefined && report.missing !== undefined) {
-    throw new AwsError(rules.missing.code, rules.missing.text(report.missing), 400);
+    const [code, text] = rules.missing(report.missing);
+    throw new AwsError(code, text, 400);
   }
   const plural = report.count === 1 ? "error" : "errors";
   throw new AwsError(rules.validation, `${report.count} validation ${plural} detected: ${report.texts.join("; ")}`, 400);

@@ -76,8 +76,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
     for (;;) {
       const attempt = next++;
       if (attempt >= options.requests) break;
-      const made =
-        attempt % 1000 === 999 ? healthCheck() : nextAttempt(new Choices(options.seed * 1_000_003 + attempt));
+      const made = attemptNumber(options, attempt);
       if (!(await one(connection, made, attempt))) {
         connection.drop();
         connection = new Connection(options.host, options.port);

@@ -326,6 +326,8 @@ export const conditionTables: readonly ConditionTable[] = [
       ["ForAnyValue:StringEquals", ["ID"], undefined, false],
       ["ForAnyValue:StringEquals", ["ID"], [], false],
       ["ForAnyValue:StringEquals", ["ID"], "", false],
+      ["ForAnyValue:StringLike", "*", "", false],
+      ["ForAnyValue:StringNotEquals", ["ID"], "", false],
       ["ForAnyValue:StringLike", "o-*/r-*/ou-1/*", ["o-a/r-b/ou-1/ou-2/"], true],
       ["ForAnyValue:StringLike", "o-*/r-*/ou-1/*", ["o-a/r-b/ou-3/"], false],
       ["ForAnyValue:StringNotEquals", ["a"], ["a", "b"], true],
@@ -361,6 +363,24 @@ export const conditionTables: readonly ConditionTable[] = [
     ],
   },
 ];
+
+/** What a caller claims about itself under the name of a key that only authentication may set. */
+export const claimedKeyRows = {
+  source: "IAM User Guide, reference_policies_condition-keys: properties of the principal",
+  rows: [
+    ["user", "aws:MultiFactorAuthPresent", "true"],
+    ["user", "aws:MultiFactorAuthAge", "1"],
+    ["user", "aws:TokenIssueTime", "2026-01-01T00:00:00Z"],
+    ["user", "aws:PrincipalTag/team", "security"],
+    ["user", "AWS:principaltag/Team", "security"],
+    ["user", "aws:SourceIdentity", "root"],
+    ["user", "aws:FederatedProvider", "accounts.google.com"],
+    ["role", "aws:username", "alice"],
+    ["user", "aws:PrincipalServiceName", "cloudtrail.amazonaws.com"],
+    ["service", "aws:PrincipalArn", "arn:aws:iam::111122223333:role/admin"],
+    ["anonymous", "aws:PrincipalArn", "arn:aws:iam::111122223333:role/admin"],
+  ],
+} as const;
 
 /** Keys that follow from the caller: caller, operator, key, value in the policy, whether it holds. */
 export const principalKeyRows = {

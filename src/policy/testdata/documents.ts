@@ -152,7 +152,7 @@ export const documentTables: readonly DocumentTable[] = [
       [doc(allow({ Principal: "*" })), "Policy document should not specify a principal."],
       [doc(allow({ NotPrincipal: { AWS: "111122223333" } })), "Policy document should not specify a principal."],
       ['{"Version":"2012-10-17","Statement":{"Effect":"Allow","Effect":"Deny","Action":"*","Resource":"*"}}', syntax],
-      [`{"Version":"2012-10-17","Statement":${"[".repeat(5000)}${"]".repeat(5000)}}`, syntax],
+      [`{"Version":"2012-10-17","Statement":${"[".repeat(200_000)}${"]".repeat(200_000)}}`, syntax],
       // Accepted.
       [doc(allow({ Action: "iam: asdf safdsf af " })), undefined],
       [resource([b, "*"]), undefined],

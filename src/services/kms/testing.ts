@@ -56,12 +56,16 @@ export class World {
     [admin.arn, everything],
     [user("admin", otherAccount).arn, everything],
   ]);
+  /** What jobs are given; a test may put another in place. */
   keys: KeyHolder;
   readonly dataDir: string;
+  /** One for all calls: compiled policies are kept with it. */
+  readonly runtime: Runtime;
 
   private constructor(keys: KeyHolder, dataDir: string) {
     this.keys = keys;
     this.dataDir = dataDir;
+    this.runtime = this.#build();
   }
 
   static async open(): Promise<World> {
@@ -126,20 +130,13 @@ export class World {
       .map(({ event }) => event as Record<string, any>);
   }
 
-  /** One for all calls: compiled policies are kept with it. */
-  readonly runtime: Runtime = this.#runtime();
-
-  #runtime(): Runtime {
-    const world = this;
+  #build(): Runtime {
     return {
       services: new Map([["kms", service]]),
       model: loadModel,
       store: this.store,
       blobs: missing("blobs"),
-      // A test may put another holder in place.
-      get keys() {
-        return world.keys;
-      },
+      keys: this.keys,
       identity: {
         credential: async () => undefined,
         policies: async (principal) => {

@@ -75,12 +75,12 @@ interface WriteInput extends ObjectInput, AclInput {
 }
 
 /** A new object: beside PutObject, an action for each thing the request sets. */
-function writeActions(input: WriteInput, inheritsTags = false): string[] {
+function writeActions(ctx: CallContext, input: WriteInput, inheritsTags = false): string[] {
+  // The documented bucket policies for deliveries of services allow s3:PutObject with this list and nothing else.
+  const isDelivery = ctx.principal.kind === "service" && input.ACL === "bucket-owner-full-control";
   return [
     "s3:PutObject",
-    // Giving the bucket's owner control takes no permission of its own: the documented bucket policies for log
-    // deliveries allow s3:PutObject with that list and nothing else.
-    ...(asksForAcl(input) && input.ACL !== "bucket-owner-full-control" ? ["s3:PutObjectAcl"] : []),
+    ...(asksForAcl(input) && !isDelivery ? ["s3:PutObjectAcl"] : []),
     ...(input.Tagging !== undefined || inheritsTags ? ["s3:PutObjectTagging"] : []),
     ...(input.ObjectLockMode === undefined ? [] : ["s3:PutObjectRetention"]),
     ...(input.ObjectLockLegalHoldStatus === undefined ? [] : ["s3:PutObjectLegalHold"]),
@@ -90,7 +90,7 @@ function writeActions(input: WriteInput, inheritsTags = false): string[] {
 const onNewObject: Row = async (input: WriteInput, ctx) => {
   const bucket = await requireBucket(ctx, input);
   const key = checkKey(input.Key);
-  return await objectAccess(ctx, bucket, key, undefined, writeActions(input), requestKeys(ctx, input, bucket));
+  return await objectAccess(ctx, bucket, key, undefined, writeActions(ctx, input), requestKeys(ctx, input, bucket));
 };
 
 /** Parts and the end of an upload are writes to its key, and nothing more. */
@@ -122,7 +122,7 @@ function onCopy(describes: boolean): Row {
         bucket,
         key,
         undefined,
-        describes ? writeActions(input, copiesTags) : "s3:PutObject",
+        describes ? writeActions(ctx, input, copiesTags) : "s3:PutObject",
         requestKeys(ctx, input, bucket),
       )),
     ];

@@ -241,6 +241,7 @@ export class World {
         // Calls of a service need no more of an identity service than this.
       } satisfies Partial<IdentitySource> as unknown as IdentitySource,
       clock: this.clock,
+      wallClock: this.clock,
       random: systemRandom,
       log: silentLogger,
       config: testConfig,
