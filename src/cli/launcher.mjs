@@ -83,11 +83,27 @@ function npm(args, folder) {
   }
   if (result.status !== 0) {
     const output = `${result.stdout ?? ""}${result.stderr ?? ""}`.trim();
-    throw new LaunchError(
+    const error = new LaunchError(
       `\`npm ${args.slice(0, 2).join(" ")}\` failed`,
-      output.split("\n").slice(-15).join("\n       ") || String(result.error ?? result.signal),
+      // What npm says first is the reason; then comes its manual.
+      output.split("\n").slice(0, 15).join("\n       ") || String(result.error ?? result.signal),
       "the first start needs the npm registry (or a mirror set with `npm config set registry`); later ones do not",
     );
+    error.outOfSync = output.includes("EUSAGE");
+    throw error;
+  }
+}
+
+/**
+ * `npm ci` refuses a lock file that was made against a registry without the binaries of every other platform.
+ * `npm install` takes the same locked versions with the same integrity and does not mind.
+ */
+function installDependencies(options) {
+  try {
+    npm(["ci", "--ignore-scripts", ...options], home);
+  } catch (error) {
+    if (!error.outOfSync) throw error;
+    npm(["install", "--no-save", "--ignore-scripts", ...options], home);
   }
 }
 
@@ -237,7 +253,7 @@ async function bringDependencies(kind) {
       const before = recorded();
       const hadFull = kind === "full" || Object.values(before?.packages ?? {}).some((entry) => entry.dev);
       say(`installing dependencies (${hadFull ? "for development" : "for running"}, once)`);
-      npm(["ci", "--ignore-scripts", ...(hadFull ? [] : ["--omit=dev"])], home);
+      installDependencies(hadFull ? [] : ["--omit=dev"]);
       writeFileSync(stamp, `${hash} ${hadFull ? "full" : "runtime"}\n`);
       return;
     }

@@ -35,6 +35,7 @@ export class IpcChannel {
   readonly #outgoing = new Map<string, OutgoingStream>();
   #nextId = 1;
   #down = false;
+  #corked = false;
 
   constructor(socket: Socket, handlers: IpcHandlers, options: IpcOptions = {}) {
     this.#socket = socket;
@@ -79,7 +80,20 @@ export class IpcChannel {
   }
 
   #send(message: Message): void {
-    if (!this.#down) this.#socket.write(encodeFrame(message, this.#limit));
+    if (!this.#down) this.#write(encodeFrame(message, this.#limit));
+  }
+
+  /** Frames of one turn of the event loop go out in one system call. */
+  #write(frame: Buffer): void {
+    if (!this.#corked) {
+      this.#corked = true;
+      this.#socket.cork();
+      setImmediate(() => {
+        this.#corked = false;
+        this.#socket.uncork();
+      });
+    }
+    this.#socket.write(frame);
   }
 
   call(method: string, args: readonly unknown[], signal?: AbortSignal): Promise<unknown> {
@@ -102,7 +116,7 @@ export class IpcChannel {
         resolve: (result) => (settle(), resolve(result)),
         reject: (error) => (settle(), reject(error as Error)),
       });
-      this.#socket.write(frame);
+      this.#write(frame);
       void this.#sendStreams(id, streams);
     });
   }

@@ -11,10 +11,12 @@ import {
   DecryptError,
   KeyDestroyed,
   KeyHolderUnavailable,
+  type KeyToken,
   Sealed,
   SealError,
   UnsupportedMaterial,
 } from "./contract.ts";
+import type { Keyring } from "./keyring.ts";
 
 const folders: string[] = [];
 const running: { close(): Promise<void> }[] = [];
@@ -218,6 +220,26 @@ test("domain keys rotate monthly; everything older still opens", async () => {
   while ((await current()) !== 3) await later.random(1);
   assert.equal(text(await later.decrypt(token, blob, aad)), "context");
   await later.encrypt(newer, aad, aad);
+});
+
+test("domain keys that rotate at the same time lose nothing", async () => {
+  const dataDir = await folder();
+  const holder = await start(dataDir);
+  const made: Promise<{ token: KeyToken }>[] = [];
+  const rotations = Array.from({ length: 5 }, (_, n) => {
+    made.push(holder.generate("SYMMETRIC_DEFAULT", `arn:k${n}|1`));
+    return holder.rotateDomainKey();
+  });
+  await Promise.all(rotations);
+  const tokens = await Promise.all(made);
+  await holder.close();
+  const restarted = await start(dataDir);
+  await Promise.all(tokens.map(({ token }) => restarted.encrypt(token, aad, aad)));
+  const keyring = JSON.parse(await readFile(join(dataDir, "keys", "keyring.json"), "utf8")) as Keyring;
+  assert.deepEqual(
+    keyring.domainKeys.map(({ id }) => id),
+    [1, 2, 3, 4, 5, 6],
+  );
 });
 
 test("killed again and again under load: each call succeeds or may be retried, and every blob decrypts", async () => {

@@ -71,6 +71,7 @@ class KeyHolderClient implements KeyHolder {
   /** Somebody sealed it: it stays sealed over restarts until somebody unseals. */
   #sealedByHand = false;
   #failures = 0;
+  #rotating: Promise<void> = Promise.resolve();
   #rotation: NodeJS.Timeout | undefined;
 
   constructor(options: KeyHolderOptions) {
@@ -208,7 +209,14 @@ class KeyHolderClient implements KeyHolder {
     await this.#process?.call(Op.forget, [bytes(group)]).catch(() => undefined);
   }
 
-  async rotateDomainKey(): Promise<void> {
+  rotateDomainKey(): Promise<void> {
+    // One after the other: two rotations at once would give two keys the same id, and lose one of them.
+    const work = this.#rotating.catch(() => undefined).then(() => this.#addDomainKey());
+    this.#rotating = work;
+    return work;
+  }
+
+  async #addDomainKey(): Promise<void> {
     const keyring = this.#keyring;
     if (!keyring) throw new Sealed();
     const id = Math.max(...keyring.domainKeys.map((key) => key.id)) + 1;

@@ -309,6 +309,10 @@ describe("the JSON reader", () => {
     );
   });
 
+  it("gives up on nesting before the stack does", () => {
+    for (const open of ["[", '{"a":']) assert.throws(() => parseJson(open.repeat(500_000)), { name: "JsonError" });
+  });
+
   it("any text is refused or read by every kind of policy, without another error", () => {
     const kinds: PolicyKind[] = ["identity", "boundary", "session", "resource", "key", "trust", "scp", "rcp"];
     const document = fc.record({

@@ -140,7 +140,7 @@ function isResource(resource: string): boolean {
 const controlFault = "The provided policy document does not meet the requirements of the specified policy type.";
 
 function readControl(text: string, check: (statement: RawStatement) => boolean): RawDocument {
-  return read(
+  const document = read(
     text,
     () => controlFault,
     (statement) => {
@@ -155,6 +155,9 @@ function readControl(text: string, check: (statement: RawStatement) => boolean):
       if (!sound || !check(statement)) fail(controlFault);
     },
   );
+  // "Every SCP must include a Version element with the value 2012-10-17", and so must every RCP.
+  if (document.version !== "2012-10-17") fail(controlFault);
+  return document;
 }
 
 /**

@@ -401,6 +401,29 @@ test("one packet of pipelined requests starts one handler at a time, and too man
   });
 });
 
+test("nothing behind the last request of a connection is acted upon", async () => {
+  const served: string[] = [];
+  await withServer(
+    (request) => {
+      served.push(request.path);
+      if (request.path === "/broken") throw new Error("broken");
+      return text("no", 403);
+    },
+    async (port) => {
+      // An unread body, an explicit close, a refused head, a failure, an expectation: each with another request behind.
+      await raw(
+        port,
+        "POST /unread HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhelloGET /a HTTP/1.1\r\nHost: h\r\n\r\n",
+      );
+      await raw(port, "GET /last HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\n\r\n");
+      await raw(port, "GET / HTTP/1.1\r\nHost: h\r\nHost: h\r\n\r\nGET /c HTTP/1.1\r\nHost: h\r\n\r\n");
+      await raw(port, "GET /broken HTTP/1.1\r\nHost: h\r\n\r\nGET /d HTTP/1.1\r\nHost: h\r\n\r\n");
+      await raw(port, "GET / HTTP/1.1\r\nHost: h\r\nExpect: x\r\n\r\nGET /e HTTP/1.1\r\nHost: h\r\n\r\n");
+    },
+  );
+  assert.deepEqual(served, ["/unread", "/last", "/broken"]);
+});
+
 test("a handler that stops reading in the middle: answered, and the rest of the body is no request", () =>
   withServer(
     async (request) => {

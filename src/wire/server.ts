@@ -38,6 +38,16 @@ export interface FrontServer {
   readonly connections: number;
 }
 
+/** What stays the same on a connection, and the requests on it that wait for the one being served. */
+interface Line {
+  busy: boolean;
+  /** The answer being given is the last one. */
+  ending: boolean;
+  waiting: (() => void)[];
+  address: string;
+  tls?: { protocol: string; cipher: string };
+}
+
 export function createServer(options: ServerOptions): FrontServer {
   return new Front(options);
 }
@@ -50,8 +60,7 @@ class Front implements FrontServer {
   readonly #sockets = new Set<Socket>();
   /** Connections that have not said yet what they speak. */
   readonly #opening = new Set<Socket>();
-  /** Requests of one connection that wait for the one before them. */
-  readonly #waiting = new WeakMap<Socket, (() => void)[]>();
+  readonly #lines = new WeakMap<Socket, Line>();
   readonly #perAddress = new Map<string, number>();
   #tls: TlsServer | undefined;
   #closing = false;
@@ -77,7 +86,10 @@ class Front implements FrontServer {
     this.#http.timeout = 0;
     this.#http.on("request", (message, response) => this.#inTurn(message, response, false));
     this.#http.on("checkContinue", (message, response) => this.#inTurn(message, response, true));
-    this.#http.on("checkExpectation", (_message, response) => refuse(response, 417));
+    this.#http.on("checkExpectation", (message, response) => {
+      this.#lineOf(message.socket).ending = true;
+      refuse(response, 417);
+    });
     this.#http.on("clientError", answerClientError);
     // Without a listener Node would end these connections in silence.
     this.#http.on("connect", (_message, socket) => writeBare(socket as Socket, 405));
@@ -142,32 +154,46 @@ class Front implements FrontServer {
    * packet could otherwise start thousands of handlers.
    */
   #inTurn(message: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
-    const { socket } = message;
-    const waiting = this.#waiting.get(socket);
+    const line = this.#lineOf(message.socket);
     response.on("close", () => {
-      const next = this.#waiting.get(socket)?.shift();
-      if (next === undefined) this.#waiting.delete(socket);
+      const next = line.waiting.shift();
+      // INVARIANT: what was sent behind the last request of a connection is never acted upon.
+      if (line.ending || !response.shouldKeepAlive) line.waiting.length = 0;
+      else if (next === undefined) line.busy = false;
       else next();
     });
-    if (waiting === undefined) {
-      this.#waiting.set(socket, []);
-      this.#serve(message, response, expectsContinue);
-    } else if (waiting.length >= this.#limits.pipelined) {
-      socket.destroy();
+    if (!line.busy) {
+      line.busy = true;
+      this.#serve(message, response, expectsContinue, line);
+    } else if (line.waiting.length >= this.#limits.pipelined) {
+      message.socket.destroy();
     } else {
-      waiting.push(() => {
-        if (!response.destroyed) this.#serve(message, response, expectsContinue);
+      line.waiting.push(() => {
+        if (!response.destroyed) this.#serve(message, response, expectsContinue, line);
       });
     }
   }
 
-  #serve(message: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
+  #lineOf(socket: Socket): Line {
+    let line = this.#lines.get(socket);
+    if (line === undefined) {
+      line = { busy: false, ending: false, waiting: [], address: clientAddress(socket.remoteAddress) };
+      const secure = socket as TLSSocket;
+      if (secure.encrypted === true) {
+        line.tls = { protocol: secure.getProtocol() ?? "", cipher: secure.getCipher().standardName };
+      }
+      this.#lines.set(socket, line);
+    }
+    return line;
+  }
+
+  #serve(message: IncomingMessage, response: ServerResponse, expectsContinue: boolean, line: Line): void {
     const head = readHead(message, this.#limits);
     if (typeof head === "number") {
+      line.ending = true;
       refuse(response, head);
       return;
     }
-    const { socket } = message;
     const { headers } = head;
     const hasBody = headers["transfer-encoding"] !== undefined || (headers["content-length"] ?? "0") !== "0";
     const body = hasBody ? new IncomingBody(message, response, expectsContinue, this.#pace) : undefined;
@@ -177,26 +203,23 @@ class Front implements FrontServer {
       query: head.query,
       headers,
       body: body ?? emptyBody,
-      remoteAddress: clientAddress(socket.remoteAddress),
+      remoteAddress: line.address,
     };
-    const secure = socket as TLSSocket;
-    if (secure.encrypted === true) {
-      request.tls = { protocol: secure.getProtocol() ?? "", cipher: secure.getCipher().standardName };
-    }
+    if (line.tls !== undefined) request.tls = line.tls;
 
     const abort = new AbortController();
     response.on("close", () => {
       if (!response.writableFinished) abort.abort();
     });
     const answer = (reply: HttpResponse): void => {
-      this.#send(response, request, reply, body).catch((error: unknown) => this.#failed(error, response));
+      this.#send(response, request, reply, body, line).catch((error: unknown) => this.#failed(error, response, line));
     };
     try {
       const reply = this.#options.handler(request, abort.signal);
-      if (reply instanceof Promise) reply.then(answer, (error: unknown) => this.#failed(error, response));
+      if (reply instanceof Promise) reply.then(answer, (error: unknown) => this.#failed(error, response, line));
       else answer(reply);
     } catch (error) {
-      this.#failed(error, response);
+      this.#failed(error, response, line);
     }
   }
 
@@ -205,12 +228,16 @@ class Front implements FrontServer {
     request: HttpRequest,
     reply: HttpResponse,
     body: IncomingBody | undefined,
+    line: Line,
   ): Promise<void> {
     if (response.destroyed || response.headersSent) return;
     const headers: Record<string, string | readonly string[]> = { ...reply.headers };
     const unread = body !== undefined && !body.finished;
     // INVARIANT: a connection with bytes of an unread body on it carries no second request.
-    if (unread || this.#closing) headers["connection"] = "close";
+    if (unread || this.#closing) {
+      line.ending = true;
+      headers["connection"] = "close";
+    }
 
     const content = reply.body;
     const whole = typeof content === "string" || content instanceof Uint8Array ? content : undefined;
@@ -267,7 +294,8 @@ class Front implements FrontServer {
     await body.discard(drainBytes, drainTimeout);
   }
 
-  #failed(error: unknown, response: ServerResponse): void {
+  #failed(error: unknown, response: ServerResponse, line: Line): void {
+    line.ending = true;
     this.#options.logger.error({ err: error }, "request failed");
     if (response.headersSent) response.destroy();
     else refuse(response, 500);

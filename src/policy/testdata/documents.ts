@@ -291,6 +291,8 @@ export const documentTables: readonly DocumentTable[] = [
         undefined,
       ],
       [doc(allow({ Effect: "Deny", Action: undefined, NotAction: "iam:*", Resource: "*" })), undefined],
+      [{ Statement: allow({ Action: "*", Resource: "*" }) }, control],
+      [{ Version: "2008-10-17", Statement: allow({ Action: "*", Resource: "*" }) }, control],
       [doc(allow({ Principal: "*" })), control],
       [doc(allow({ Resource: undefined })), control],
       [doc(allow({ Action: undefined })), control],
@@ -304,6 +306,7 @@ export const documentTables: readonly DocumentTable[] = [
     rows: [
       [bucket({ Effect: "Deny" }), undefined],
       [bucket({ Effect: "Deny", Principal: { AWS: "*" } }), undefined],
+      [{ ...bucket({ Effect: "Deny" }), Version: undefined }, control],
       [bucket({ Effect: "Allow" }), control],
       [bucket({ Effect: "Deny", Principal: { AWS: "111122223333" } }), control],
       [bucket({ Effect: "Deny", Principal: undefined }), control],

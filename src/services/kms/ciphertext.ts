@@ -9,11 +9,15 @@
  * INVARIANT: the 37 bytes in front are authenticated with every blob, together with the encryption context.
  */
 import { frameAad } from "#keys/blob.ts";
+import { validation } from "./errors.ts";
 import type { EncryptionContext } from "./sdk.ts";
 
 const mark = Buffer.from("jikimi-1", "latin1");
 const prefix = { data: Buffer.of(1, 2, 2, 0, 0x78), dataKey: Buffer.of(1, 2, 3, 0, 0x78) } as const;
 export const headerBytes = 5 + 32;
+
+/** Far beyond what clients send; the key holder takes fields of up to 1 MiB. */
+const maxContextBytes = 256 * 1024;
 
 export type BlobKind = keyof typeof prefix;
 
@@ -55,7 +59,7 @@ export function decodeHeader(blob: Uint8Array): BlobHeader | undefined {
 
 /**
  * Header and encryption context as additional data: pairs sorted by the bytes of their keys, each part with its
- * length in front. An empty context is the same as none.
+ * length in front. An empty context is the same as none. @throws ValidationException when it is too long.
  */
 export function blobAad(header: Uint8Array, context: EncryptionContext | undefined): Buffer {
   const keys = context ? Object.keys(context) : [];
@@ -63,5 +67,8 @@ export function blobAad(header: Uint8Array, context: EncryptionContext | undefin
   if (keys.length > 1) keys.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
   const parts: (string | Uint8Array)[] = [header];
   for (const key of keys) parts.push(key, context![key]!);
-  return frameAad(...parts);
+  const aad = frameAad(...parts);
+  if (aad.length > maxContextBytes)
+    throw validation(`EncryptionContext must not be longer than ${maxContextBytes} bytes.`);
+  return aad;
 }

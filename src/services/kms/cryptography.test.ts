@@ -107,6 +107,14 @@ describe("Encrypt and Decrypt", () => {
     }
   });
 
+  test("an encryption context beyond measure is refused", async () => {
+    const { KeyId } = await createKey();
+    const EncryptionContext = { a: "x".repeat(300_000) };
+    await assert.rejects(world.call("Encrypt", { KeyId, Plaintext: hello, EncryptionContext }), {
+      code: "ValidationException",
+    });
+  });
+
   test("in another Region the ciphertext has no key", async () => {
     const { KeyId, Arn } = await createKey();
     const { CiphertextBlob } = await world.call("Encrypt", { KeyId, Plaintext: hello });

@@ -135,6 +135,8 @@ describe("a grant", () => {
     const second = await grant(KeyId, dave.arn, ["Decrypt", "Encrypt"], more);
     assert.equal(second.GrantId, first.GrantId);
     assert.notEqual(second.GrantToken, first.GrantToken);
+    const GrantTokens = [first.GrantToken, second.GrantToken];
+    await world.call("Encrypt", { KeyId, Plaintext: hello, GrantTokens });
     const third = await grant(KeyId, dave.arn, ["Encrypt"], more);
     assert.notEqual(third.GrantId, first.GrantId);
     assert.equal((await world.call("ListGrants", { KeyId })).Grants.length, 2);
@@ -241,11 +243,17 @@ for (const [name, input, code] of refused) {
 
 test("a forged grant token is refused", async () => {
   const { KeyId } = await createKey();
-  const { GrantToken } = await grant(KeyId, admin.arn, ["Encrypt"]);
-  const parts = Buffer.from(GrantToken, "base64").toString().split("|");
-  const forged = Buffer.from([...parts.slice(0, 4), "x".repeat(32)].join("|")).toString("base64");
-  await assert.rejects(world.call("Encrypt", { KeyId, Plaintext: hello, GrantTokens: [forged] }), {
-    code: "InvalidGrantTokenException",
-  });
-  await assert.rejects(world.call("RetireGrant", { GrantToken: forged }), { code: "InvalidGrantTokenException" });
+  const [a, b] = [await grant(KeyId, admin.arn, ["Encrypt"]), await grant(KeyId, admin.arn, ["Decrypt"])];
+  const [partsA, partsB] = [a, b].map(({ GrantToken }) => Buffer.from(GrantToken, "base64").toString().split("|"));
+  const encode = (parts: string[]): string => Buffer.from(parts.join("|")).toString("base64");
+  const forged = [
+    encode([...partsA!.slice(0, 4), Buffer.alloc(64, 1).toString("base64url")]),
+    encode([...partsA!.slice(0, 4), partsB![4]!]),
+    encode(partsA!.slice(0, 4)),
+  ];
+  for (const token of forged) {
+    const refused = { code: "InvalidGrantTokenException" };
+    await assert.rejects(world.call("Encrypt", { KeyId, Plaintext: hello, GrantTokens: [token] }), refused);
+    await assert.rejects(world.call("RetireGrant", { GrantToken: token }), refused);
+  }
 });

@@ -3,11 +3,12 @@
  * that an explicit deny anywhere still wins.
  * Sources: KMS Developer Guide, "Grants in AWS KMS", "Grant constraints", "Grant tokens".
  */
-import { createHash, timingSafeEqual } from "node:crypto";
 import { AwsError } from "#kernel/errors.ts";
 import type { CallContext } from "#gateway/context.ts";
 import type { NamedPolicy } from "#gateway/identity.ts";
 import type { Principal } from "#gateway/principal.ts";
+import { DecryptError } from "#keys/contract.ts";
+import { fromKeyHolder, holding } from "./errors.ts";
 import type { EncryptionContext } from "./sdk.ts";
 import { type KeyAction, ruleOf } from "./rules.ts";
 import { type GrantDocument, grantDocumentId, granteeIndex, type KeyDocument, types } from "./state.ts";
@@ -123,28 +124,36 @@ function same(context: EncryptionContext = {}, pairs: EncryptionContext): boolea
   return Object.keys(context).length === Object.keys(pairs).length && contains(context, pairs);
 }
 
-const tokenStart = "jkg1";
+const tokenStart = "jikimi-grant";
+const tokenPurpose = "kms-grant-token";
 
-export function digestOf(secret: string): string {
-  return createHash("sha256").update(secret).digest("hex");
-}
-
-/** A token names its grant and proves, by a secret, that it came from CreateGrant. */
-export function encodeToken(grant: { account: string; keyId: string; grantId: string }, secret: string): string {
-  const text = [tokenStart, grant.account, grant.keyId, grant.grantId, secret].join("|");
-  return Buffer.from(text).toString("base64");
+/**
+ * A token names its grant and carries a proof that only CreateGrant can make: a random value protected by the key
+ * holder and bound to the grant. "All grant tokens for the same grant ID can be used interchangeably."
+ */
+export async function makeToken(
+  ctx: CallContext,
+  grant: Pick<GrantDocument, "account" | "keyId" | "grantId">,
+): Promise<string> {
+  const parts = [tokenStart, grant.account, grant.keyId, grant.grantId];
+  const proof = await holding(ctx.keys.protect(tokenPurpose, parts.join("|"), ctx.random.bytes(16)));
+  return Buffer.from([...parts, Buffer.from(proof).toString("base64url")].join("|")).toString("base64");
 }
 
 const invalidToken = (): AwsError => new AwsError("InvalidGrantTokenException", "Invalid grant token.");
 
 /** The grant of a token. @throws InvalidGrantTokenException for a token that is not ours or whose grant is gone. */
 export async function grantOfToken(ctx: CallContext, token: string): Promise<GrantDocument> {
-  const [start, account, keyId, grantId, secret] = Buffer.from(token, "base64").toString("utf8").split("|");
-  if (start !== tokenStart || !account || !keyId || !grantId || !secret) throw invalidToken();
+  const parts = Buffer.from(token, "base64").toString("utf8").split("|");
+  const [start, account, keyId, grantId, proof] = parts;
+  if (parts.length !== 5 || start !== tokenStart || !account || !keyId || !grantId || !proof) throw invalidToken();
+  try {
+    await ctx.keys.reveal(tokenPurpose, parts.slice(0, 4).join("|"), Buffer.from(proof, "base64url"));
+  } catch (error) {
+    throw error instanceof DecryptError ? invalidToken() : fromKeyHolder(error);
+  }
   const document = await ctx.state.get<GrantDocument>(types.grant, grantDocumentId(keyId, grantId), { account });
   if (!document) throw invalidToken();
-  const [given, kept] = [digestOf(secret), document.value.tokenDigest];
-  if (!timingSafeEqual(Buffer.from(given), Buffer.from(kept))) throw invalidToken();
   return document.value;
 }
 

@@ -69,8 +69,6 @@ export interface GrantDocument {
   issuingAccount: string;
   operations: string[];
   constraints?: { EncryptionContextSubset?: EncryptionContext; EncryptionContextEquals?: EncryptionContext };
-  /** SHA-256 of the secret part of the grant's token, hexadecimal. */
-  tokenDigest: string;
 }
 
 /** In the account of the retiring principal: where the grant is that it may retire. */

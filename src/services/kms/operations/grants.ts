@@ -4,7 +4,7 @@ import type { NamedPolicy } from "#gateway/identity.ts";
 import type { AwsError } from "#kernel/errors.ts";
 import { accessTo, keyAccess, plainAccess } from "../access.ts";
 import { dryRun, invalidArn, limitExceeded, notFound, validation } from "../errors.ts";
-import { checkTokens, digestOf, encodeToken, grantOfToken } from "../grants.ts";
+import { checkTokens, grantOfToken, makeToken } from "../grants.ts";
 import { identify, viaService } from "../identify.ts";
 import { pageFields, pagingOf } from "../paging.ts";
 import { requireState } from "../rules.ts";
@@ -65,12 +65,8 @@ async function createGrant(input: In<"CreateGrant">, ctx: CallContext) {
   await checkTokens(ctx, input.GrantTokens);
   const same = await existing(ctx, key, input);
   if (input.DryRun) throw dryRun();
-  const secret = await ctx.once("grant secret", async () => ctx.random.bytes(24).toString("base64url"));
-  if (same) {
-    // The same request again: the same grant, with a token of its own.
-    put(ctx, { ...same, tokenDigest: digestOf(secret) });
-    return { GrantId: same.grantId, GrantToken: encodeToken(same, secret) };
-  }
+  // The same request again: the same grant, with a token of its own.
+  if (same) return { GrantId: same.grantId, GrantToken: await makeToken(ctx, same) };
   if (key.grants >= maxGrants) throw limitExceeded(`A KMS key can have at most ${maxGrants} grants.`);
   const grantId = await ctx.once("grant id", async () => ctx.random.bytes(32).toString("hex"));
   const grant: GrantDocument = {
@@ -85,7 +81,6 @@ async function createGrant(input: In<"CreateGrant">, ctx: CallContext) {
     issuingAccount: `arn:${ctx.partition}:iam::${accountOf(ctx.principal) ?? ctx.account}:root`,
     operations: [...new Set<string>(input.Operations)].sort(),
     ...(input.Constraints ? { constraints: input.Constraints as NonNullable<GrantDocument["constraints"]> } : {}),
-    tokenDigest: digestOf(secret),
   };
   put(ctx, grant);
   writeKey(ctx, { ...key, grants: key.grants + 1 });
@@ -97,7 +92,7 @@ async function createGrant(input: In<"CreateGrant">, ctx: CallContext) {
       at: { account: retiring },
     });
   }
-  return { GrantId: grantId, GrantToken: encodeToken(grant, secret) };
+  return { GrantId: grantId, GrantToken: await makeToken(ctx, grant) };
 }
 
 function put(ctx: CallContext, grant: GrantDocument): void {
