@@ -20,8 +20,9 @@ const { values } = parseArgs({
     only: { type: "string" },
   },
 });
-/** How much the resident set may grow in the second half of a run. */
-const growthLimit = 192 << 20;
+/** How much what is referred to may grow in the second half of a run, and how large the process may be. */
+const growthLimit = 32 << 20;
+const rssLimit = 768 << 20;
 
 const target = values.endpoint === undefined ? await launchTarget() : undefined;
 const endpoint = new URL(values.endpoint ?? `http://127.0.0.1:${target?.port}`);
@@ -48,12 +49,16 @@ const report = await fuzz({
   concurrency: Number(values.concurrency),
   timeout: 5_000,
   slow: target !== undefined,
-  ...(target === undefined ? {} : { rss: () => target.rss() }),
+  ...(target === undefined ? {} : { memory: () => target.memory() }),
   progress: (done) => process.stderr.write(`${done}\r`),
 });
-const grown = (report.rssAfter ?? 0) - (report.rssBefore ?? 0);
+const grown = (report.memoryAfter?.live ?? 0) - (report.memoryBefore?.live ?? 0);
 process.stdout.write(`${JSON.stringify({ ...report, internal: target?.internal }, null, 2)}\n`);
 const bad =
-  report.failureCount > 0 || (target?.internal.length ?? 0) > 0 || target?.exited === true || grown > growthLimit;
+  report.failureCount > 0 ||
+  (target?.internal.length ?? 0) > 0 ||
+  target?.exited === true ||
+  grown > growthLimit ||
+  (report.memoryAfter?.rss ?? 0) > rssLimit;
 await target?.stop();
 process.exit(bad ? 1 : 0);

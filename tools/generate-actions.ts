@@ -155,7 +155,10 @@ files.set(
   `{\n  "//": ${JSON.stringify(note)},\n  "services": ${JSON.stringify([...rcpServices].sort(compare), null, 2).replaceAll("\n", "\n  ")}\n}\n`,
 );
 
-const present = readdirSync(target).filter((name) => name.endsWith(".json"));
+// The licence asks to be kept with the data.
+files.set("LICENSE.txt", readFileSync(new URL("LICENSE.txt", source), "utf8"));
+
+const present = readdirSync(target);
 const left = present.filter((name) => !files.has(name));
 if (process.argv.includes("--check")) {
   const stale = [...files].filter(

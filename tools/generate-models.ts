@@ -17,14 +17,18 @@ import { printFile, printIndex, toFile } from "./models/write.ts";
 const folder = join(import.meta.dirname, "../src/model/data");
 /** The botocore release the committed models were made from; another one gives other constraints. */
 const pinnedBotocore = "1.43.11";
-const notice = "by tools/generate-models.ts from the AWS SDK for JavaScript and botocore (Apache-2.0, see NOTICE). Do not edit.";
+const notice =
+  "by tools/generate-models.ts from the AWS SDK for JavaScript and botocore (Apache-2.0, see NOTICE). Do not edit.";
 
 function packageVersion(name: string): string {
   const path = join(import.meta.dirname, "../node_modules", name, "package.json");
   return (JSON.parse(readFileSync(path, "utf8")) as { version: string }).version;
 }
 
-async function generate(service: ServiceRow, botocore: { data: string; version: string }): Promise<[FileModel, string]> {
+async function generate(
+  service: ServiceRow,
+  botocore: { data: string; version: string },
+): Promise<[FileModel, string]> {
   const constraints = readBotocore(botocore.data, service.id);
   const source = `botocore ${botocore.version}`;
   if (service.client === undefined) return [toFile(service, constraints, `${notice} ${source}`), ""];
@@ -65,7 +69,8 @@ async function main(args: readonly string[]): Promise<number> {
     if (check) stale.push(join(folder, name));
     else rmSync(join(folder, name));
   }
-  for (const path of stale) console.error(`models: ${path} is not what the generator writes; run npm run generate`);
+  for (const path of stale)
+    console.error(`models: ${path} is not what the generator writes: run node tools/generate-models.ts`);
   return stale.length === 0 ? 0 : 1;
 }
 

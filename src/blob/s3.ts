@@ -112,7 +112,7 @@ export class S3Blobs implements BlobStore {
         // S3 can begin a CompleteMultipartUpload with 200 and end it with an error in the body.
         if (expected.includes(status) && !(status === 200 && /<Error>/.test(text))) return { status, headers, text };
         const failure = new BlobUnavailable(`S3 answers ${status} to ${call.method}: ${errorCode(text)}`);
-        // 409 is a conditional write that met another one, 429 a wish to wait; other 4xx would be the same again.
+        // 409 ConditionalRequestConflict is a write that met another one, 429 a wish to wait; other 4xx stay the same.
         if (attempt === attempts || (status < 500 && status !== 409 && status !== 429)) throw failure;
       } catch (error) {
         if (error instanceof BlobUnavailable && !(error.cause instanceof Error)) throw error;

@@ -86,7 +86,11 @@ function npm(args, folder) {
     const error = new LaunchError(
       `\`npm ${args.slice(0, 2).join(" ")}\` failed`,
       // What npm says first is the reason; then comes its manual.
-      output.split("\n").slice(0, 15).join("\n       ") || String(result.error ?? result.signal),
+      output
+        .split("\n")
+        .filter((line) => !line.startsWith("npm warn"))
+        .slice(0, 15)
+        .join("\n       ") || String(result.error ?? result.signal),
       "the first start needs the npm registry (or a mirror set with `npm config set registry`); later ones do not",
     );
     error.outOfSync = output.includes("EUSAGE");

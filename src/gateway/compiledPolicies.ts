@@ -17,9 +17,10 @@ export class CompiledPolicies {
 
   compile(policy: NamedPolicy, kind: PolicyKind): CompiledPolicy {
     const compiled = this.#compiled(`${kind}\0${policy.document}`, policy.document, kind);
+    const issuer = policy.issuedBy === undefined ? {} : { issuedBy: policy.issuedBy };
     return policy.name.startsWith("arn:")
-      ? { name: policy.name, arn: policy.name, policy: compiled }
-      : { name: policy.name, policy: compiled };
+      ? { name: policy.name, arn: policy.name, policy: compiled, ...issuer }
+      : { name: policy.name, policy: compiled, ...issuer };
   }
 
   compileAll(policies: readonly NamedPolicy[], kind: PolicyKind): CompiledPolicy[] {

@@ -19,6 +19,11 @@ export interface NamedPolicy {
   /** ARN of a managed policy, or `user/alice/inline/name`. */
   name: string;
   document: string;
+  /**
+   * Account on whose authority it was attached, where that is not the resource's: for callers of that account its
+   * Allow suffices, as a policy of their own account would (KMS grants that another account made).
+   */
+  issuedBy?: string;
 }
 
 /** Everything that bounds a principal, before the resource has a say. */

@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
 import { cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { readFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { ManualClock } from "#kernel/clock.ts";
 import { silentLogger } from "#kernel/log.ts";
 import { type KeyHolderOptions, startKeyHolder } from "./client.ts";
@@ -17,6 +21,8 @@ import {
   UnsupportedMaterial,
 } from "./contract.ts";
 import type { Keyring } from "./keyring.ts";
+import { HolderProcess } from "./process.ts";
+import { Op, Status } from "./protocol.ts";
 
 const folders: string[] = [];
 const running: { close(): Promise<void> }[] = [];
@@ -272,6 +278,45 @@ test("killed again and again under load: each call succeeds or may be retried, a
   await Promise.all(workers);
   assert.ok(unavailable > 0, "calls were in flight when it died");
   for (const { text: expected, blob } of blobs) assert.equal(text(await holder.decrypt(token, blob, aad)), expected);
+});
+
+test("whatever comes through the pipe is answered; the process does not end, and tells nothing of its input", async () => {
+  const dataDir = await folder();
+  await (await start(dataDir)).close();
+  const process = new HolderProcess(join(dataDir, "keys", "development.key"), silentLogger, () => undefined);
+  running.push({ close: async () => process.kill() });
+  const keyring = await readFile(join(dataDir, "keys", "keyring.json"));
+  const canary = Buffer.from("canary-51c0");
+  let seed = 1;
+  const below = (max: number): number => (seed = (seed * 48271) % 2147483647) % max;
+  for (const unsealed of [false, true]) {
+    if (unsealed) assert.equal((await process.call(Op.unseal, [keyring, new Uint8Array(0)])).code, Status.ok);
+    for (let n = 0; n < 600; n++) {
+      const fields = Array.from({ length: below(9) }, () =>
+        below(3) === 0 ? canary : Buffer.alloc(below(200), below(256)),
+      );
+      const code = n < 20 ? n : 1 + below(20);
+      if (code === Op.create || (code === Op.unseal && unsealed)) continue;
+      const answer = await process.call(code, fields);
+      if (answer.code === Status.ok || answer.code === Status.needsTombstoneKey) continue;
+      assert.ok(!Buffer.concat(answer.fields).includes(canary), `operation ${code}`);
+    }
+  }
+  assert.equal((await process.call(Op.random, [Buffer.from("8")])).fields[0]!.length, 8);
+});
+
+test("when the process that owns it is killed, the holder ends", { skip: process.platform !== "linux" }, async () => {
+  const driver = fileURLToPath(new URL("./memory.driver.ts", import.meta.url));
+  const child = spawn(process.execPath, ["--no-warnings", driver, await folder()], {
+    stdio: ["pipe", "ignore", "pipe"],
+  });
+  const [line] = (await once(createInterface(child.stderr), "line")) as [string];
+  const { holder } = JSON.parse(line) as { holder: number };
+  assert.ok(existsSync(`/proc/${holder}`));
+  child.kill("SIGKILL");
+  while (existsSync(`/proc/${holder}`) && !/\sZ\s/.test(readFileSync(`/proc/${holder}/stat`, "utf8"))) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 });
 
 test("files are for the owner only, and none holds a secret that was protected", async () => {

@@ -109,7 +109,7 @@ export class Vault {
   generate(spec: string, bound: string, tombstone: Uint8Array): { wrapped: Buffer; tombstone: Buffer | undefined } {
     const material = materials[spec];
     const domain = this.#domain();
-    if (!material) throw new VaultUnsupported(`key material of type ${spec}`);
+    if (!material) throw new VaultUnsupported("key material of this type");
     let made: Buffer | undefined;
     let tombstoneKey: KeyObject;
     if (tombstone.length > 0) {

@@ -68,9 +68,14 @@ function checkLegacy(statement: RawStatement): void {
   }
 }
 
+/** Colons inside a policy variable (`${aws:username}`) divide nothing. */
+function splitResource(resource: string): string[] {
+  return resource.split(/:(?![^{}]*\})/);
+}
+
 function failsLegacyResource(resource: string): boolean {
   if (resource === "*") return false;
-  const parts = resource.split(":");
+  const parts = splitResource(resource);
   return (parts.length < 6 && resource.includes("::")) || parts[2] === "";
 }
 
@@ -126,7 +131,7 @@ const iamPaths = [
 
 function resourceError(resource: string): string | undefined {
   if (resource === "*") return undefined;
-  const [first, partition, ...rest] = resource.split(":");
+  const [first, partition, ...rest] = splitResource(resource);
   if (partition === undefined) return `Resource ${first} must be in ARN format or "*".`;
   if (!partitions.has(partition)) {
     const padded = [0, 1, 2].map((index) => rest[index] ?? "*");
@@ -134,17 +139,19 @@ function resourceError(resource: string): string | undefined {
     const last = rest.length > 3 ? rest.slice(3).join(":") : "*";
     return `Partition "${partition}" is not valid for resource "arn:${partition}:${padded.join(":")}:${last}".`;
   }
-  const [service, region = "", account = "", ...tail] = rest;
+  const [service, region, account = "", ...tail] = rest;
   if (service === undefined || /[*?]/.test(service)) {
     return "Resource vendor must be fully qualified and cannot contain regexes.";
   }
-  if (service === "s3" && region !== "" && account === "" && rest.length > 1) {
+  // Access points have Regions; what they have besides is an account.
+  if (service === "s3" && region !== "" && account === "") {
     return `Resource ${resource} can not contain region information.`;
   }
   if (service === "iam") {
     if (region !== "") return `IAM resource ${resource} cannot contain region information.`;
     const path = tail.join(":");
-    if (rest.length > 3 && path !== "*" && !iamPaths.some((start) => path.startsWith(start))) {
+    const known = path === "*" || path === "root" || iamPaths.some((start) => path.startsWith(start));
+    if (rest.length > 3 && !known) {
       return `IAM resource path must either be "*" or start with ${iamPaths.join(", ")}.`;
     }
   }

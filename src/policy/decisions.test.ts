@@ -339,6 +339,59 @@ describe("a policy that cannot be evaluated refuses the request", () => {
   });
 });
 
+describe("a policy that the caller's account attached to a foreign resource (a KMS grant)", () => {
+  const key = policyOf("resource", "allow@user");
+  const grant = (issuedBy: string, word = "allow@user"): NamedPolicy => ({ ...policyOf("resource", word), issuedBy });
+  const ask = (resources: NamedPolicy[], changes: Partial<EvaluationRequest> = {}, caller: Caller = "user") =>
+    evaluate(
+      request(caller, {
+        resourceAccount: foreign,
+        trust: "delegated",
+        ...changes,
+        policies: { ...changes.policies, resource: resources },
+      }),
+    );
+
+  it("suffices for the account's own principals, whatever its place among the others", () => {
+    assert.equal(ask([grant(home)]).effect, "Allow");
+    assert.equal(ask([key, grant(home)]).effect, "Allow");
+    assert.equal(ask([grant(home), key]).effect, "Allow");
+  });
+
+  it("is one like others when any other account issued it", () => {
+    assert.deepEqual(outcomeOf(ask([grant(foreign)])), ["implicitDeny", "identity-based policy"]);
+    assert.deepEqual(outcomeOf(ask([grant("777788889999")])), ["implicitDeny", "identity-based policy"]);
+  });
+
+  it("denies, is bounded and is overruled as any other", () => {
+    assert.deepEqual(outcomeOf(ask([grant(home), policyOf("resource", "deny@user")])), [
+      "explicitDeny",
+      "resource-based policy",
+    ]);
+    const policies = { boundary: policyOf("boundary", "other") };
+    assert.deepEqual(outcomeOf(ask([grant(home, "allow@role")], { policies }, "role")), [
+      "implicitDeny",
+      "permissions boundary",
+    ]);
+    assert.deepEqual(outcomeOf(ask([grant(home)], { policies: { scps: [[policyOf("scp", "other")]] } })), [
+      "implicitDeny",
+      "service control policy",
+    ]);
+  });
+
+  it("within the account changes nothing", () => {
+    const decision = ask(
+      [grant(home, "allow@role"), policyOf("resource", "allow@session")],
+      {
+        resourceAccount: home,
+        policies: { boundary: policyOf("boundary", "other") },
+      },
+      "role",
+    );
+    assert.equal(decision.effect, "Allow");
+  });
+});
+
 it("resource control policies bind only the services that support them", () => {
   const everything = {
     Effect: "Deny",

@@ -86,9 +86,6 @@ export interface NamedPolicy {
   readonly name: string;
   readonly arn?: string;
   readonly policy: Policy;
-}
-
-/** Elements read again from a compiled statement, for explanations. */
-export function principalsOf(policy: Policy): PrincipalEntry[] {
-  return policy.statements.flatMap((statement) => statement.principal?.entries ?? []);
+  /** Account that attached it to a resource of another account; its own principals need no identity policy then. */
+  readonly issuedBy?: string;
 }

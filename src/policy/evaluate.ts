@@ -20,12 +20,14 @@ export function evaluate(request: EvaluationRequest): Decision {
 
 /** The subject of a request, with the context built from principal and entries when first asked for. */
 export function subjectOf(request: EvaluationRequest, context?: RequestContext): Subject {
+  const account = accountOf(request.principal);
   let built = context;
   return {
     principal: request.principal,
     action: request.action.toLowerCase(),
     service: serviceOf(request.action),
     resource: request.resource,
+    foreignAccount: account === request.resourceAccount ? undefined : account,
     hasBoundary: request.policies.boundary !== undefined,
     context: () => (built ??= buildContext(request.principal, request.resourceAccount, request.context)),
   };
@@ -126,7 +128,8 @@ function grant(request: EvaluationRequest, results: ReadonlyMap<PolicyType, read
       : allowed(request, hitIn(resourceType, byResource.allow));
   }
 
-  const foreign = account !== request.resourceAccount;
+  // A grant that the caller's own account made on a foreign key speaks with both accounts' authority.
+  const foreign = account !== request.resourceAccount && byResource?.allow?.policy.issuedBy !== account;
   if ((foreign || trust === "delegated") && byResource?.allow === undefined) {
     return denied(request, "implicitDeny", { type: resourceType });
   }

@@ -12,6 +12,8 @@ export interface Subject {
   /** The part of the action before the colon, lower case. */
   service: string;
   resource: string;
+  /** The caller's account, when the resource is another account's. */
+  foreignAccount: string | undefined;
   hasBoundary: boolean;
   /** Built when the first condition or variable asks for it. */
   context(): RequestContext;
@@ -32,12 +34,19 @@ export interface Scan {
 
 const rank: Readonly<Record<PrincipalMatch, number>> = { account: 1, entity: 2, direct: 3 };
 
+/** How little else must agree. What the caller's own account issued across accounts comes before what it did not. */
+function rankOf(match: PrincipalMatch, policy: NamedPolicy, subject: Subject): number {
+  const own = subject.foreignAccount !== undefined && policy.issuedBy === subject.foreignAccount;
+  return rank[match] + (own ? 3 : 0);
+}
+
 /**
  * Looks through policies of one type. A Deny ends the search.
  *
  * INVARIANT: whatever goes wrong is an error of the scan, and a scan with an error never allows.
  */
 export function scan(policies: readonly NamedPolicy[], subject: Subject): Scan {
+  let best = 0;
   const result: Scan = { deny: undefined, allow: undefined, match: undefined, error: undefined };
   for (const policy of policies) {
     const { broken, byService, otherwise } = policy.policy;
@@ -59,7 +68,9 @@ export function scan(policies: readonly NamedPolicy[], subject: Subject): Scan {
         result.deny = { policy, statement };
         return result;
       }
-      if (result.match === undefined || rank[match] > rank[result.match]) {
+      const reach = rankOf(match, policy, subject);
+      if (reach > best) {
+        best = reach;
         result.allow = { policy, statement };
         result.match = match;
       }

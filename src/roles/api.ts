@@ -1,5 +1,4 @@
 /** The api role: the AWS API on its port, the operator's socket, and what other roles need of the store and the keys. */
-import { randomUUID } from "node:crypto";
 import type { Logger } from "#kernel/log.ts";
 import { Gateway } from "#gateway/gateway.ts";
 import { serveIpc } from "#ipc/server.ts";
@@ -14,6 +13,7 @@ import { openInstallation, type Installation } from "./installation.ts";
 import { callErrors, callHandlers } from "./internalCalls.ts";
 import { operatorRoutes } from "./operatorRoutes.ts";
 import { rootLinkUrl } from "./rootLink.ts";
+import { leaseOwner } from "./owner.ts";
 import { publicRoutes } from "./publicRoutes.ts";
 import { dataPaths, type ApiReady, type RoleConfig, type RunningRole } from "./role.ts";
 import { answerRoute, ownPrefix, type Routes } from "./routes.ts";
@@ -41,7 +41,7 @@ export async function start(config: RoleConfig, log: Logger): Promise<RunningRol
   const relay = new OutboxRelay({
     store: runtime.store,
     stream: installation.stream,
-    owner: randomUUID(),
+    owner: leaseOwner("api", config.dataDir),
     clock: installation.clock,
     log,
   });

@@ -1,5 +1,4 @@
 /** The jobs role: what happens by the clock, and what follows from events. */
-import { randomUUID } from "node:crypto";
 import { systemRandom } from "#kernel/ids.ts";
 import type { Logger } from "#kernel/log.ts";
 import { openBlobs } from "#blob/open.ts";
@@ -10,6 +9,7 @@ import { IpcStream } from "#stream/ipc.ts";
 import { followOffset, openClock } from "./clock.ts";
 import { callErrors, remoteCalls } from "./internalCalls.ts";
 import { runJobs } from "./jobRunner.ts";
+import { leaseOwner } from "./owner.ts";
 import { runReactors } from "./reactorRunner.ts";
 import { dataPaths, type RoleConfig, type RunningRole } from "./role.ts";
 import { services } from "./services.ts";
@@ -37,7 +37,7 @@ export async function start(config: RoleConfig, log: Logger): Promise<RunningRol
     signal: new AbortController().signal,
     ...remoteCalls(client),
   };
-  const owner = randomUUID();
+  const owner = leaseOwner("jobs", config.dataDir);
   const jobs = runJobs(
     services.flatMap((service) => service.jobs.map((job) => ({ service: service.id, job }))),
     ctx,

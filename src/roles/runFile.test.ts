@@ -54,9 +54,21 @@ test("what a dead process, a reused number or a damaged file left behind is take
   ];
   for (const leftover of leftovers) {
     writeFileSync(runFilePath(dataDir), leftover);
-    assert.equal(claimDataFolder(facts()).pid, process.pid);
+    assert.equal(claimDataFolder(facts()).run.pid, process.pid);
     assert.equal(readRunFile(dataDir)?.pid, process.pid);
     releaseDataFolder(dataDir);
+  }
+});
+
+test("roles that outlive their killed supervisor are named to the next one", () => {
+  const dead = spawnSync(process.execPath, ["-e", ""]).pid;
+  const alive = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"]);
+  try {
+    const role = identify(alive.pid!);
+    writeFileSync(runFilePath(dataDir), JSON.stringify({ pid: dead, ...facts(), roles: [role, { pid: dead }] }));
+    assert.deepEqual(claimDataFolder(facts()).leftovers, [role]);
+  } finally {
+    alive.kill("SIGKILL");
   }
 });
 

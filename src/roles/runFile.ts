@@ -14,6 +14,14 @@ export interface RunFile extends ProcessIdentity {
   endpoint?: string;
   consoleUrl?: string;
   ephemeral?: boolean;
+  /** The processes of the roles. After `kill -9` of their supervisor they drain for a while and hold the store. */
+  roles?: ProcessIdentity[];
+}
+
+export interface Claim {
+  run: RunFile;
+  /** Roles of a killed supervisor that still run: to be waited for before the store is opened. */
+  leftovers: ProcessIdentity[];
 }
 
 export function runFilePath(dataDir: string): string {
@@ -53,21 +61,23 @@ export function runningOwner(dataDir: string): RunFile | undefined {
  * Takes the data folder for this process. Throws `AlreadyRunning`. A file that a killed process left behind is
  * taken over.
  */
-export function claimDataFolder(facts: Omit<RunFile, keyof ProcessIdentity>): RunFile {
+export function claimDataFolder(facts: Omit<RunFile, keyof ProcessIdentity>): Claim {
   const mine: RunFile = { ...identify(process.pid), ...facts };
   const path = runFilePath(facts.dataDir);
   const draft = writeDraft(path, mine);
+  const leftovers: ProcessIdentity[] = [];
   try {
     for (;;) {
       try {
         // INVARIANT: the file appears whole or not at all, and only where none was.
         linkSync(draft, path);
-        return mine;
+        return { run: mine, leftovers };
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
       }
       const owner = readRunFile(facts.dataDir);
       if (owner && owner.pid !== process.pid && isRunning(owner)) throw new AlreadyRunning(owner);
+      leftovers.push(...(owner?.roles ?? []).filter(isRunning));
       putAside(path, owner);
     }
   } finally {

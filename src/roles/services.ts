@@ -4,6 +4,7 @@ import { service as cloudtrail } from "../services/cloudtrail/index.ts";
 import { service as iam } from "../services/iam/index.ts";
 import { service as kms } from "../services/kms/index.ts";
 import { service as s3 } from "../services/s3/index.ts";
+import { service as s3control } from "../services/s3control/index.ts";
 import { service as sts } from "../services/sts/index.ts";
 
-export const services: readonly Service[] = [cloudtrail, iam, kms, s3, sts];
+export const services: readonly Service[] = [cloudtrail, iam, kms, s3, s3control, sts];

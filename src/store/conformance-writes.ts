@@ -220,6 +220,8 @@ export function writeRules(rule: Rule): void {
     await assert.rejects(store.get(key("a\0")), InvalidKey);
     await assert.rejects(store.list({ ...scope, prefix: "\0", limit: 1 }), InvalidKey);
     await assert.rejects(store.list({ ...scope, limit: 0 }), InvalidKey);
+    await assert.rejects(store.list({ ...scope, limit: 10_001 }), InvalidKey);
+    await assert.rejects(store.find({ ...scope, index: "alias", limit: 1.5 }), InvalidKey);
     await assert.rejects(store.list({ ...scope, after: "a\0b", limit: 1 }), InvalidKey);
     assert.deepEqual(await listAll(store, scope, 10), ["good"]);
   });

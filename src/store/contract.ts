@@ -73,7 +73,7 @@ export interface ListQuery {
   after?: string;
   /** Ids greater than or equal to this one: the jump of S3's delimiter listing. */
   from?: string;
-  /** From 1. A page holds at most 1,000 documents; `next` tells that there are more. */
+  /** From 1 to 10,000; more is refused, so that nobody takes a cut page for the whole. `next` tells that there are more. */
   limit: number;
   reverse?: boolean;
 }

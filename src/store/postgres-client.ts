@@ -38,7 +38,8 @@ const retries = 5;
 
 /**
  * PostgreSQL with a list of hosts of which one takes writes. All hosts are asked at once and the first that
- * is not a standby is used, for reads too, so that a caller reads its own writes.
+ * is not a standby is used, for reads too, so that a caller reads its own writes. The driver's own host list is
+ * not used: with all hosts down its queries never end (porsager/postgres issue 1174).
  *
  * INVARIANT: every call ends within `timeoutMs`; a statement given up on is cancelled with its connection, so
  * that it does not happen later behind the back of a caller who has read again.

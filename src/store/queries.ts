@@ -30,7 +30,8 @@ export interface DocumentRow {
   index_value?: string;
 }
 
-export const maxPage = 1000;
+/** Largest page. */
+const maxPage = 10_000;
 
 class Builder {
   readonly values: (string | number)[] = [];
@@ -66,18 +67,14 @@ class Builder {
 
 const columns = "d.account, d.region, d.service, d.type, d.id, d.version, d.value, d.expires_at";
 
-/** A null byte may stand in a cursor only, never in an id, so the two cannot be confused. */
 function checkQuery(query: ListQuery | IndexQuery): void {
-  if (!Number.isSafeInteger(query.limit) || query.limit < 1)
-    throw new InvalidKey(`limit must be at least 1, got ${query.limit}`);
+  if (!Number.isSafeInteger(query.limit) || query.limit < 1 || query.limit > maxPage) {
+    throw new InvalidKey(`limit must be 1 to ${maxPage}, got ${query.limit}`);
+  }
   checkText("service", query.service, keyLimits.service);
   checkText("type", query.type, keyLimits.type);
   if (query.account !== undefined) checkText("account", query.account, keyLimits.account);
   if (query.region !== undefined) checkText("region", query.region, keyLimits.region);
-}
-
-export function pageSize(limit: number): number {
-  return Math.min(limit, maxPage);
 }
 
 export function listQuery(query: ListQuery, now: number, dialect: Dialect): Query {
@@ -102,7 +99,7 @@ export function listQuery(query: ListQuery, now: number, dialect: Dialect): Quer
   b.where.push(`(d.expires_at is null or d.expires_at > ${b.add(now)})`);
   const direction = query.reverse ? " desc" : "";
   const order = (scoped ? ["d.id"] : ["d.id", "d.account", "d.region"]).map((column) => column + direction).join(", ");
-  const limit = b.add(pageSize(query.limit) + 1);
+  const limit = b.add(query.limit + 1);
   const text = `select ${columns} from ${dialect.schema}documents d where ${b.where.join(" and ")} order by ${order} limit ${limit}`;
   return { text, values: b.values };
 }
@@ -145,7 +142,7 @@ export function findQuery(query: IndexQuery, now: number, dialect: Dialect): Que
   const order = ["i.value", "i.id", "i.account", "i.region"]
     .map((column) => (query.reverse ? `${column} desc` : column))
     .join(", ");
-  const limit = b.add(pageSize(query.limit) + 1);
+  const limit = b.add(query.limit + 1);
   const text =
     `select ${columns}, i.value as index_value from ${dialect.schema}index_rows i join ${dialect.schema}documents d ` +
     `on d.service = i.service and d.type = i.type and d.account = i.account and d.region = i.region and d.id = i.id ` +
@@ -189,7 +186,6 @@ export function toFindPage<T>(rows: readonly DocumentRow[], query: IndexQuery): 
 
 /** One row more than the page was asked for: its presence means there is a next page. */
 function toPage<T>(rows: readonly DocumentRow[], limit: number, cursor: (row: DocumentRow) => string): Page<T> {
-  const size = pageSize(limit);
-  const items = rows.slice(0, size).map((row) => toDocument<T>(row));
-  return rows.length > size ? { items, next: cursor(rows[size - 1]!) } : { items };
+  const items = rows.slice(0, limit).map((row) => toDocument<T>(row));
+  return rows.length > limit ? { items, next: cursor(rows[limit - 1]!) } : { items };
 }

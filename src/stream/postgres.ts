@@ -21,7 +21,7 @@ import { Watermarks } from "./watermarks.ts";
 const sql = {
   keepPartitions: "insert into jikimi.stream_settings (name, value) values ('partitions', $1) on conflict do nothing",
   partitions: "select value from jikimi.stream_settings where name = 'partitions'",
-  append: "select last::text from jikimi.append_events($1::text::jsonb, $2)",
+  append: "select last::text from jikimi.append_events($1::text::jsonb, $2::text::jsonb, $3)",
   read: `select partition, "offset", id, key, time, event from jikimi.events
     where stream = $1 and partition = $2 and "offset" > $3 order by "offset" limit $4`,
   head: "select last from jikimi.stream_heads where stream = $1 and partition = $2",
@@ -43,6 +43,8 @@ export interface PostgresStreamOptions {
 }
 
 interface PendingAppend {
+  stream: string;
+  partitions: readonly number[];
   json: string;
 }
 
@@ -93,13 +95,20 @@ export class PostgresStream implements Stream {
   async append(stream: string, events: readonly StreamEvent[]): Promise<void> {
     const prepared: PreparedEvent[] = prepareEvents(stream, events, this.#partitions);
     if (prepared.length === 0) return;
+    const partitions = [...new Set(prepared.map((event) => event.partition))];
     // Without the brackets, so that a group is put together by joining.
-    await this.#appends.add({ json: JSON.stringify(prepared).slice(1, -1) });
+    await this.#appends.add({ stream, partitions, json: JSON.stringify(prepared).slice(1, -1) });
   }
 
   async #appendGroup(group: readonly PendingAppend[]): Promise<PromiseSettledResult<void>[]> {
-    const json = `[${group.map((append) => append.json).join(",")}]`;
-    const rows = await this.#client.write<{ last: string }>(sql.append, [json, Math.floor(this.#clock.now())]);
+    const events = `[${group.map((append) => append.json).join(",")}]`;
+    const named = new Map(
+      group.flatMap(({ stream, partitions }) =>
+        partitions.map((partition) => [`${stream}/${partition}`, [stream, partition]]),
+      ),
+    );
+    const parameters = [JSON.stringify([...named.values()]), events, Math.floor(this.#clock.now())];
+    const rows = await this.#client.write<{ last: string }>(sql.append, parameters);
     const heads = JSON.parse(rows[0]?.last ?? "[]") as [stream: string, partition: number, last: number][];
     for (const [stream, partition, last] of heads) this.#marks.of(stream, partition).raise(last);
     return group.map(() => ({ status: "fulfilled", value: undefined }));

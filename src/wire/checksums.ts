@@ -81,68 +81,56 @@ class Crc32 implements Checksum {
   }
 }
 
-/** Eight tables of 256: the effect of a byte that is followed by 0 … 7 others ("slicing by 8"). */
-function tables32(polynomial: number): Uint32Array[] {
-  const all = Array.from({ length: 8 }, () => new Uint32Array(256));
-  const first = all[0] as Uint32Array;
+/** Eight tables of 256 in one: the effect of a byte that is followed by 0 … 7 others ("slicing by 8"). */
+function tables32(polynomial: number): Int32Array {
+  const table = new Int32Array(8 * 256);
   for (let n = 0; n < 256; n++) {
     let crc = n;
     for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ polynomial : crc >>> 1;
-    first[n] = crc >>> 0;
+    table[n] = crc;
   }
-  for (let k = 1; k < 8; k++) {
-    for (let n = 0; n < 256; n++) {
-      const before = (all[k - 1] as Uint32Array)[n] as number;
-      (all[k] as Uint32Array)[n] = ((before >>> 8) ^ (first[before & 255] as number)) >>> 0;
-    }
+  for (let n = 256; n < table.length; n++) {
+    const before = table[n - 256] as number;
+    table[n] = (before >>> 8) ^ (table[before & 255] as number);
   }
-  return all;
+  return table;
 }
 
 const castagnoli = tables32(0x82f63b78);
 
 class Crc32c implements Checksum {
   readonly algorithm = "CRC32C";
-  #crc = 0xffffffff;
+  #crc = -1;
   update(bytes: Uint8Array): void {
-    const [t0, t1, t2, t3, t4, t5, t6, t7] = castagnoli as unknown as readonly [
-      Uint32Array,
-      Uint32Array,
-      Uint32Array,
-      Uint32Array,
-      Uint32Array,
-      Uint32Array,
-      Uint32Array,
-      Uint32Array,
-    ];
+    const table = castagnoli;
     let crc = this.#crc;
     let i = 0;
     for (const end = bytes.length - 7; i < end; i += 8) {
       crc ^= bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24);
       crc =
-        t7[crc & 255]! ^
-        t6[(crc >>> 8) & 255]! ^
-        t5[(crc >>> 16) & 255]! ^
-        t4[crc >>> 24]! ^
-        t3[bytes[i + 4]!]! ^
-        t2[bytes[i + 5]!]! ^
-        t1[bytes[i + 6]!]! ^
-        t0[bytes[i + 7]!]!;
+        table[1792 + (crc & 255)]! ^
+        table[1536 + ((crc >>> 8) & 255)]! ^
+        table[1280 + ((crc >>> 16) & 255)]! ^
+        table[1024 + (crc >>> 24)]! ^
+        table[768 + bytes[i + 4]!]! ^
+        table[512 + bytes[i + 5]!]! ^
+        table[256 + bytes[i + 6]!]! ^
+        table[bytes[i + 7]!]!;
     }
-    for (; i < bytes.length; i++) crc = (crc >>> 8) ^ t0[(crc ^ bytes[i]!) & 255]!;
-    this.#crc = crc >>> 0;
+    for (; i < bytes.length; i++) crc = (crc >>> 8) ^ table[(crc ^ bytes[i]!) & 255]!;
+    this.#crc = crc;
   }
   digest(): Buffer {
     const out = Buffer.alloc(4);
-    out.writeUInt32BE((this.#crc ^ 0xffffffff) >>> 0);
+    out.writeUInt32BE(~this.#crc >>> 0);
     return out;
   }
 }
 
 /** The 64-bit tables are kept as two halves: BigInt arithmetic per byte would be a hundred times slower. */
-function tables64(polynomial: bigint): { high: Uint32Array; low: Uint32Array } {
-  const high = new Uint32Array(8 * 256);
-  const low = new Uint32Array(8 * 256);
+function tables64(polynomial: bigint): { high: Int32Array; low: Int32Array } {
+  const high = new Int32Array(8 * 256);
+  const low = new Int32Array(8 * 256);
   const whole: bigint[] = [];
   for (let n = 0; n < 256; n++) {
     let crc = BigInt(n);
@@ -167,8 +155,8 @@ const nvme = tables64(nvmePolynomial);
 
 class Crc64Nvme implements Checksum {
   readonly algorithm = "CRC64NVME";
-  #high = 0xffffffff;
-  #low = 0xffffffff;
+  #high = -1;
+  #low = -1;
   update(bytes: Uint8Array): void {
     const { high, low } = nvme;
     let h = this.#high;
@@ -193,13 +181,13 @@ class Crc64Nvme implements Checksum {
       l = ((l >>> 8) | (h << 24)) ^ low[index]!;
       h = (h >>> 8) ^ high[index]!;
     }
-    this.#high = h >>> 0;
-    this.#low = l >>> 0;
+    this.#high = h;
+    this.#low = l;
   }
   digest(): Buffer {
     const out = Buffer.alloc(8);
-    out.writeUInt32BE((this.#high ^ 0xffffffff) >>> 0, 0);
-    out.writeUInt32BE((this.#low ^ 0xffffffff) >>> 0, 4);
+    out.writeUInt32BE(~this.#high >>> 0, 0);
+    out.writeUInt32BE(~this.#low >>> 0, 4);
     return out;
   }
 }

@@ -65,7 +65,12 @@ const byService: Readonly<Record<string, Partial<ErrorRules>>> = {
   rds: { validation: "InvalidParameterValue", missing: missingParameter },
   ec2: { constraints: "required", missing: missingParameter },
   s3: { constraints: "required", malformed: "MalformedXML", missing: missingFromS3 },
-  s3control: { validation: "InvalidRequest", malformed: "MalformedXML", constraints: "required", missing: missingFromS3 },
+  s3control: {
+    validation: "InvalidRequest",
+    malformed: "MalformedXML",
+    constraints: "required",
+    missing: missingFromS3,
+  },
 };
 
 export function errorRules(service: ServiceModel, protocol: Protocol): ErrorRules {

@@ -63,7 +63,8 @@ export function encodeError(
     const code = rendered.shape?.error?.queryCode ?? rendered.code;
     response.headers["x-amzn-query-error"] = headerText("x-amzn-query-error", `${code};${rendered.fault}`);
   }
-  for (const [name, value] of Object.entries(error.headers)) response.headers[name.toLowerCase()] = headerText(name, value);
+  for (const [name, value] of Object.entries(error.headers))
+    response.headers[name.toLowerCase()] = headerText(name, value);
   // A HEAD response and 304 have no body; clients read the code from the status.
   if (request.method === "HEAD" || rendered.status === 304) response.body = undefined;
   return response;
@@ -128,7 +129,12 @@ function jsonBody(codecs: Codecs, error: Rendered, rest: boolean, type: string |
   return inner === "{}" ? `{${start}}` : `{${start},${inner.slice(1)}`;
 }
 
-function cborError(codecs: Codecs, service: ServiceModel | undefined, error: Rendered, requestId: string): HttpResponse {
+function cborError(
+  codecs: Codecs,
+  service: ServiceModel | undefined,
+  error: Rendered,
+  requestId: string,
+): HttpResponse {
   const out = new CborOutput();
   const members = error.shape?.members ?? [];
   const set = members.filter((member) => error.fields[member.name] !== undefined);
@@ -144,7 +150,11 @@ function cborError(codecs: Codecs, service: ServiceModel | undefined, error: Ren
     out.text(member.name);
     codecs.cborOut.of(member.shape)(error.fields[member.name], out);
   }
-  const headers = { "content-type": "application/cbor", "smithy-protocol": "rpc-v2-cbor", "x-amzn-requestid": requestId };
+  const headers = {
+    "content-type": "application/cbor",
+    "smithy-protocol": "rpc-v2-cbor",
+    "x-amzn-requestid": requestId,
+  };
   return response(error, headers, out.finish());
 }
 
@@ -162,12 +172,7 @@ function fieldElements(codecs: Codecs, error: Rendered): string {
   return text;
 }
 
-function errorResponse(
-  codecs: Codecs,
-  service: ServiceModel | undefined,
-  error: Rendered,
-  requestId: string,
-): string {
+function errorResponse(codecs: Codecs, service: ServiceModel | undefined, error: Rendered, requestId: string): string {
   const namespace = service?.xmlNamespace === undefined ? "" : ` xmlns="${escapeXml(service.xmlNamespace)}"`;
   const inner = `<Type>${error.fault}</Type><Code>${escapeXml(error.code)}</Code><Message>${escapeXml(error.message)}</Message>`;
   return `<ErrorResponse${namespace}><Error>${inner}${fieldElements(codecs, error)}</Error><RequestId>${escapeXml(requestId)}</RequestId></ErrorResponse>`;
@@ -186,7 +191,10 @@ function restXmlError(
   const host = hostId(requestId);
   const inner = `<Code>${escapeXml(error.code)}</Code><Message>${escapeXml(error.message)}</Message>${fieldElements(codecs, error)}<RequestId>${escapeXml(requestId)}</RequestId><HostId>${host}</HostId>`;
   // S3 Control wraps its errors, S3 does not.
-  const body = service?.id === "s3control" ? `<ErrorResponse><Error>${inner}</Error><RequestId>${escapeXml(requestId)}</RequestId></ErrorResponse>` : `<Error>${inner}</Error>`;
+  const body =
+    service?.id === "s3control"
+      ? `<ErrorResponse><Error>${inner}</Error><RequestId>${escapeXml(requestId)}</RequestId></ErrorResponse>`
+      : `<Error>${inner}</Error>`;
   const headers = { "content-type": "application/xml", "x-amz-request-id": requestId, "x-amz-id-2": host };
   return response(error, headers, xmlDeclaration + body);
 }

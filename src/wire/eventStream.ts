@@ -30,7 +30,11 @@ function headerBytes(name: string, value: HeaderValue): Buffer {
   }
   const data = typeof value === "string" ? Buffer.from(value, "utf8") : value;
   if (data.length > 0x7f_ff) throw new OutputMismatch("event header of at most 32767 bytes", value);
-  return Buffer.concat([head, Buffer.from([typeof value === "string" ? 7 : 6, data.length >> 8, data.length & 255]), data]);
+  return Buffer.concat([
+    head,
+    Buffer.from([typeof value === "string" ? 7 : 6, data.length >> 8, data.length & 255]),
+    data,
+  ]);
 }
 
 /** One frame. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { WireFailure } from "./failure.ts";
 import { maxDepth, parseJson } from "./jsonText.ts";
-import { bytes } from "./testRequests.ts";
+import { bytes } from "./requests.testing.ts";
 
 const refused = (text: string | Uint8Array): void => {
   assert.throws(
@@ -22,7 +22,8 @@ test("reads what JSON is", () => {
 });
 
 test("refuses what it is not", () => {
-  for (const text of ["", "{", '{"a"', "{a:1}", "nul", "{} {}", "\ufeff{}", '{"a":01}', '{"a":NaN}', "'a'", '"abc']) refused(text);
+  for (const text of ["", "{", '{"a"', "{a:1}", "nul", "{} {}", "\ufeff{}", '{"a":01}', '{"a":NaN}', "'a'", '"abc'])
+    refused(text);
 });
 
 test("refuses broken UTF-8, which would turn different names into one", () => {
@@ -32,7 +33,12 @@ test("refuses broken UTF-8, which would turn different names into one", () => {
 });
 
 test("refuses a key given twice, at every depth and however it is escaped", () => {
-  for (const text of ['{"a":1,"a":2}', '{"x":{"a":1,"a":1}}', '[{"a":1,"\\u0061":2}]', '{"__proto__":1,"__proto__":2}']) {
+  for (const text of [
+    '{"a":1,"a":2}',
+    '{"x":{"a":1,"a":1}}',
+    '[{"a":1,"\\u0061":2}]',
+    '{"__proto__":1,"__proto__":2}',
+  ]) {
     refused(text);
   }
   assert.deepEqual(parseJson(bytes('{"a":{"a":1},"b":[{"a":1},{"a":1}]}')), { a: { a: 1 }, b: [{ a: 1 }, { a: 1 }] });

@@ -2,6 +2,9 @@
  * The models' patterns are Java's. What JavaScript writes differently is translated here.
  * Source: java.util.regex.Pattern, "POSIX character classes", "Special constructs", "Possessive quantifiers".
  */
+/** Longest text a pattern is tried on: a bound on what a pattern can cost. */
+export const patternInputLimit = 8192;
+
 const posix: Readonly<Record<string, string>> = {
   Lower: "a-z",
   Upper: "A-Z",
@@ -35,9 +38,18 @@ function translate(pattern: string): { source: string; flags: string } {
   return { source: source.replaceAll(String.raw`\Z`, "$").replaceAll(String.raw`\z`, "$"), flags };
 }
 
+/**
+ * Patterns of the models that take exponential time on a text that almost matches, and the same language without
+ * ambiguity. A test tries every pattern on such texts.
+ */
+const linearForms: ReadonlyMap<string, string> = new Map([
+  ["[a-zA-Z](?:-?[a-zA-Z0-9]+)*", "[a-zA-Z](?:-?[a-zA-Z0-9])*"],
+  [String.raw`^[a-z0-9*](?:[._\-/a-z0-9*]?[a-z0-9*]+)*$`, String.raw`^[a-z0-9*](?:[._\-/]?[a-z0-9*])*$`],
+]);
+
 /** The whole value has to match, as Java's `matches` does. Undefined when JavaScript has no such pattern. */
 export function compilePattern(pattern: string): RegExp | undefined {
-  const { source, flags } = translate(pattern);
+  const { source, flags } = translate(linearForms.get(pattern) ?? pattern);
   for (const mode of ["u", ""]) {
     try {
       return new RegExp(`^(?:${source})$`, flags + mode);

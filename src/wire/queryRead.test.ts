@@ -10,10 +10,13 @@ const read = (service: string, operation: string, form: string): unknown => {
 };
 
 test("awsQuery: nested members, lists, maps", () => {
-  assert.deepEqual(read("iam", "CreateRole", "Action=CreateRole&RoleName=r&Tags.member.1.Key=k&Tags.member.1.Value=a+b%26c"), {
-    RoleName: "r",
-    Tags: [{ Key: "k", Value: "a b&c" }],
-  });
+  assert.deepEqual(
+    read("iam", "CreateRole", "Action=CreateRole&RoleName=r&Tags.member.1.Key=k&Tags.member.1.Value=a+b%26c"),
+    {
+      RoleName: "r",
+      Tags: [{ Key: "k", Value: "a b&c" }],
+    },
+  );
   assert.deepEqual(read("sns", "CreateTopic", "Name=t&Attributes.entry.1.key=A&Attributes.entry.1.value=B"), {
     Name: "t",
     Attributes: { A: "B" },
@@ -23,7 +26,11 @@ test("awsQuery: nested members, lists, maps", () => {
 
 test("ec2Query: flattened lists, capitalized names", () => {
   assert.deepEqual(
-    read("ec2", "DescribeInstances", "InstanceId.2=i-2&InstanceId.1=i-1&Filter.1.Name=n&Filter.1.Value.1=v&DryRun=true&MaxResults=5"),
+    read(
+      "ec2",
+      "DescribeInstances",
+      "InstanceId.2=i-2&InstanceId.1=i-1&Filter.1.Name=n&Filter.1.Value.1=v&DryRun=true&MaxResults=5",
+    ),
     { InstanceIds: ["i-1", "i-2"], Filters: [{ Name: "n", Values: ["v"] }], DryRun: true, MaxResults: 5 },
   );
 });
@@ -55,7 +62,9 @@ test("refuses", () => {
 
 test("__proto__ in names and map keys changes nothing", () => {
   assert.deepEqual(read("iam", "CreateRole", "__proto__.x=1&RoleName=r"), { RoleName: "r" });
-  const out = read("sns", "CreateTopic", "Attributes.entry.1.key=__proto__&Attributes.entry.1.value=B") as { Attributes: object };
+  const out = read("sns", "CreateTopic", "Attributes.entry.1.key=__proto__&Attributes.entry.1.value=B") as {
+    Attributes: object;
+  };
   assert.deepEqual(Object.keys(out.Attributes), ["__proto__"]);
   assert.equal(({} as Record<string, unknown>)["x"], undefined);
 });

@@ -50,6 +50,9 @@ function structure(shape: Shape, value: unknown): unknown {
 function map(shape: Shape, value: unknown): unknown {
   if (typeof value !== "object") return undefined;
   if (shape.mapKey!.sensitive || shape.mapKey!.shape.sensitive) return hidden;
-  const entries = Object.entries(value as object).map(([key, item]): [string, unknown] => [key, member(shape.element!, item)]);
+  const entries = Object.entries(value as object).map(([key, item]): [string, unknown] => [
+    key,
+    member(shape.element!, item),
+  ]);
   return Object.fromEntries(entries.filter((entry) => entry[1] !== undefined));
 }

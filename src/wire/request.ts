@@ -97,7 +97,11 @@ function payloadReader(member: Member, protocol: "restJson1" | "restXml", codecs
   }
 }
 
-function bodyReader(operation: OperationModel, protocol: "restJson1" | "restXml", codecs: Codecs): BodyReader | undefined {
+function bodyReader(
+  operation: OperationModel,
+  protocol: "restJson1" | "restXml",
+  codecs: Codecs,
+): BodyReader | undefined {
   const { input } = operation;
   const members = (input.members ?? []).filter((member) => member.location === undefined);
   if (members.length === 0) return undefined;

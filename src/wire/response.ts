@@ -106,7 +106,10 @@ function compileQuery(service: ServiceModel, operation: OperationModel, codecs: 
 function compileEc2(service: ServiceModel, operation: OperationModel, codecs: Codecs): ResponseEncoder {
   const { name, output } = operation;
   const children = codecs.xmlOut.children(output);
-  const start = `${xmlDeclaration}<${name}Response xmlns="${escapeXml(service.xmlNamespace ?? "")}/">`.replace("//\"", '/"');
+  const start = `${xmlDeclaration}<${name}Response xmlns="${escapeXml(service.xmlNamespace ?? "")}/">`.replace(
+    '//"',
+    '/"',
+  );
   const unit = isUnit(output);
   return (value, requestId) => {
     const inner = unit ? "<return>true</return>" : children(value);
@@ -158,7 +161,9 @@ function compileRest(
       if (item !== undefined && item !== null) write(item, headers);
     }
     const code = status === undefined ? undefined : value[status];
-    return { status: typeof code === "number" ? code : operation.http.status, headers, body };
+    // RFC 9110 section 15.3.7: what says which range it is, is a partial answer. No model states that status.
+    const usual = headers["content-range"] === undefined ? operation.http.status : 206;
+    return { status: typeof code === "number" ? code : usual, headers, body };
   };
 }
 
@@ -173,7 +178,10 @@ function payloadWriter(
   if (shape.eventStream) {
     const body: EventBody = json
       ? { contentType: "application/json", structure: (s, m) => codecs.restJsonOut.structure(s, m) }
-      : { contentType: "text/xml", structure: (s, m) => xmlRoot(service, s.xmlName ?? s.name, codecs.xmlOut.children(s, m)) };
+      : {
+          contentType: "text/xml",
+          structure: (s, m) => xmlRoot(service, s.xmlName ?? s.name, codecs.xmlOut.children(s, m)),
+        };
     const frames = compileEventStream(shape, body);
     return (value) => ({ type: eventStreamType, body: frames(value) });
   }
@@ -233,7 +241,11 @@ function unwrapped(service: ServiceModel, codecs: Codecs, member: Member): (valu
   return (value) => xmlDeclaration + write((value as Plain)[member.name] ?? "");
 }
 
-function xmlRoot(service: ServiceModel, root: string, children: (value: unknown) => string): (value: unknown) => string {
+function xmlRoot(
+  service: ServiceModel,
+  root: string,
+  children: (value: unknown) => string,
+): (value: unknown) => string {
   const start = `${xmlDeclaration}<${root} xmlns="${escapeXml(service.xmlNamespace ?? "")}">`;
   return (value) => `${start}${children(value)}</${root}>`;
 }

@@ -14,7 +14,8 @@ const unsafe = /[\u0000-\u0008\u000a-\u001f\u007f]/;
  * can begin a header of its own. Characters beyond Latin-1 are sent as their UTF-8 bytes.
  */
 export function headerText(name: string, text: string): string {
-  if (unsafe.test(text)) throw new AwsError("InvalidArgument", `The value of header ${name} holds a control character.`, 400);
+  if (unsafe.test(text))
+    throw new AwsError("InvalidArgument", `The value of header ${name} holds a control character.`, 400);
   return /[^\u0000-\u00ff]/.test(text) ? Buffer.from(text, "utf8").toString("latin1") : text;
 }
 

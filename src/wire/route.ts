@@ -129,7 +129,10 @@ export class Router {
     const host = request.headers["host"] ?? "";
     if (isS3ControlHost(host)) return this.#index.byEndpointPrefix.get("s3-control");
     const labels = host.split(".");
-    return this.#index.byEndpointPrefix.get(labels[0] ?? "") ?? this.#index.byEndpointPrefix.get(labels.slice(0, 2).join("."));
+    return (
+      this.#index.byEndpointPrefix.get(labels[0] ?? "") ??
+      this.#index.byEndpointPrefix.get(labels.slice(0, 2).join("."))
+    );
   }
 
   #byRest(request: HttpRequest, claim: Claim): Route {
@@ -137,7 +140,8 @@ export class Router {
     const named = signed === undefined ? this.#byHost(request) : (this.#index.bySigningName.get(signed) ?? []);
     const heads = (named ?? this.#index.bySigningName.get("s3") ?? []).filter(speaksRest);
     if (heads.length === 0) {
-      if (named !== undefined && named.length > 0) throw unknownOperation(protocolOf(named[0]!), request.path, named[0]!.apiVersion);
+      if (named !== undefined && named.length > 0)
+        throw unknownOperation(protocolOf(named[0]!), request.path, named[0]!.apiVersion);
       throw unknownService(signed ?? request.headers["host"] ?? "");
     }
     if (heads.some((head) => head.id === "s3" || head.id === "s3control")) return this.#byS3(request, claim);

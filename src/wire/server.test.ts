@@ -498,6 +498,23 @@ test("a client that does not take its answer is given up", () =>
     { responseStall: 50 },
   ));
 
+test("a large answer that nobody takes is given up too", () =>
+  withServer(
+    () => ({ status: 200, headers: {}, body: Buffer.alloc(32 << 20) }),
+    async (port, server) => {
+      const socket = connect(port, "127.0.0.1");
+      socket.on("error", () => {});
+      socket.write("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+      await until(() => server.connections === 1);
+      await until(() => server.connections === 0);
+      socket.destroy();
+      // One who takes it gets all of it.
+      const got = await fetch(`http://127.0.0.1:${port}/`);
+      assert.equal((await got.arrayBuffer()).byteLength, 32 << 20);
+    },
+    { responseStall: 60 },
+  ));
+
 test("what the handler throws becomes a bare 500; the next request is served", () =>
   withServer(
     (request) => {

@@ -155,9 +155,10 @@ class Front implements FrontServer {
    */
   #inTurn(message: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
     const line = this.#lineOf(message.socket);
+    // INVARIANT: what was sent behind the last request of a connection is never acted upon.
+    if (line.ending) return;
     response.on("close", () => {
       const next = line.waiting.shift();
-      // INVARIANT: what was sent behind the last request of a connection is never acted upon.
       if (line.ending || !response.shouldKeepAlive) line.waiting.length = 0;
       else if (next === undefined) line.busy = false;
       else next();
@@ -253,6 +254,7 @@ class Front implements FrontServer {
         if (bodyless || whole === undefined) response.end();
         else if (typeof whole !== "string" && whole.length <= onePieceLimit) response.end(latin1(whole), "latin1");
         else response.end(whole);
+        if ((response.socket?.writableLength ?? 0) > 0) this.#expectProgress(response);
         return;
       }
       if (whole !== undefined && whole.length > 0 && !bodyless) response.write(whole);
@@ -286,6 +288,11 @@ class Front implements FrontServer {
     } finally {
       if (!response.writableEnded) await source.return?.();
     }
+  }
+
+  /** A whole body of which the client has taken nothing for so long is given up; Node's timer starts again with each byte taken. */
+  #expectProgress(response: ServerResponse): void {
+    response.setTimeout(this.#limits.responseStall, () => response.destroy());
   }
 
   /** Reads on for a bounded while, so that a client still sending gets to read the answer instead of a reset. */

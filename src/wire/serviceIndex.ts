@@ -35,10 +35,15 @@ function group(heads: readonly FileHead[], keyOf: (head: FileHead) => string): M
 export function indexServices(heads: readonly FileHead[]): ServiceIndex {
   const byTarget = new Map<string, FileHead>();
   for (const head of heads) {
-    if (head.targetPrefix !== undefined) byTarget.set(head.targetPrefix.slice(head.targetPrefix.lastIndexOf(".") + 1), head);
+    if (head.targetPrefix !== undefined)
+      byTarget.set(head.targetPrefix.slice(head.targetPrefix.lastIndexOf(".") + 1), head);
   }
   const bySigningName = group(heads, (head) => head.signingName);
-  for (const [alias, id] of Object.entries(signingAliases)) bySigningName.set(alias, heads.filter((head) => head.id === id));
+  for (const [alias, id] of Object.entries(signingAliases))
+    bySigningName.set(
+      alias,
+      heads.filter((head) => head.id === id),
+    );
   return {
     byTarget,
     bySigningName,

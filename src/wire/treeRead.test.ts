@@ -27,12 +27,12 @@ const table: [kind: Shape["kind"], value: unknown, message: string][] = [
   ["integer", "1", "STRING_VALUE can not be converted to an Integer"],
   ["integer", 1.5, "NUMBER_VALUE can not be converted to an Integer"],
   ["integer", 2 ** 31, "NUMBER_VALUE can not be converted to an Integer"],
-  ["integer", 1e400, "NUMBER_VALUE can not be converted to an Integer"],
+  ["integer", Infinity, "NUMBER_VALUE can not be converted to an Integer"],
   ["long", 1e30, "NUMBER_VALUE can not be converted to a Long"],
   ["double", "1.5", "STRING_VALUE can not be converted to a Double"],
   ["boolean", "true", "STRING_VALUE can not be converted to a Boolean"],
   ["boolean", 0, "NUMBER_VALUE can not be converted to a Boolean"],
-  ["timestamp", "soon", "STRING_VALUE can not be converted to a Double"],
+  ["timestamp", "soon", "STRING_VALUE can not be converted to milliseconds since epoch"],
   ["timestamp", 1e300, "NUMBER_VALUE can not be converted to milliseconds since epoch"],
   ["blob", 1, "NUMBER_VALUE can not be converted to a ByteBuffer"],
   ["blob", "a-_=", "STRING_VALUE can not be converted to a ByteBuffer"],
@@ -40,7 +40,10 @@ const table: [kind: Shape["kind"], value: unknown, message: string][] = [
 ];
 for (const [kind, value, message] of table) {
   test(`${kind} from ${JSON.stringify(value)}: ${message}`, () => {
-    assert.throws(() => reader(kind)(value), (error) => error instanceof WireFailure && error.message === message);
+    assert.throws(
+      () => reader(kind)(value),
+      (error) => error instanceof WireFailure && error.message === message,
+    );
   });
 }
 
@@ -88,13 +91,21 @@ test("unknown members are ignored, inherited names are not members", () => {
 });
 
 test("jsonName counts for restJson1 only", () => {
-  const shape: Shape = { name: "S", kind: "structure", members: [member("items", scalar("string"), { wireName: "item" })] };
+  const shape: Shape = {
+    name: "S",
+    kind: "structure",
+    members: [member("items", scalar("string"), { wireName: "item" })],
+  };
   assert.deepEqual(new TreeReaders(restJsonDialect).of(shape)({ item: "x" }), { items: "x" });
   assert.deepEqual(new TreeReaders(awsJsonDialect).of(shape)({ items: "x", item: "y" }), { items: "x" });
 });
 
 test("one member of a union", () => {
-  const shape: Shape = { name: "U", kind: "union", members: [member("a", scalar("string")), member("b", scalar("string"))] };
+  const shape: Shape = {
+    name: "U",
+    kind: "union",
+    members: [member("a", scalar("string")), member("b", scalar("string"))],
+  };
   const read = new TreeReaders(awsJsonDialect).of(shape);
   assert.deepEqual(read({ a: "x", b: null }), { a: "x" });
   assert.throws(() => read({ a: "x", b: "y" }), WireFailure);
@@ -102,7 +113,9 @@ test("one member of a union", () => {
 
 test("recursive shapes compile once and read at any legal depth", () => {
   const input = loadModel("wafv2").operations.get("CreateWebACL")!.input;
-  const statement = { NotStatement: { Statement: { NotStatement: { Statement: { GeoMatchStatement: { CountryCodes: ["KR"] } } } } } };
+  const statement = {
+    NotStatement: { Statement: { NotStatement: { Statement: { GeoMatchStatement: { CountryCodes: ["KR"] } } } } },
+  };
   const out = new TreeReaders(awsJsonDialect).of(input)({ Rules: [{ Statement: statement }] });
   assert.deepEqual(out, { Rules: [{ Statement: statement }] });
 });

@@ -4,15 +4,7 @@
  */
 import type { Member, Shape, TimestampFormat } from "#model/types.ts";
 import { WireFailure, wrongType } from "./failure.ts";
-import {
-  checkNumber,
-  dateOfEpochSeconds,
-  parseBase64,
-  parseNumber,
-  parseTimestamp,
-  setOwn,
-  specialNumber,
-} from "./scalars.ts";
+import { checkNumber, dateOfEpochSeconds, parseBase64, parseTimestamp, setOwn, specialNumber } from "./scalars.ts";
 
 export type Reader = (value: unknown) => unknown;
 
@@ -156,7 +148,6 @@ export class TreeReaders {
       if (native) return value instanceof Date ? value : refuse("timestamp", value);
       if (typeof value === "number") return dateOfEpochSeconds(checkNumber("double", value));
       if (typeof value !== "string") return refuse("timestamp", value);
-      if (format === "epoch-seconds") return dateOfEpochSeconds(parseNumber("double", value));
       return parseTimestamp(value, format);
     };
   }

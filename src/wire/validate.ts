@@ -8,7 +8,7 @@
 import { AwsError } from "#kernel/errors.ts";
 import type { Member, Shape } from "#model/types.ts";
 import type { ErrorRules } from "./errorRules.ts";
-import { compilePattern } from "./pattern.ts";
+import { compilePattern, patternInputLimit } from "./pattern.ts";
 
 /** `at` is the path of the value; undefined when nothing can be wrong with it. */
 type Check = (value: unknown, at: string, report: Report) => void;
@@ -117,12 +117,12 @@ export class Validators {
   }
 
   #list(shape: Shape): Check {
-    const own = this.#all ? lengthCheck(shape, (value) => (value as unknown[]).length) : undefined;
+    const sensitive = holdsSensitive(shape);
+    const own = this.#all ? lengthCheck({ ...shape, sensitive }, (value) => (value as unknown[]).length) : undefined;
     const element = shape.element!;
     const check = this.#member(element);
     const together = isScalar(element.shape) ? "Member must satisfy constraint: " : undefined;
     const sparse = shape.sparse === true;
-    const sensitive = isSensitive(shape, element);
     return (value, at, report) => {
       own?.(value, at, report);
       const items = value as unknown[];
@@ -137,14 +137,16 @@ export class Validators {
   }
 
   #map(shape: Shape): Check {
-    const own = this.#all ? lengthCheck(shape, (value) => Object.keys(value as object).length) : undefined;
+    const sensitive = holdsSensitive(shape);
+    const own = this.#all
+      ? lengthCheck({ ...shape, sensitive }, (value) => Object.keys(value as object).length)
+      : undefined;
     const key = shape.mapKey!;
     const element = shape.element!;
     const keyCheck = this.#member(key);
     const check = this.#member(element);
     const scalar = isScalar(element.shape);
     const sparse = shape.sparse === true;
-    const sensitive = isSensitive(shape, element) || isSensitive(key.shape, key);
     return (value, at, report) => {
       own?.(value, at, report);
       const entries = Object.entries(value as Plain);
@@ -170,8 +172,13 @@ function isScalar(shape: Shape): boolean {
   return shape.members === undefined && shape.element === undefined;
 }
 
-function isSensitive(shape: Shape, inner: Member): boolean {
-  return shape.sensitive === true || inner.sensitive === true || inner.shape.sensitive === true;
+/** Whether anything inside is sensitive: a container that is printed prints all of it. */
+function holdsSensitive(shape: Shape, seen = new Set<Shape>()): boolean {
+  if (shape.sensitive) return true;
+  if (seen.has(shape)) return false;
+  seen.add(shape);
+  const inner = [...(shape.members ?? []), shape.element, shape.mapKey].filter((member) => member !== undefined);
+  return inner.some((member) => member.sensitive === true || holdsSensitive(member.shape, seen));
 }
 
 /** A null is reported by its container. */
@@ -199,8 +206,10 @@ function lengthCheck(shape: Shape, lengthOf: (value: unknown) => number): Check 
   const sensitive = shape.sensitive === true;
   return (value, at, report) => {
     const length = lengthOf(value);
-    if (length < min) report.add(shown(value, sensitive), at, `Member must have length greater than or equal to ${min}`);
-    else if (length > max) report.add(shown(value, sensitive), at, `Member must have length less than or equal to ${max}`);
+    if (length < min)
+      report.add(shown(value, sensitive), at, `Member must have length greater than or equal to ${min}`);
+    else if (length > max)
+      report.add(shown(value, sensitive), at, `Member must have length less than or equal to ${max}`);
   };
 }
 
@@ -232,17 +241,15 @@ function rangeCheck(shape: Shape, sensitive: boolean): Check | undefined {
   return (value, at, report) => {
     const number = value as number;
     if (number < min) report.add(shown(value, sensitive), at, `Member must have value greater than or equal to ${min}`);
-    else if (number > max) report.add(shown(value, sensitive), at, `Member must have value less than or equal to ${max}`);
+    else if (number > max)
+      report.add(shown(value, sensitive), at, `Member must have value less than or equal to ${max}`);
   };
 }
 
-/** Longest text a pattern is tried on where the model gives no maximum: a bound on what a pattern can cost. */
-const patternInputLimit = 65_536;
-
 function stringCheck(shape: Shape, sensitive: boolean): Check | undefined {
   const length = lengthCheck({ ...shape, sensitive }, textLength);
-  const { max = patternInputLimit } = shape;
   const pattern = shape.pattern === undefined ? undefined : compilePattern(shape.pattern);
+  const limit = Math.min(shape.max === undefined ? patternInputLimit : shape.max * 2, patternInputLimit);
   const values = shape.enum === undefined ? undefined : new Set(shape.enum);
   if (length === undefined && pattern === undefined && values === undefined) return undefined;
   return (value, at, report) => {
@@ -254,8 +261,9 @@ function stringCheck(shape: Shape, sensitive: boolean): Check | undefined {
       }
       return;
     }
-    // INVARIANT: a pattern never sees a text longer than the shape allows, so what it costs is bounded by the model.
-    if (pattern !== undefined && text.length <= max * 2 && !pattern.test(text)) {
+    // INVARIANT: a pattern never sees a text that is too long for its shape or for any pattern; longer ones are documents
+    // (policies, templates), whose handlers parse them.
+    if (pattern !== undefined && text.length <= limit && !pattern.test(text)) {
       report.add(shown(value, sensitive), at, `Member must satisfy regular expression pattern: ${shape.pattern}`);
     }
   };
@@ -269,5 +277,9 @@ export function raise(report: Report, rules: ErrorRules): void {
     throw new AwsError(code, text, 400);
   }
   const plural = report.count === 1 ? "error" : "errors";
-  throw new AwsError(rules.validation, `${report.count} validation ${plural} detected: ${report.texts.join("; ")}`, 400);
+  throw new AwsError(
+    rules.validation,
+    `${report.count} validation ${plural} detected: ${report.texts.join("; ")}`,
+    400,
+  );
 }

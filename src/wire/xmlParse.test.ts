@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { WireFailure } from "./failure.ts";
-import { bytes } from "./testRequests.ts";
+import { bytes } from "./requests.testing.ts";
 import { parseXml, type XmlNode } from "./xmlParse.ts";
 
 const parse = (text: string): XmlNode => parseXml(bytes(text));
@@ -13,13 +13,19 @@ test("elements, attributes, text, CDATA, comments and references", () => {
   assert.equal(root.name, "A");
   assert.equal(root.attributes?.get("x"), "1 < 2");
   assert.equal(root.text, "a & <b>한A");
-  assert.deepEqual(root.children.map((child) => [child.name, child.text]), [["B", ""], ["C", "t"]]);
+  assert.deepEqual(
+    root.children.map((child) => [child.name, child.text]),
+    [
+      ["B", ""],
+      ["C", "t"],
+    ],
+  );
 });
 
 test("line ends are one line feed", () => assert.equal(parse("<A>a\r\nb\rc</A>").text, "a\nb\nc"));
 
 const hostile: [why: string, text: string][] = [
-  ["a document type", '<!DOCTYPE A><A/>'],
+  ["a document type", "<!DOCTYPE A><A/>"],
   [
     "a billion laughs",
     '<?xml version="1.0"?><!DOCTYPE lolz [<!ENTITY lol "lol"><!ENTITY lol2 "&lol;&lol;&lol;">]><lolz>&lol2;</lolz>',
@@ -48,13 +54,19 @@ const hostile: [why: string, text: string][] = [
 ];
 for (const [why, text] of hostile) {
   test(`refuses ${why}`, () => {
-    assert.throws(() => parse(text), (error) => error instanceof WireFailure && error.code === "MalformedXML");
+    assert.throws(
+      () => parse(text),
+      (error) => error instanceof WireFailure && error.code === "MalformedXML",
+    );
   });
 }
 
 test("refuses what is not UTF-8", () => {
   assert.throws(() => parseXml(new Uint8Array([0x3c, 0x41, 0x3e, 0xff, 0x3c, 0x2f, 0x41, 0x3e])), WireFailure);
-  assert.throws(() => parseXml(new Uint8Array(Buffer.from('\ufeff<?xml version="1.0" encoding="UTF-16"?><A/>', "utf16le"))), WireFailure);
+  assert.throws(
+    () => parseXml(new Uint8Array(Buffer.from('\ufeff<?xml version="1.0" encoding="UTF-16"?><A/>', "utf16le"))),
+    WireFailure,
+  );
 });
 
 test("time is linear in the size", () => {

@@ -197,7 +197,7 @@ describe("IAM", () => {
     await iam.putRolePolicy({ RoleName: "franks", PolicyName: "p", PolicyDocument: allow("iam:ListUsers") });
     const { Credentials } = (await eventually(() =>
       frank.sts
-        .send(new AssumeRoleCommand({ RoleArn: arn("role/franks"), RoleSessionName: "s" }))
+        .send(new AssumeRoleCommand({ RoleArn: arn("role/franks"), RoleSessionName: "session" }))
         .catch(() => undefined),
     ))!;
     const session = new IAM({
@@ -236,7 +236,7 @@ describe("IAM", () => {
     const impostor = await person("grace");
     await works(() => impostor.sts.send(new GetCallerIdentityCommand({})));
     await assert.rejects(
-      impostor.sts.send(new AssumeRoleCommand({ RoleArn: arn("role/graces"), RoleSessionName: "s" })),
+      impostor.sts.send(new AssumeRoleCommand({ RoleArn: arn("role/graces"), RoleSessionName: "session" })),
       denied,
     );
   });

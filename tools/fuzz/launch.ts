@@ -1,9 +1,11 @@
 /** Starts the server of `target.ts` in a process of its own. */
 import { fork } from "node:child_process";
 
+import type { Memory } from "./run.ts";
+
 export interface Target {
   port: number;
-  rss(): Promise<number>;
+  memory(): Promise<Memory>;
   /** Stacks of errors that were no `AwsError`: each is a bug. */
   internal: string[];
   stop(): Promise<void>;
@@ -11,16 +13,19 @@ export interface Target {
 }
 
 export async function launchTarget(): Promise<Target> {
-  const child = fork(new URL("./target.ts", import.meta.url), [], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
-  const rssWaiters: ((rss: number) => void)[] = [];
+  const child = fork(new URL("./target.ts", import.meta.url), [], {
+    execArgv: ["--expose-gc"],
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
+  });
+  const waiters: ((memory: Memory) => void)[] = [];
   const target: Target = {
     port: 0,
     internal: [],
     exited: false,
-    rss: () =>
+    memory: () =>
       new Promise((resolve) => {
-        rssWaiters.push(resolve);
-        child.send("rss");
+        waiters.push(resolve);
+        child.send("memory");
       }),
     stop: () =>
       new Promise((resolve) => {
@@ -34,12 +39,12 @@ export async function launchTarget(): Promise<Target> {
       target.exited = true;
       reject(new Error(`the target ended with ${code}`));
     });
-    child.on("message", (message: { port?: number; rss?: number; internal?: string }) => {
+    child.on("message", (message: { port?: number; memory?: Memory; internal?: string }) => {
       if (message.port !== undefined) {
         target.port = message.port;
         resolve();
       }
-      if (message.rss !== undefined) rssWaiters.shift()?.(message.rss);
+      if (message.memory !== undefined) waiters.shift()?.(message.memory);
       if (message.internal !== undefined && target.internal.length < 50) target.internal.push(message.internal);
     });
   });

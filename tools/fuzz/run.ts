@@ -3,6 +3,12 @@ import { Choices } from "./random.ts";
 import { Connection } from "./client.ts";
 import { healthCheck, nextAttempt, slowAttempt, type Attempt } from "./requests.ts";
 
+/** Bytes: the resident set, and what is still referred to after a collection. */
+export interface Memory {
+  rss: number;
+  live: number;
+}
+
 export interface FuzzOptions {
   host: string;
   port: number;
@@ -13,8 +19,8 @@ export interface FuzzOptions {
   timeout: number;
   /** Also clients that stop in the middle; only for a server whose time limits are shorter than `timeout`. */
   slow: boolean;
-  /** Resident set of the server in bytes, where it can be known. */
-  rss?: () => Promise<number>;
+  /** The server's memory, where it can be known. */
+  memory?: () => Promise<Memory>;
   progress?: (done: number) => void;
 }
 
@@ -27,8 +33,9 @@ export interface FuzzReport {
   /** At most 20, each with all that is needed to make it again. */
   failures: { attempt: number; kind: string; what: string; bytes: string }[];
   failureCount: number;
-  rssBefore?: number;
-  rssAfter?: number;
+  /** In the middle and at the end of the run. */
+  memoryBefore?: Memory;
+  memoryAfter?: Memory;
 }
 
 /** Each attempt has its own seed: it can be made again without the million before it. */
@@ -84,8 +91,8 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
       report.requests++;
       if (report.requests % 10_000 === 0) options.progress?.(report.requests);
       if (report.requests === Math.ceil(options.requests / 2)) {
-        const rss = await options.rss?.();
-        if (rss !== undefined) report.rssBefore = rss;
+        const memory = await options.memory?.();
+        if (memory !== undefined) report.memoryBefore = memory;
       }
     }
     connection.drop();
@@ -95,8 +102,8 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   const last = new Connection(options.host, options.port);
   await one(last, healthCheck(), options.requests);
   last.drop();
-  const rss = await options.rss?.();
-  if (rss !== undefined) report.rssAfter = rss;
+  const memory = await options.memory?.();
+  if (memory !== undefined) report.memoryAfter = memory;
   report.seconds = (Date.now() - started) / 1000;
   return report;
 }

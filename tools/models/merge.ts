@@ -5,7 +5,12 @@
 import type { Graph, GraphMember, GraphShape } from "./graph.ts";
 
 /** Operations that botocore keeps under a URI which a newer operation has taken over. */
-const superseded = new Set(["GetBucketLifecycle", "PutBucketLifecycle", "GetBucketNotification", "PutBucketNotification"]);
+const superseded = new Set([
+  "GetBucketLifecycle",
+  "PutBucketLifecycle",
+  "GetBucketNotification",
+  "PutBucketNotification",
+]);
 
 const simple = new Set(["string", "boolean", "integer", "long", "float", "double", "timestamp", "blob", "bigInteger"]);
 const widths = new Set(["integer", "long", "float", "double"]);
@@ -104,7 +109,9 @@ export function mergeGraphs(sdk: Graph, botocore: Graph): MergeReport {
     if (other && !paired.has(shape)) unite(shape, other);
   }
   for (const protocol of botocore.protocols) {
-    const known = sdk.protocols.some((name) => name === protocol || (/^awsJson/.test(name) && /^awsJson/.test(protocol)));
+    const known = sdk.protocols.some(
+      (name) => name === protocol || (/^awsJson/.test(name) && /^awsJson/.test(protocol)),
+    );
     if (!known) sdk.protocols.push(protocol);
   }
   sdk.signingName = botocore.signingName;

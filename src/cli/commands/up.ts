@@ -1,12 +1,8 @@
 import { rmSync } from "node:fs";
 import { Option } from "commander";
-import {
-  AlreadyRunning,
-  claimDataFolder,
-  releaseDataFolder,
-  updateRunFile,
-  type RunFile,
-} from "../../roles/runFile.ts";
+import { AlreadyRunning, claimDataFolder, releaseDataFolder, updateRunFile, type Claim } from "../../roles/runFile.ts";
+import { identify, isRunning, type ProcessIdentity } from "../../roles/processIdentity.ts";
+import { drainDeadlineMs } from "../../roles/processRole.ts";
 import { RoleFailed } from "../../roles/processChild.ts";
 import { roleLogPath } from "../../roles/processLog.ts";
 import type { ApiReady } from "../../roles/role.ts";
@@ -20,6 +16,8 @@ import { printReady } from "../readyText.ts";
 import { upDetached, tellParent } from "../detach.ts";
 import { defineCommand } from "../program.ts";
 import { configOptions } from "./configOptions.ts";
+
+const lookEveryMs = 50;
 
 export type UpOptions = GlobalOptions & ConfigOptions & { detach?: boolean };
 
@@ -36,16 +34,25 @@ export const up = defineCommand<UpOptions>({
 
 async function upHere(cli: Cli, options: UpOptions): Promise<ExitCode> {
   const dataDir = prepareDataFolder(cli, options);
-  const run = claim(cli, dataDir, options.ephemeral ?? false);
+  const { run, leftovers } = claim(cli, dataDir, options.ephemeral ?? false);
   try {
+    await untilGone(leftovers);
     removeStaleSockets(dataDir);
     const config = roleConfig(cli, options, dataDir);
     await checkPort(cli, config.host, config.port);
-    const supervisor = new Supervisor({ roles: cli.host.roles, config, onEvent: (event) => tell(cli, event) });
+    const supervisor = new Supervisor({
+      roles: cli.host.roles,
+      config,
+      onEvent: (event) => {
+        if (event.type === "ready")
+          updateRunFile(Object.assign(run, { roles: Object.values(supervisor.pids()).map(identify) }));
+        tell(cli, event);
+      },
+    });
     const signals = stopOnSignals(supervisor);
     try {
       const ready = (await startAll(cli, supervisor, config, dataDir)) as unknown as ApiReady;
-      updateRunFile({ ...run, endpoint: ready.endpoint, consoleUrl: ready.consoleUrl });
+      updateRunFile(Object.assign(run, { endpoint: ready.endpoint, consoleUrl: ready.consoleUrl }));
       const facts = { ...ready, pid: process.pid, dataDir };
       if (!tellParent({ type: "ready", facts })) printReady(cli, facts, options);
       await supervisor.done;
@@ -66,7 +73,7 @@ async function upHere(cli: Cli, options: UpOptions): Promise<ExitCode> {
   }
 }
 
-function claim(cli: Cli, dataDir: string, ephemeral: boolean): RunFile {
+function claim(cli: Cli, dataDir: string, ephemeral: boolean): Claim {
   try {
     return claimDataFolder({
       version: cli.host.version,
@@ -77,6 +84,15 @@ function claim(cli: Cli, dataDir: string, ephemeral: boolean): RunFile {
   } catch (error) {
     if (!(error instanceof AlreadyRunning)) throw error;
     throw new CliError(cli.text.alreadyRunning(dataDir, error.owner.pid), { fix: cli.text.alreadyRunningFix });
+  }
+}
+
+/** Roles of a killed supervisor drain first; then they are ended, so that nobody else writes to the store. */
+async function untilGone(leftovers: readonly ProcessIdentity[]): Promise<void> {
+  const limit = performance.now() + drainDeadlineMs;
+  while (leftovers.some(isRunning)) {
+    if (performance.now() > limit) for (const each of leftovers.filter(isRunning)) process.kill(each.pid, "SIGKILL");
+    await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
   }
 }
 

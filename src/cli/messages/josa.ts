@@ -11,8 +11,9 @@ export function josa(word: string, particle: Josa): string {
 }
 
 function endsClosed(word: string): boolean {
-  const last = word.at(-1) ?? "";
-  const code = last.codePointAt(0) ?? 0;
+  const last = word.at(-1);
+  if (last === undefined) return false;
+  const code = last.charCodeAt(0);
   // Hangul syllables come in blocks of 28; the first of a block has no final consonant (Unicode 3.12).
   if (code >= 0xac00 && code <= 0xd7a3) return (code - 0xac00) % 28 !== 0;
   return closedDigits.includes(last) || closedLetters.includes(last);

@@ -123,6 +123,8 @@ export const documentTables: readonly DocumentTable[] = [
         resource("arn:aws:s3:us-east-1::example_bucket"),
         "Resource arn:aws:s3:us-east-1::example_bucket can not contain region information.",
       ],
+      [resource("arn:aws:s3"), "Resource arn:aws:s3 can not contain region information."],
+      [resource("arn:aws:iam"), "IAM resource arn:aws:iam cannot contain region information."],
       [doc(allow({ Sid: {} })), syntax],
       [doc(allow({ Sid: [] })), syntax],
       [
@@ -161,6 +163,11 @@ export const documentTables: readonly DocumentTable[] = [
       [condition({ DateGreaterThan: { "aws:CurrentTime": "2017-07-01T00:00:00Z" } }), undefined],
       [resource("arn:aws:iam:::user/example_bucket"), undefined],
       [resource("arn:aws:iam::111122223333:*"), undefined],
+      // AWS managed policy IAMAuditRootUserCredentials.
+      [resource("arn:aws:iam::*:root"), undefined],
+      [resource("arn:aws:iam::${aws:PrincipalAccount}:role/x"), undefined],
+      [resource("arn:aws:iam::*:user/${aws:username}"), undefined],
+      [resource("arn:aws:iam::*:${aws:username}"), iamPaths],
       [resource("arn:aws:fdsasf"), undefined],
       [resource("arn:aws:s33:::example_bucket"), undefined],
       [resource("arn:*:s3:::b"), undefined],

@@ -54,7 +54,8 @@ export async function accessTo(
     action: `kms:${action}`,
     resource: key.arn,
     resourceAccount: key.account,
-    resourcePolicies: [{ name: `${key.keyId}/default`, document: key.policy }, ...grants],
+    // Grants in front: of two statements that name the caller equally, the first is the one that counts.
+    resourcePolicies: [...grants, { name: `${key.keyId}/default`, document: key.policy }],
     policyKind: "key",
     trust: "delegated",
     context: {

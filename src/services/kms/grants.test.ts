@@ -214,6 +214,29 @@ test("grants across accounts: made and used by key ARN", async () => {
   assert.deepEqual(Buffer.from((await world.call("Decrypt", { CiphertextBlob }, { as: foreign })).Plaintext), hello);
 });
 
+test("a grant that another account made for its own principal suffices; made by the key's account, it does not", async () => {
+  const Policy = JSON.stringify({
+    Version: "2012-10-17",
+    Statement: [`arn:aws:iam::${account}:root`, `arn:aws:iam::${otherAccount}:root`].map((AWS) => ({
+      Effect: "Allow",
+      Principal: { AWS },
+      Action: "kms:*",
+      Resource: "*",
+    })),
+  });
+  const { KeyId, Arn } = (await world.call("CreateKey", { Policy })).KeyMetadata;
+  const worker = user("worker", otherAccount);
+  const encrypt = (): Promise<unknown> => world.call("Encrypt", { KeyId: Arn, Plaintext: hello }, { as: worker });
+  const { GrantId } = await grant(KeyId, worker.arn, ["Encrypt"]);
+  await assert.rejects(encrypt(), denied);
+  await world.call("RevokeGrant", { KeyId, GrantId });
+  const request = { KeyId: Arn, GranteePrincipal: worker.arn, Operations: ["Encrypt"] };
+  await world.call("CreateGrant", request, { as: user("admin", otherAccount) });
+  await encrypt();
+  world.allow(worker, { Effect: "Deny", Action: "kms:*", Resource: "*" });
+  await assert.rejects(encrypt(), denied, "its own account can still deny");
+});
+
 const refused: [string, Record<string, unknown>, string][] = [
   ["a principal that is none", { GranteePrincipal: "alice" }, "InvalidArnException"],
   ["a service, named by a customer", { GranteePrincipal: "s3.amazonaws.com" }, "InvalidArnException"],

@@ -61,17 +61,27 @@ export async function grantPolicies(
     do {
       const query = { value, limit: 200, ...(after === undefined ? {} : { after }) };
       const page = await ctx.state.find<GrantDocument>(types.grant, "grantee", query, { account: key.account });
-      for (const { value: grant } of page.items) if (allows(grant, question)) policies.push(asPolicy(grant));
+      for (const { value: grant } of page.items) {
+        if (allows(grant, question)) policies.push(asPolicy(grant, key.account));
+      }
       after = page.next;
     } while (after !== undefined);
   }
   return policies;
 }
 
-function asPolicy(grant: GrantDocument): NamedPolicy {
+/**
+ * A grant made by another account that may use the key carries that account's authority, so its principals need no
+ * identity policy: that is how an Auto Scaling group uses a key of another account ("You must create AWS KMS grants
+ * from the account that owns the Amazon EC2 Auto Scaling group, not the AWS KMS account", AWS re:Post knowledge
+ * center, "kms-launch-ec2-instance"). A grant by the key's own account leaves the caller's account its say.
+ */
+function asPolicy(grant: GrantDocument, keyAccount: string): NamedPolicy {
   const service = !grant.granteePrincipal.startsWith("arn:");
+  const issuer = grant.issuingAccount.split(":")[4]!;
   return {
     name: `grant/${grant.grantId}`,
+    ...(issuer === keyAccount ? {} : { issuedBy: issuer }),
     document: JSON.stringify({
       Version: "2012-10-17",
       Statement: [

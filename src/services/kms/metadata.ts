@@ -1,4 +1,4 @@
-import type { In, Out } from "./sdk.ts";
+import type { Out } from "./sdk.ts";
 import { keySpecs } from "./specs.ts";
 import { currentVersion, type KeyDocument } from "./state.ts";
 
@@ -25,5 +25,3 @@ export function metadataOf(key: KeyDocument): NonNullable<Out<"DescribeKey">["Ke
     ...(key.spec === "SYMMETRIC_DEFAULT" ? { CurrentKeyMaterialId: currentVersion(key).materialId } : {}),
   };
 }
-
-export type TagInput = In<"TagResource">["Tags"];

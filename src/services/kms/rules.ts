@@ -43,6 +43,7 @@ export const keyRules = {
   GenerateMac: macs,
   GetKeyPolicy: metadata,
   GetKeyRotationStatus: { ...metadata, crossAccount: true },
+  ListAliases: metadata,
   ListGrants: { ...metadata, crossAccount: true },
   ListKeyPolicies: metadata,
   ListKeyRotations: metadata,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { canonicalId } from "./canonical.ts";
-import { isPublicPolicy } from "./publicAccess.ts";
+import { isPublicPolicy } from "../../engines/publicPolicy/publicPolicy.ts";
 import { account, admin, anonymous, otherAccount, otherAdmin, refused, root, user, World } from "./testing.ts";
 
 let world: World;

@@ -90,10 +90,13 @@ interface Named {
 }
 
 function resourcesOf(input: Named, ctx: CallContext): NonNullable<AuditDetail["resources"]> {
-  const named = (bucket: string, key: string | undefined) => [
+  const named = (bucket: string, key: string | undefined) => {
+    if (bucket.startsWith("arn:")) return [{ ARN: bucket, type: "AWS::S3::AccessPoint" }];
+    return [
     ...(key === undefined ? [] : [{ ARN: objectArn(bucket, key, ctx.partition), type: "AWS::S3::Object" }]),
     { ARN: bucketArn(bucket, ctx.partition), type: "AWS::S3::Bucket" },
-  ];
+    ];
+  };
   const own = input.Bucket === undefined ? [] : named(input.Bucket, input.Key);
   if (input.CopySource === undefined) return own;
   const source = parseCopySource(input.CopySource);

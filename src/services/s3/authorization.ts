@@ -7,19 +7,27 @@ import type { NamedPolicy } from "#gateway/identity.ts";
 import { accountOf } from "#gateway/principal.ts";
 import type { Access } from "#gateway/service.ts";
 import { aclPolicy, isPublicGrant } from "./acl.ts";
-import { ownershipOf } from "./bucket.ts";
+import { accessPointArn, accessPointKeys, type AccessPoint } from "./accessPoint.ts";
+import { ownershipOf, type NamedBucket } from "./bucket.ts";
 import type { Keys } from "./conditionKeys.ts";
 import { accessDenied } from "./errors.ts";
-import { effectiveBlock, isPublicPolicy } from "./publicAccess.ts";
+import { isPublicPolicy } from "../../engines/publicPolicy/publicPolicy.ts";
+import { effectiveBlock, strictest } from "./publicAccess.ts";
 import { bucketArn, objectArn, type Bucket, type Grant, type ObjectVersion } from "./state.ts";
 
 type Actions = string | readonly string[];
 
 const list = (actions: Actions) => (typeof actions === "string" ? [actions] : actions);
 
-export async function bucketAccess(ctx: CallContext, bucket: Bucket, actions: Actions, context: Keys): Promise<Access[]> {
+export async function bucketAccess(
+  ctx: CallContext,
+  bucket: NamedBucket,
+  actions: Actions,
+  keys: Keys,
+): Promise<Access[]> {
   const policies = await bucketPolicies(ctx, bucket);
-  return list(actions).map((action) => ({
+  const context = throughKeys(ctx, bucket, keys);
+  const own = list(actions).map((action) => ({
     action,
     resource: bucketArn(bucket.name, ctx.partition),
     resourceAccount: bucket.owner,
@@ -27,6 +35,45 @@ export async function bucketAccess(ctx: CallContext, bucket: Bucket, actions: Ac
     context,
     onDenied: accessDenied,
   }));
+  return [...(await pointAccess(ctx, bucket, "", actions, context)), ...own];
+}
+
+function throughKeys(ctx: CallContext, bucket: NamedBucket, keys: Keys): Keys {
+  return bucket.via ? { ...keys, ...accessPointKeys(bucket.via, ctx.partition) } : keys;
+}
+
+/** A request through an access point must be allowed by the access point *and* by the bucket. */
+async function pointAccess(
+  ctx: CallContext,
+  bucket: NamedBucket,
+  suffix: string,
+  actions: Actions,
+  context: Keys,
+): Promise<Access[]> {
+  const { via } = bucket;
+  if (!via) return [];
+  const arn = accessPointArn(via, ctx.partition);
+  const policies = await pointPolicies(ctx, bucket, via, arn);
+  return list(actions).map((action) => ({
+    action,
+    resource: arn + suffix,
+    resourceAccount: via.account,
+    resourcePolicies: policies,
+    context,
+    onDenied: accessDenied,
+  }));
+}
+
+async function pointPolicies(ctx: CallContext, bucket: Bucket, via: AccessPoint, arn: string): Promise<NamedPolicy[]> {
+  if (via.policy === undefined) return [];
+  const named = { name: arn, document: via.policy };
+  if (!isStranger(ctx, via.account) || !isPublicPolicy(via.policy)) return [named];
+  const block = strictest(via.publicAccessBlock, await effectiveBlock(ctx, bucket));
+  return block.RestrictPublicBuckets ? denialsOnly(named) : [named];
+}
+
+function isStranger(ctx: CallContext, account: string): boolean {
+  return ctx.principal.kind !== "service" && accountOf(ctx.principal) !== account;
 }
 
 /**
@@ -35,18 +82,20 @@ export async function bucketAccess(ctx: CallContext, bucket: Bucket, actions: Ac
  */
 export async function objectAccess(
   ctx: CallContext,
-  bucket: Bucket,
+  bucket: NamedBucket,
   key: string,
   version: ObjectVersion | undefined,
   actions: Actions,
-  context: Keys,
+  keys: Keys,
 ): Promise<Access[]> {
+  const context = throughKeys(ctx, bucket, keys);
   const policies = await bucketPolicies(ctx, bucket);
   const resource = objectArn(bucket.name, key, ctx.partition);
   const owner = version?.owner ?? bucket.owner;
   const own = version ? await objectPolicies(ctx, bucket, version, resource) : [];
   const foreign = owner !== bucket.owner;
-  return list(actions).map((action) => {
+  const point = await pointAccess(ctx, bucket, `/object/${key}`, actions, context);
+  const direct = list(actions).map((action) => {
     // Whoever owns the bucket may remove what is in it and pays for it; reading it is the object owner's affair.
     const byBucket = !foreign || isBucketOwnersAction(action);
     return {
@@ -58,6 +107,7 @@ export async function objectAccess(
       onDenied: accessDenied,
     };
   });
+  return [...point, ...direct];
 }
 
 function isBucketOwnersAction(action: string): boolean {
@@ -68,7 +118,7 @@ async function bucketPolicies(ctx: CallContext, bucket: Bucket): Promise<NamedPo
   const arn = bucketArn(bucket.name, ctx.partition);
   const policies: NamedPolicy[] = [];
   const hasPublicGrants = bucket.grants.some(isPublicGrant);
-  const stranger = ctx.principal.kind !== "service" && accountOf(ctx.principal) !== bucket.owner;
+  const stranger = isStranger(ctx, bucket.owner);
   const block = (bucket.policy !== undefined && stranger) || hasPublicGrants ? await effectiveBlock(ctx, bucket) : undefined;
   if (bucket.policy !== undefined) {
     const named = { name: arn, document: bucket.policy };
@@ -117,7 +167,12 @@ function denialsOnly(policy: NamedPolicy): NamedPolicy[] {
 }
 
 /** Whether the caller may learn that a key does not exist: 404 with ListBucket, 403 without. */
-export async function mayList(ctx: CallContext, bucket: Bucket, context: Keys): Promise<boolean> {
-  const [access] = await bucketAccess(ctx, bucket, "s3:ListBucket", context);
-  return await ctx.allowed(access!);
+export async function mayList(ctx: CallContext, bucket: NamedBucket, context: Keys): Promise<boolean> {
+  return await allowedAll(ctx, await bucketAccess(ctx, bucket, "s3:ListBucket", context));
+}
+
+/** Whether everything that a request needs is allowed. */
+export async function allowedAll(ctx: CallContext, questions: readonly Access[]): Promise<boolean> {
+  for (const access of questions) if (!(await ctx.allowed(access))) return false;
+  return true;
 }

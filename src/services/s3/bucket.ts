@@ -2,6 +2,7 @@
 import { AwsError } from "#kernel/errors.ts";
 import type { CallContext } from "#gateway/context.ts";
 import { accountOf } from "#gateway/principal.ts";
+import { namesAccessPoint, requireAccessPoint, type AccessPoint } from "./accessPoint.ts";
 import { accessDenied, noSuchBucket } from "./errors.ts";
 import { checkBucketName } from "./names.ts";
 import { getBucket, type Bucket, type ObjectOwnership } from "./state.ts";
@@ -15,11 +16,14 @@ export interface BucketInput {
 /** Operations that name a bucket of any Region: they are how a client learns the Region. */
 const anyRegion = new Set(["GetBucketLocation"]);
 
+/** A bucket as a request names it: by its own name, or through an access point. */
+export type NamedBucket = Bucket & { via?: AccessPoint };
+
 /**
  * The bucket, after `x-amz-expected-bucket-owner`, the Region and requester pays have been checked.
  * @throws NoSuchBucket, AccessDenied, AuthorizationHeaderMalformed
  */
-export async function requireBucket(ctx: CallContext, input: BucketInput): Promise<Bucket> {
+export async function requireBucket(ctx: CallContext, input: BucketInput): Promise<NamedBucket> {
   const bucket = await namedBucket(ctx, input.Bucket, input.ExpectedBucketOwner);
   if (bucket.region !== ctx.region && !isRegionless(ctx)) throw wrongRegion(ctx, bucket);
   if (bucket.requestPayer === "Requester") checkRequester(ctx, bucket, input.RequestPayer);
@@ -31,12 +35,13 @@ export async function namedBucket(
   ctx: CallContext,
   name: string | undefined,
   expectedOwner: string | undefined,
-): Promise<Bucket> {
-  checkBucketName(name ?? "");
-  const bucket = (await getBucket(ctx, name!))?.value;
-  if (!bucket) throw noSuchBucket(name!);
+): Promise<NamedBucket> {
+  const via = namesAccessPoint(name ?? "") ? await requireAccessPoint(ctx, name!) : undefined;
+  if (!via) checkBucketName(name ?? "");
+  const bucket = (await getBucket(ctx, via?.bucket ?? name!))?.value;
+  if (!bucket) throw noSuchBucket(via?.bucket ?? name!);
   if (expectedOwner !== undefined && expectedOwner !== bucket.owner) throw accessDenied();
-  return bucket;
+  return via ? { ...bucket, via } : bucket;
 }
 
 /** Calls that were not signed for a Region, or come from a service that works for a bucket elsewhere. */

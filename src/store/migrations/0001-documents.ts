@@ -46,10 +46,10 @@ create table jikimi.index_rows (
   service text collate "C" not null, type text collate "C" not null, name text collate "C" not null,
   value text collate "C" not null, id text collate "C" not null,
   account text collate "C" not null, region text collate "C" not null,
-  primary key (service, type, name, value, id, account, region)
+  primary key (service, type, account, region, id, name, value)
 );
+create index index_rows_value on jikimi.index_rows (service, type, name, value, id, account, region);
 create index index_rows_scoped on jikimi.index_rows (service, type, name, account, region, value, id);
-create index index_rows_document on jikimi.index_rows (service, type, account, region, id);
 
 create table jikimi.changes (
   sequence bigint primary key,

@@ -38,35 +38,40 @@ create table jikimi.stream_groups (
   primary key (stream, name, partition)
 );
 
--- INVARIANT: the heads of all partitions of a call are locked, in one order, until the commit: offsets are dense
--- and a reader never sees one filled in behind it. Ids that are there already are left out.
--- Few rows meet many: without statistics of the temporary table the planner must not read all events for a hash.
-create function jikimi.append_events(p_events jsonb, p_time bigint, out last jsonb)
-language plpgsql set enable_hashjoin = off set enable_mergejoin = off as $$
+-- INVARIANT: the heads of all partitions of a call (p_heads: [[stream, partition], ...]) are locked, in one order,
+-- until the commit: offsets are dense and a reader never sees one filled in behind it. An id that is there already
+-- is left out. Row by row, since a plan for a whole set would be made while the table is empty and kept as it grows.
+create function jikimi.append_events(p_heads jsonb, p_events jsonb, p_time bigint, out last jsonb)
+language plpgsql as $$
+declare
+  r record;
+  h record;
 begin
-  create temporary table if not exists appended (
-    stream text, partition int, id text, key text, event text, position bigint
-  ) on commit delete rows;
-  insert into appended
-    select distinct on (r.stream, r.partition, r.id) r.* from rows from (jsonb_to_recordset(p_events)
-      as (stream text, partition int, id text, key text, event text)) with ordinality as r(stream, partition, id, key, event, position)
-    order by r.stream, r.partition, r.id, r.position;
+  insert into jikimi.stream_heads
+    select x ->> 0, (x ->> 1)::int, 0 from jsonb_array_elements(p_heads) x order by 1, 2 on conflict do nothing;
+  perform 1 from jikimi.stream_heads s
+    where (s.stream, s.partition) in (select x ->> 0, (x ->> 1)::int from jsonb_array_elements(p_heads) x)
+    order by s.stream, s.partition for update;
 
-  insert into jikimi.stream_heads select distinct a.stream, a.partition, 0 from appended a order by 1, 2 on conflict do nothing;
-  perform 1 from jikimi.stream_heads h
-    where (h.stream, h.partition) in (select a.stream, a.partition from appended a)
-    order by h.stream, h.partition for update;
+  select null::text as stream, null::int as partition, null::bigint as last into h;
+  for r in
+    select e.* from rows from (jsonb_to_recordset(p_events) as (stream text, partition int, id text, key text, event text))
+      with ordinality as e(stream, partition, id, key, event, position)
+    order by e.stream, e.partition, e.position
+  loop
+    if h.stream is distinct from r.stream or h.partition is distinct from r.partition then
+      update jikimi.stream_heads s set last = h.last where s.stream = h.stream and s.partition = h.partition;
+      select s.stream, s.partition, s.last into h from jikimi.stream_heads s where s.stream = r.stream and s.partition = r.partition;
+    end if;
+    insert into jikimi.events values (r.stream, r.partition, h.last + 1, r.id, r.key, p_time, r.event)
+      on conflict (stream, partition, id) do nothing;
+    if found then h.last := h.last + 1; end if;
+  end loop;
+  update jikimi.stream_heads s set last = h.last where s.stream = h.stream and s.partition = h.partition;
 
-  delete from appended a using jikimi.events e where e.stream = a.stream and e.partition = a.partition and e.id = a.id;
-  insert into jikimi.events
-    select a.stream, a.partition, h.last + row_number() over (partition by a.stream, a.partition order by a.position), a.id, a.key, p_time, a.event
-    from appended a join jikimi.stream_heads h on h.stream = a.stream and h.partition = a.partition;
-  update jikimi.stream_heads h set last = h.last + n.count
-    from (select a.stream, a.partition, count(*) as count from appended a group by 1, 2) n
-    where h.stream = n.stream and h.partition = n.partition;
-
-  select coalesce(jsonb_agg(jsonb_build_array(h.stream, h.partition, h.last)), '[]'::jsonb) into last
-    from jikimi.stream_heads h where (h.stream, h.partition) in (select a.stream, a.partition from appended a);
+  select coalesce(jsonb_agg(jsonb_build_array(s.stream, s.partition, s.last)), '[]'::jsonb) into last
+    from jikimi.stream_heads s
+    where (s.stream, s.partition) in (select x ->> 0, (x ->> 1)::int from jsonb_array_elements(p_heads) x);
   perform pg_notify('jikimi_stream', (x ->> 0) || ' ' || (x ->> 1) || ' ' || (x ->> 2)) from jsonb_array_elements(last) x;
 end $$;
 

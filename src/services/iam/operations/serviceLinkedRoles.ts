@@ -37,7 +37,7 @@ export const serviceLinkedRoles = {
       attached: [policyArn],
       inline: {},
       tags: [],
-      description: input.Description ?? known.description,
+      ...(input.Description === undefined ? {} : { description: input.Description }),
       trust: serviceLinkedTrust(principal),
       trustIds: {},
       maxSession: 3600,

@@ -71,7 +71,7 @@ async function deleteAlias(input: In<"DeleteAlias">, ctx: CallContext) {
 async function listAliases(input: In<"ListAliases">, ctx: CallContext) {
   const wanted = pagingOf(input, paging);
   if (input.KeyId !== undefined) {
-    const { key } = await identify(ctx, "DescribeKey", input.KeyId);
+    const { key } = await identify(ctx, "ListAliases", input.KeyId);
     const page = pageOfList(key.aliases, wanted, (name) => name);
     const documents = await ctx.state.getMany<AliasDocument>(types.alias, page.items);
     return {

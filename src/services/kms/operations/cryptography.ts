@@ -74,7 +74,6 @@ interface DecryptRequest {
   action: "Decrypt" | "ReEncryptFrom";
   blob: Uint8Array | undefined;
   keyId: string | undefined;
-  algorithm: string | undefined;
   dryRun: boolean | undefined;
   modifiers: readonly string[] | undefined;
 }
@@ -134,7 +133,6 @@ function decryptRequest(input: In<"Decrypt">): DecryptRequest {
     action: "Decrypt",
     blob: input.CiphertextBlob,
     keyId: input.KeyId,
-    algorithm: input.EncryptionAlgorithm,
     dryRun: input.DryRun,
     modifiers: input.DryRunModifiers,
   };
@@ -162,7 +160,6 @@ function reencryptRequest(input: In<"ReEncrypt">): DecryptRequest {
     action: "ReEncryptFrom",
     blob: input.CiphertextBlob,
     keyId: input.SourceKeyId,
-    algorithm: input.SourceEncryptionAlgorithm,
     dryRun: input.DryRun,
     modifiers: input.DryRunModifiers,
   };

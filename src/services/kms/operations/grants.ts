@@ -5,7 +5,7 @@ import type { AwsError } from "#kernel/errors.ts";
 import { accessTo, keyAccess, plainAccess } from "../access.ts";
 import { dryRun, invalidArn, limitExceeded, notFound, validation } from "../errors.ts";
 import { checkTokens, grantOfToken, makeToken } from "../grants.ts";
-import { identify, viaService } from "../identify.ts";
+import { foreignDenied, identify, viaService } from "../identify.ts";
 import { pageFields, pagingOf } from "../paging.ts";
 import { requireState } from "../rules.ts";
 import type { In, KmsAccess, KmsHandlers } from "../sdk.ts";
@@ -235,7 +235,9 @@ async function retiring(input: In<"RetireGrant">, ctx: CallContext): Promise<Gra
   const { key } = await identify(ctx, "RetireGrant", input.KeyId);
   const id = grantDocumentId(key.keyId, input.GrantId);
   const document = await ctx.state.get<GrantDocument>(types.grant, id, { account: key.account });
-  if (!document) throw grantNotFound(input.GrantId);
+  // INVARIANT: to another account an absent grant looks like an absent key.
+  if (!document)
+    throw key.account === ctx.account ? grantNotFound(input.GrantId) : foreignDenied(ctx, "RetireGrant", key.arn);
   return document.value;
 }
 

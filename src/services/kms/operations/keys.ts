@@ -1,7 +1,7 @@
 import type { CallContext } from "#gateway/context.ts";
 import { keyAccess, plainAccess, requestTagKeys } from "../access.ts";
 import { accessDenied, holding, limitExceeded, unsupported, validation } from "../errors.ts";
-import { identify } from "../identify.ts";
+import { identify, isVisible } from "../identify.ts";
 import { metadataOf } from "../metadata.ts";
 import { checkTokens } from "../grants.ts";
 import { pageFields, pagingOf } from "../paging.ts";
@@ -84,7 +84,7 @@ async function describeKey(input: In<"DescribeKey">, ctx: CallContext) {
 async function listKeys(input: In<"ListKeys">, ctx: CallContext) {
   const paging = pagingOf(input, { limit: 100, max: 1000 });
   const page = await ctx.state.list<KeyDocument>(types.key, paging);
-  const keys = page.items.filter(({ value }) => value.state !== "Deleting");
+  const keys = page.items.filter(({ value }) => isVisible(value, ctx.now));
   return {
     Keys: keys.map(({ value }) => ({ KeyId: value.keyId, KeyArn: value.arn })),
     ...pageFields(page),

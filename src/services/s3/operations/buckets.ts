@@ -142,6 +142,14 @@ export async function deleteBucket(input: In<"DeleteBucket">, ctx: CallContext):
   const bucket = await requireBucket(ctx, input);
   const at = within(bucket);
   const prefix = `${bucket.uid}/`;
+  const points = await ctx.state.find("accessPoint", "bucket", { value: bucket.name, limit: 1 }, at);
+  if (points.items.length > 0) {
+    throw new AwsError(
+      "BucketHasAccessPointsAttached",
+      "The bucket you are attempting to delete has one or more access points attached. Delete your access points before attempting to delete the bucket.",
+      400,
+    );
+  }
   for (const type of ["object", "version"]) {
     const page = await ctx.state.list(type, { prefix, limit: 1 }, at);
     if (page.items.length > 0) throw bucketNotEmpty(bucket.name, bucket.versioning !== undefined);
@@ -199,8 +207,8 @@ export async function listBuckets(input: In<"ListBuckets">, ctx: CallContext): P
       Name: bucket.name,
       CreationDate: new Date(bucket.createdAt),
       BucketArn: bucketArn(bucket.name, ctx.partition),
-      // Regions are part of the answer to the paginated form only.
-      ...(asked !== undefined || region !== undefined || input.ContinuationToken !== undefined
+      // "If the request contains at least one valid parameter, it is included": API Reference, Bucket.
+      ...([asked, region, input.Prefix, input.ContinuationToken].some((parameter) => parameter !== undefined)
         ? { BucketRegion: bucket.region }
         : {}),
     })),

@@ -3,7 +3,7 @@ import type { DeletedObject, _Error as DeleteError } from "@aws-sdk/client-s3";
 import { AwsError } from "#kernel/errors.ts";
 import type { CallContext } from "#gateway/context.ts";
 import { accountOf } from "#gateway/principal.ts";
-import { objectAccess } from "../authorization.ts";
+import { allowedAll, objectAccess } from "../authorization.ts";
 import { requestCharged, requireBucket } from "../bucket.ts";
 import { requestKeys } from "../conditionKeys.ts";
 import { accessDenied, invalidRequest, malformedXml, notImplementedHeader, preconditionFailed } from "../errors.ts";
@@ -61,8 +61,7 @@ async function remove(ctx: CallContext, bucket: Bucket, history: History, target
   if (version) {
     await checkUnlocked(version, ctx.now, target.bypass, async () => {
       const keys = requestKeys(ctx, { VersionId: versionId }, bucket);
-      const [access] = await objectAccess(ctx, bucket, key, undefined, "s3:BypassGovernanceRetention", keys);
-      return await ctx.allowed(access!);
+      return await allowedAll(ctx, await objectAccess(ctx, bucket, key, undefined, "s3:BypassGovernanceRetention", keys));
     });
   }
   const removal = await history.removeVersion(versionId);
@@ -126,8 +125,7 @@ async function authorizeDelete(
 ): Promise<void> {
   const action = versionId === undefined ? "s3:DeleteObject" : "s3:DeleteObjectVersion";
   const keys = requestKeys(ctx, { VersionId: versionId }, bucket);
-  const [access] = await objectAccess(ctx, bucket, key, undefined, action, keys);
-  if (!(await ctx.allowed(access!))) throw accessDenied();
+  if (!(await allowedAll(ctx, await objectAccess(ctx, bucket, key, undefined, action, keys)))) throw accessDenied();
 }
 
 function described(key: string, versionId: string | undefined, removal: Removal): DeletedObject {

@@ -1,6 +1,6 @@
 /** Object Lock: configuration of the bucket, retention and legal hold of versions. */
 import type { CallContext } from "#gateway/context.ts";
-import { objectAccess } from "../authorization.ts";
+import { allowedAll, objectAccess } from "../authorization.ts";
 import { requestCharged, requireBucket } from "../bucket.ts";
 import { requestKeys } from "../conditionKeys.ts";
 import { accessDenied, invalidArgument, malformedXml, noSuchConfiguration } from "../errors.ts";
@@ -79,8 +79,8 @@ export async function putObjectRetention(
     const denied = () => accessDenied("Access Denied because object protected by object lock.");
     if (isComplianceLocked(version, ctx.now) || !input.BypassGovernanceRetention) throw denied();
     const keys = requestKeys(ctx, input, bucket);
-    const [access] = await objectAccess(ctx, bucket, key, undefined, "s3:BypassGovernanceRetention", keys);
-    if (!(await ctx.allowed(access!))) throw denied();
+    const questions = await objectAccess(ctx, bucket, key, undefined, "s3:BypassGovernanceRetention", keys);
+    if (!(await allowedAll(ctx, questions))) throw denied();
   }
   const { retention: _, ...rest } = version;
   await new History(ctx, bucket, key).update({ ...rest, ...(wanted ? { retention: wanted } : {}) });

@@ -4,7 +4,8 @@ import { parsePolicy } from "#policy/parse.ts";
 import type { CallContext } from "#gateway/context.ts";
 import { requireBucket } from "../bucket.ts";
 import { malformedXml, noSuchConfiguration } from "../errors.ts";
-import { blockedByPublicAccessBlock, effectiveBlock, isPublicPolicy } from "../publicAccess.ts";
+import { isPublicPolicy } from "../../../engines/publicPolicy/publicPolicy.ts";
+import { blockedByPublicAccessBlock, effectiveBlock } from "../publicAccess.ts";
 import type { In, Out } from "../sdk.ts";
 import { bucketArn, putBucket } from "../state.ts";
 
