@@ -63,7 +63,7 @@ test("every command and option of the table of commands exists, and none is miss
     assert.match(table, new RegExp(`\`${command.name()}[ \`]`), command.name());
   }
   const known = new Set(program().commands.flatMap((command) => command.options.map((option) => option.long)));
-  for (const [option] of table.matchAll(/--[a-z-]+/g)) assert.ok(known.has(option), option);
+  for (const [option] of table.matchAll(/--[a-z][a-z-]*/g)) assert.ok(known.has(option), option);
 });
 
 test("links between pages lead somewhere", () => {

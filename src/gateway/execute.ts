@@ -12,6 +12,7 @@ import { Conflict, StoreUnavailable, type Operation } from "#store/contract.ts";
 import { accessLevelOf, actionsOf } from "#policy/actions.ts";
 import { auditRecord, auditStream, type AuditRecord } from "./auditRecord.ts";
 import { auditView } from "./auditView.ts";
+import type { ServiceModel } from "#model/types.ts";
 import { Authorizer, Denied } from "./authorize.ts";
 import type { CallContext } from "./context.ts";
 import { denialOperation } from "./denials.ts";
@@ -214,7 +215,7 @@ class Execution {
       now: this.#now,
       requestId: this.#call.requestId,
       source: this.#call.source,
-      readOnly: isReadOnly(service.iamPrefix, operation),
+      readOnly: isReadOnly(service, operation),
       input: auditView(model.input, this.#call.input),
       output: output ? auditView(model.output, output) : null,
       ...(error ? { error: { code: error.code, message: error.message } } : {}),
@@ -242,7 +243,7 @@ export async function recordRefusal(runtime: Runtime, call: Omit<Call, "input">,
     ...call,
     now: runtime.clock.now(),
     eventId: runtime.random.uuid(),
-    readOnly: isReadOnly(call.service.iamPrefix, call.operation),
+    readOnly: isReadOnly(call.service, call.operation),
     input: null,
     output: null,
     error,
@@ -257,8 +258,12 @@ export async function recordRefusal(runtime: Runtime, call: Omit<Call, "input">,
 }
 
 /** Whether an operation only reads, by the access level of its IAM action. */
-function isReadOnly(iamPrefix: string, operation: string): boolean {
-  const actions = actionsOf(iamPrefix, operation);
+function isReadOnly(service: ServiceModel, operation: string): boolean {
+  const httpMethod = service.operations.get(operation)?.http.method;
+  const actions = actionsOf(service.iamPrefix, operation, {
+    service: service.id,
+    ...(httpMethod === undefined ? {} : { httpMethod }),
+  });
   if (actions.length === 0) return /^(Get|List|Describe|Lookup|Head|Search|Query|Simulate)/.test(operation);
   return actions.every((action) => {
     const level = accessLevelOf(action);

@@ -3,7 +3,7 @@ import { IpcError, IpcLost, type ErrorCodec, type IpcHandler, type IpcHandlers, 
 import { encodeFrame, FrameReader, type Message } from "./framing.ts";
 import { IncomingStream, OutgoingStream, packStreams, unpackStreams } from "./streams.ts";
 
-export const defaultMaxMessage = 64 * 1024 * 1024;
+const defaultMaxMessage = 64 * 1024 * 1024;
 
 interface EncodedError {
   name: string;

@@ -1,5 +1,5 @@
 /** Items that may be under way to a reader that has not asked for more. */
-export const window = 16;
+const window = 16;
 
 /** Name of the only member of the object that stands in a message where a stream was. */
 const markKey = "jikimi:stream";

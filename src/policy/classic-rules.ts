@@ -29,11 +29,8 @@ export function readClassic(text: string, needsVersion: boolean): RawDocument {
     if (actionsOf(statement).length === 0) fail("Policy statement must contain actions.");
   }
   const actions = statements.flatMap(actionsOf);
-  if (actions.some((action) => action !== "*" && !action.includes(":"))) {
-    fail("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.");
-  }
-  for (const statement of statements) {
-    if (resourcesOf(statement).length === 0) fail("Policy statement must contain resources.");
+  if (statements.some((statement) => resourcesOf(statement).length === 0)) {
+    fail(actions.some(lacksVendor) ? noVendor : "Policy statement must contain resources.");
   }
   const problem = resourceProblem ?? firstProblem(actions, actionError);
   if (problem !== undefined) fail(problem);
@@ -93,8 +90,15 @@ function checkSids(statements: readonly RawStatement[]): void {
   }
 }
 
+const noVendor = "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.";
+
+function lacksVendor(action: string): boolean {
+  return action !== "*" && !action.includes(":");
+}
+
 function actionError(action: string): string | undefined {
   if (action === "*") return undefined;
+  if (lacksVendor(action)) return noVendor;
   const [vendor, ...rest] = action.split(":");
   if (rest.length > 1) return "Actions/Condition can contain only one colon.";
   return /[^a-zA-Z0-9\-.]/.test(vendor!) ? `Vendor ${vendor} is not valid` : undefined;

@@ -18,6 +18,7 @@ import { publicRoutes } from "./publicRoutes.ts";
 import { dataPaths, type ApiReady, type RoleConfig, type RunningRole } from "./role.ts";
 import { answerRoute, ownPrefix, type Routes } from "./routes.ts";
 import { openTlsIdentity } from "./tlsIdentity.ts";
+import { S3Browser } from "./s3Browser.ts";
 import { serveUnix } from "./unixServer.ts";
 
 /** Host names whose first label may be a bucket. */
@@ -37,7 +38,8 @@ export async function start(config: RoleConfig, log: Logger): Promise<RunningRol
   );
   const { runtime } = installation;
 
-  const gateway = new Gateway(runtime, createWire({ defaultRegion: config.defaultRegion, baseHosts: hostSuffixes }));
+  const wire = createWire({ defaultRegion: config.defaultRegion, baseHosts: hostSuffixes });
+  const gateway = new Gateway(runtime, wire);
   const relay = new OutboxRelay({
     store: runtime.store,
     stream: installation.stream,
@@ -62,7 +64,7 @@ export async function start(config: RoleConfig, log: Logger): Promise<RunningRol
     operatorRoutes(config, installation, ready),
     log,
   );
-  front.serve(gateway, publicRoutes(config, installation));
+  front.serve(gateway, new S3Browser(runtime, wire), publicRoutes(config, installation));
 
   return {
     ready: { ...ready },
@@ -95,6 +97,7 @@ async function readyMessage(config: RoleConfig, installation: Installation, endp
 class Front {
   readonly #server: FrontServer;
   #gateway: Gateway | undefined;
+  #browser: S3Browser | undefined;
   #routes: Routes = {};
 
   constructor(log: Logger, tls: TlsIdentity) {
@@ -105,8 +108,9 @@ class Front {
     return this.#server.listen({ port: config.port, host: config.host });
   }
 
-  serve(gateway: Gateway, routes: Routes): void {
+  serve(gateway: Gateway, browser: S3Browser, routes: Routes): void {
     this.#gateway = gateway;
+    this.#browser = browser;
     this.#routes = routes;
   }
 
@@ -115,8 +119,9 @@ class Front {
   }
 
   #answer(request: HttpRequest, signal: AbortSignal): HttpResponse | Promise<HttpResponse> {
-    if (!this.#gateway) return { status: 503, headers: { "retry-after": "1" }, body: "starting\n" };
+    const [gateway, browser] = [this.#gateway, this.#browser];
+    if (!gateway || !browser) return { status: 503, headers: { "retry-after": "1" }, body: "starting\n" };
     if (request.path.startsWith(ownPrefix)) return answerRoute(this.#routes, request);
-    return this.#gateway.handle(request, signal);
+    return browser.answer(request, signal, () => gateway.handle(request, signal));
   }
 }

@@ -18,7 +18,7 @@ export const keyLimits = {
 } as const;
 
 /** One serialised document or event: 64 MiB. Bodies belong into blobs. */
-export const valueLimit = 64 * 1024 * 1024;
+const valueLimit = 64 * 1024 * 1024;
 
 /** One event of a stream, in characters of JSON: stays under the default payload limit of NATS, 1 MiB, whatever its text. */
 export const eventLimit = 320 * 1024;

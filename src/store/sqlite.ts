@@ -34,7 +34,7 @@ const dialect: Dialect = { schema: "", placeholder: (position) => `?${position}`
 export const changeRetention = 7 * 86_400_000;
 
 /** Changes removed by one call of `expire`, so that it never holds up the others for long. */
-export const changesTrimmed = 10_000;
+const changesTrimmed = 10_000;
 
 const whereKey = "service = ? and type = ? and account = ? and region = ? and id = ?";
 

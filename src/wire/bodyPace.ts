@@ -41,6 +41,11 @@ export class BodyPace {
     };
   }
 
+  /** Bodies that are being read. */
+  get size(): number {
+    return this.#watched.size;
+  }
+
   stop(): void {
     clearInterval(this.#timer);
   }

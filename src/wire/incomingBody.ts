@@ -67,6 +67,8 @@ export class IncomingBody implements ByteStream {
     const onWake = (): void => wake();
     const onError = (cause: unknown): void => fail(new BodyAborted(cause));
     const onClose = (): void => {
+      // A reader may have left without saying so; nothing of the connection outlives it.
+      watch.end();
       if (!message.readableEnded) fail(new BodyAborted());
     };
     message.on("readable", onWake);

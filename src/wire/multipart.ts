@@ -33,7 +33,16 @@ export async function readPostForm(request: HttpRequest): Promise<PostForm> {
   const boundary = match?.[1] ?? match?.[2] ?? "";
   if (!boundaryForm.test(boundary)) throw malformedPost();
 
-  const reader = new PartReader(request.body[Symbol.asyncIterator](), boundary);
+  const source = request.body[Symbol.asyncIterator]();
+  try {
+    return await readParts(new PartReader(source, boundary));
+  } catch (error) {
+    await source.return?.();
+    throw error;
+  }
+}
+
+async function readParts(reader: PartReader): Promise<PostForm> {
   const fields = new Map<string, string>();
   let read = 0;
   for (let more = await reader.first(); more;) {
@@ -120,6 +129,14 @@ class PartReader {
 
   /** INVARIANT: holds back at most a delimiter's length, so that a file of any size passes through a small buffer. */
   async *file(): AsyncGenerator<Uint8Array, void, undefined> {
+    try {
+      yield* this.#fileBytes();
+    } finally {
+      await this.#source.return?.();
+    }
+  }
+
+  async *#fileBytes(): AsyncGenerator<Uint8Array, void, undefined> {
     for (;;) {
       const at = this.#buffer.indexOf(this.#delimiter);
       if (at >= 0) {

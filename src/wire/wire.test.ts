@@ -303,3 +303,14 @@ test("hostile requests end in an AwsError, never in a crash", () => {
     }
   }
 });
+
+test("GetBucketLocation's member is the root itself", () => {
+  const route = routed(rest("s3", "GET", "/b?location"));
+  const start =
+    '<?xml version="1.0" encoding="UTF-8"?>\n<LocationConstraint xmlns="http://s3.amazonaws.com/doc/2006-03-01/">';
+  assert.equal(
+    wire.encode(route, { LocationConstraint: "eu-west-1" }, "r").body,
+    `${start}eu-west-1</LocationConstraint>`,
+  );
+  assert.equal(wire.encode(route, {}, "r").body, `${start}</LocationConstraint>`);
+});

@@ -4,8 +4,10 @@ import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { after, afterEach, before, describe, test } from "node:test";
-import { DecryptCommand, EncryptCommand, CreateKeyCommand, KMSClient } from "@aws-sdk/client-kms";
+import { DecryptCommand, EncryptCommand, CreateKeyCommand, KMSClient, ListKeysCommand } from "@aws-sdk/client-kms";
+import { CreateAccessKeyCommand, CreateUserCommand, IAMClient } from "@aws-sdk/client-iam";
 import { CreateBucketCommand, GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { isInstalled } from "../cli.ts";
 import { repository, startInstance, type Instance } from "../instance.ts";
@@ -145,13 +147,6 @@ describe("a running installation", () => {
     assert.equal(stdout.trim(), instance.ready.accountId, stderr);
   });
 
-  test("seal and unseal", () => {
-    assert.equal(say(["seal", ...data]).code, 0);
-    assert.equal(json(["status", ...data]).seal.sealed, true);
-    const wrong = say(["unseal", ...data], { input: "" });
-    assert.equal(wrong.code, 2);
-  });
-
   test("the root link is for once and in time", () => {
     const link = json(["root", ...data]);
     assert.ok(link.url.startsWith(instance.endpoint));
@@ -170,6 +165,25 @@ describe("a running installation", () => {
     const moved = json(["time", "+90d", ...data]);
     assert.ok(moved.now - before >= 90 * 86_400_000);
     assert.ok(json(["status", ...data]).now >= moved.now);
+  });
+
+  test("why-denied explains a refusal in both languages", async () => {
+    const iam = new IAMClient(instance.client);
+    await iam.send(new CreateUserCommand({ UserName: "nobody" }));
+    const { AccessKey } = await iam.send(new CreateAccessKeyCommand({ UserName: "nobody" }));
+    const credentials = { accessKeyId: AccessKey!.AccessKeyId!, secretAccessKey: AccessKey!.SecretAccessKey! };
+    const kms = new KMSClient({ ...instance.client, credentials });
+    const refused: any = await kms.send(new ListKeysCommand({})).then(assert.fail, (error: unknown) => error);
+    assert.equal(refused.name, "AccessDeniedException");
+    const { requestId } = refused.$metadata;
+    const answer = json(["why-denied", requestId, ...data]);
+    assert.equal(answer.action, "kms:ListKeys");
+    assert.match(answer.principal, /user\/nobody$/);
+    const english = say(["why-denied", requestId, ...data]).stdout;
+    const korean = say(["why-denied", requestId, ...data, "--lang", "ko"]).stdout;
+    assert.match(english, /nobody is not authorized to perform: kms:ListKeys/);
+    assert.ok(english.trim().split("\n").length > 1);
+    assert.match(korean, /[가-힣]/);
   });
 
   test("why-denied names the request it does not know", () => {
@@ -245,6 +259,46 @@ describe("starting and stopping", () => {
     assert.match(second.stdout, /kept in .*credentials/);
     const key = (text: string) => /AKIA\w+/.exec(text)?.[0];
     assert.equal(key(second.stdout), key(first.stdout));
+  });
+
+  test("a passphrase seals, and only it unseals", async () => {
+    const dataDir = folder();
+    const file = join(dataDir, "..", `passphrase-${process.pid}`);
+    writeFileSync(file, "correct horse\n", { mode: 0o600 });
+    try {
+      const up = say(["up", "--detach", "--json", "--data", dataDir, "--port", "0", "--passphrase-file", file]);
+      assert.equal(up.code, 0, up.stderr);
+      const { endpoint, region, accessKeyId, secretAccessKey } = JSON.parse(up.stdout);
+      const kms = new KMSClient({ endpoint, region, credentials: { accessKeyId, secretAccessKey }, maxAttempts: 1 });
+      const { KeyMetadata } = await kms.send(new CreateKeyCommand({}));
+      const encrypt = () => kms.send(new EncryptCommand({ KeyId: KeyMetadata!.KeyId!, Plaintext: Buffer.from("x") }));
+      await encrypt();
+      assert.equal(say(["seal", "--data", dataDir]).code, 0);
+      assert.equal(json(["status", "--data", dataDir]).seal.sealed, true);
+      await assert.rejects(encrypt());
+      assert.equal(say(["unseal", "--data", dataDir], { input: "wrong horse\n" }).code, 1);
+      assert.equal(say(["unseal", "--data", dataDir], { input: "" }).code, 2);
+      assert.equal(json(["status", "--data", dataDir]).seal.sealed, true);
+      const unsealed = say(["unseal", "--data", dataDir], { input: "correct horse\n" });
+      assert.equal(unsealed.code, 0, unsealed.stderr);
+      await encrypt();
+    } finally {
+      rmSync(file, { force: true });
+    }
+  });
+
+  test("one role alone says where it is and drains at SIGTERM", async () => {
+    const child = spawn(process.execPath, [main, "run", "--role", "api", "--json", "--data", folder(), "--port", "0"]);
+    const ready: any = await new Promise((resolve) =>
+      createInterface({ input: child.stdout }).on("line", (line) => {
+        const value = JSON.parse(line) as { endpoint?: string };
+        if (value.endpoint !== undefined) resolve(value);
+      }),
+    );
+    assert.equal(ready.role, "api");
+    assert.ok((await fetch(ready.endpoint)).status > 0);
+    child.kill("SIGTERM");
+    assert.equal(await new Promise((resolve) => child.once("exit", resolve)), 0);
   });
 
   test("an ephemeral one leaves nothing", async () => {

@@ -1,6 +1,6 @@
 /** IAM through the unmodified AWS SDK for JavaScript: what is granted and taken away takes effect on the next calls. */
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -356,6 +356,25 @@ describe("IAM", () => {
       EvaluationResults!.map((result) => result.EvalDecision),
       ["allowed", "implicitDeny"],
     );
+  });
+
+  test("no secret is on disk in clear: not in the store, not in a log, not in the audit trail", async () => {
+    await iam.createUser({ UserName: "mallory" });
+    const password = "Canary-Password-1";
+    await iam.createLoginProfile({ UserName: "mallory", Password: password });
+    const { AccessKey } = await iam.createAccessKey({ UserName: "mallory" });
+    const { VirtualMFADevice } = await iam.createVirtualMFADevice({ VirtualMFADeviceName: "canary" });
+    const base32 = Buffer.from(VirtualMFADevice!.Base32StringSeed!);
+    const canaries = [Buffer.from(password), Buffer.from(AccessKey!.SecretAccessKey!), base32, fromBase32(`${base32}`)];
+    // What is recorded of the calls is on disk as soon as it can be looked up there: the name is the near witness.
+    let seen = false;
+    for (const entry of await readdir(dataDir, { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile()) continue;
+      const content = await readFile(join(entry.parentPath, entry.name));
+      seen ||= content.includes("CreateLoginProfile");
+      for (const canary of canaries) assert.ok(!content.includes(canary), `${entry.name} holds a secret`);
+    }
+    assert.ok(seen, "the audit record of the call is there");
   });
 
   test("after a restart everything is as it was, and keys still work", async () => {

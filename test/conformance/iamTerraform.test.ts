@@ -3,6 +3,7 @@
  * The provider comes from `TF_PLUGIN_DIR` or from where terraform's own configuration finds it; without, skipped.
  */
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -153,9 +154,10 @@ class Terraform {
     });
   }
 
-  /** False when no AWS provider is to be had here. */
+  /** False when no AWS provider is to be had here; the public registry is not asked. */
   async init(): Promise<boolean> {
     const plugins = process.env["TF_PLUGIN_DIR"];
+    if (plugins === undefined && !existsSync(process.env["TF_CLI_CONFIG_FILE"] ?? "")) return false;
     const { code } = await this.#run("init", "-input=false", ...(plugins ? [`-plugin-dir=${plugins}`] : []));
     return code === 0;
   }

@@ -23,6 +23,7 @@ import {
 } from "@aws-sdk/client-s3";
 import { S3Control } from "@aws-sdk/client-s3-control";
 import { Upload } from "@aws-sdk/lib-storage";
+import { createPresignedPost } from "@aws-sdk/s3-presigned-post";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { type Instance, startInstance } from "../instance.ts";
 
@@ -390,6 +391,62 @@ describe("the SDK", () => {
     await assert.rejects(reader.getObject({ Bucket, Key: "other" }), fails("AccessDenied", 403));
     reader.destroy();
     iam.destroy();
+  });
+});
+
+describe("browsers", () => {
+  test("upload by a form whose policy is signed", async () => {
+    const Bucket = await bucket("forms");
+    const { url, fields } = await createPresignedPost(s3, {
+      Bucket,
+      Key: "up/${filename}",
+      Conditions: [["content-length-range", 1, 10], ["starts-with", "$x-amz-meta-tag", "v"], { success_action_status: "201" }],
+      Fields: { success_action_status: "201" },
+      Expires: 600,
+    });
+    const post = async (body: string, change: Record<string, string> = {}) => {
+      const form = new FormData();
+      for (const [name, value] of Object.entries({ ...fields, "x-amz-meta-tag": "v1", ...change })) form.append(name, value);
+      form.append("file", new Blob([body], { type: "text/plain" }), "a b.txt");
+      return fetch(url, { method: "POST", body: form });
+    };
+    const made = await post("hello");
+    assert.equal(made.status, 201);
+    assert.match(await made.text(), /<PostResponse>.*<Key>up\/a b.txt<\/Key>/s);
+    const got = await s3.getObject({ Bucket, Key: "up/a b.txt" });
+    assert.equal(await got.Body!.transformToString(), "hello");
+    assert.deepEqual([got.ContentType, got.Metadata], ["text/plain", { tag: "v1" }]);
+    for (const [body, change, code] of [
+      ["far too much of it", {}, "EntityTooLarge"],
+      ["", {}, "EntityTooSmall"],
+      ["hello", { "x-amz-meta-tag": "w" }, "AccessDenied"],
+      ["hello", { acl: "public-read" }, "AccessDenied"],
+      ["hello", { "X-Amz-Signature": "0".repeat(64) }, "SignatureDoesNotMatch"],
+    ] as const) {
+      const refused = await post(body, change);
+      assert.match(await refused.text(), new RegExp(`<Code>${code}</Code>`), code);
+      assert.ok(refused.status >= 400 && refused.status < 500);
+    }
+    assert.equal((await s3.listObjectsV2({ Bucket })).KeyCount, 1);
+  });
+
+  test("ask before they cross an origin, and are told", async () => {
+    const Bucket = await bucket("origins");
+    await s3.putObject({ Bucket, Key: "k", Body: "x" });
+    const url = `${instance.endpoint}/${Bucket}/k`;
+    const headers = { origin: "https://app.example.com", "access-control-request-method": "GET" };
+    assert.equal((await fetch(url, { method: "OPTIONS", headers })).status, 403);
+    const CORSRules = [{ AllowedMethods: ["GET"], AllowedOrigins: ["https://*.example.com"], ExposeHeaders: ["ETag"] }];
+    await s3.putBucketCors({ Bucket, CORSConfiguration: { CORSRules } });
+    const asked = await fetch(url, { method: "OPTIONS", headers });
+    assert.equal(asked.status, 200);
+    assert.equal(asked.headers.get("access-control-allow-origin"), headers.origin);
+    const get = await getSignedUrl(s3, new GetObjectCommand({ Bucket, Key: "k" }));
+    const answered = await fetch(get, { headers: { origin: headers.origin } });
+    assert.equal(answered.headers.get("access-control-expose-headers"), "ETag");
+    assert.equal(await answered.text(), "x");
+    const other = await fetch(get, { headers: { origin: "https://example.org" } });
+    assert.equal(other.headers.get("access-control-allow-origin"), null);
   });
 });
 

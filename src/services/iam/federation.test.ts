@@ -4,7 +4,9 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { account, IamTest } from "./testing.ts";
+import { systemRandom } from "#kernel/ids.ts";
+import { serverCertificateFiles } from "./serverCertificateKey.ts";
+import { account, bindingKeys, IamTest } from "./testing.ts";
 
 /** Certificates are made by openssl: what it makes is what customers upload. */
 const pems: Record<string, string> = {};
@@ -183,6 +185,10 @@ test("a server certificate needs its own key and its issuer's chain", async () =
   const days = (ServerCertificateMetadata.Expiration.getTime() - Date.now()) / 86_400_000;
   assert.ok(days > 9 && days <= 10);
   const { ServerCertificate } = await iam.call("GetServerCertificate", { ServerCertificateName: "www" });
+  const parts = { store: iam.store, keys: bindingKeys, random: systemRandom };
+  const files = await serverCertificateFiles(parts, ServerCertificateMetadata.Arn);
+  assert.deepEqual([files?.privateKey, files?.chain], [pems["leaf.key"], pems["ca.pem"]!.trim()]);
+  assert.equal(await serverCertificateFiles(parts, `${ServerCertificateMetadata.Arn}x`), undefined);
   assert.equal(ServerCertificate.CertificateBody, pems["leaf.pem"]!.trim());
   await iam.refused("UploadServerCertificate", upload("a", "leaf.pem", "ca.key"), "KeyPairMismatch");
   await iam.refused("UploadServerCertificate", upload("a", "leaf.key", "leaf.key"), "MalformedCertificate");

@@ -3,10 +3,11 @@
  * PutObject, and PutObject's output to the answer that the form asked for.
  * Source: Amazon S3 API Reference, "POST Object", "HTML form declaration" and "Redirection".
  */
-import { invalidArgument } from "./errors.ts";
+import type { ByteStream } from "#gateway/service.ts";
+import { parseXml, type XmlNode } from "#wire/xmlParse.ts";
+import { invalidArgument, malformedXml } from "./errors.ts";
 import { checkTags, tagSet } from "./tags.ts";
 import type { In, Out } from "./sdk.ts";
-import type { ByteStream } from "#gateway/service.ts";
 
 /** What is needed of a form, names of fields in lower case. */
 export interface PostedForm {
@@ -72,26 +73,14 @@ export function putObjectInput(bucket: string, form: PostedForm): In<"PutObject"
 
 /** The `tagging` field is a `<Tagging>` document; its tags in the form of the `x-amz-tagging` header. */
 function taggingHeader(xml: string): string {
-  const tags = [...xml.matchAll(/<Tag>\s*<Key>([^<]*)<\/Key>\s*<Value>([^<]*)<\/Value>\s*<\/Tag>/g)];
-  const rest = xml
-    .replaceAll(/<Tag>\s*<Key>[^<]*<\/Key>\s*<Value>[^<]*<\/Value>\s*<\/Tag>/g, "")
-    .replace(/<\?xml[^>]*\?>/, "")
-    .replace(/<Tagging(\s[^>]*)?>\s*<TagSet>\s*<\/TagSet>\s*<\/Tagging>/, "")
-    .trim();
-  if (rest !== "") throw invalidArgument("The Tagging element is not well-formed", "tagging", xml);
-  const set = checkTags(
-    tags.map(([, key, value]) => ({ Key: unescaped(key!), Value: unescaped(value!) })),
-    "object",
-  );
-  return tagSet(set)
+  const root = parseXml(Buffer.from(xml));
+  const set = root.name === "Tagging" ? root.children.find((child) => child.name === "TagSet") : undefined;
+  if (!set) throw malformedXml();
+  const text = (tag: XmlNode, name: string) => tag.children.find((child) => child.name === name)?.text ?? "";
+  const tags = set.children.map((tag) => ({ Key: text(tag, "Key"), Value: text(tag, "Value") }));
+  return tagSet(checkTags(tags, "object"))
     .map(({ Key, Value }) => `${encodeURIComponent(Key)}=${encodeURIComponent(Value)}`)
     .join("&");
-}
-
-const entities: Record<string, string> = { "&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'", "&amp;": "&" };
-
-function unescaped(text: string): string {
-  return text.replace(/&(?:lt|gt|quot|apos|amp);/g, (entity) => entities[entity]!);
 }
 
 export interface PostAnswer {

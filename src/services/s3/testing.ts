@@ -101,6 +101,19 @@ export class TestKms {
   });
 }
 
+/** A stand-in that knows one MFA device per account, whose code is always the same. */
+export const mfaCode = "123456";
+const sts = defineService<typeof import("@aws-sdk/client-sts")>()({
+  id: "sts",
+  operations: {
+    GetSessionToken: ({ SerialNumber, TokenCode }, ctx) => {
+      if (SerialNumber === `arn:aws:iam::${ctx.account}:mfa/root` && TokenCode === mfaCode) return {};
+      throw new AwsError("AccessDenied", "MultiFactorAuthentication failed with invalid MFA one time pass code.", 403);
+    },
+  },
+  access: { GetSessionToken: () => "none" },
+});
+
 function contextBytes(context: Record<string, string> | undefined): Buffer {
   return createHash("sha256").update(JSON.stringify(context ?? {})).digest();
 }
@@ -222,6 +235,7 @@ export class World {
       services: new Map([
         ["s3", service],
         ["kms", this.kms.service],
+        ["sts", sts],
       ]),
       model: loadModel,
       store: this.store,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { account, admin, refused, root, user, World } from "./testing.ts";
+import { account, admin, mfaCode, refused, root, user, World } from "./testing.ts";
 
 let world: World;
 before(async () => {
@@ -218,5 +218,20 @@ test("MFA delete is for the account's root user with a device", async () => {
   const denied = refused("AccessDenied", { message: /Mfa Authentication/ });
   await assert.rejects(set(admin, { MFA: `arn:aws:iam::${account}:mfa/root 123456` }), denied);
   await assert.rejects(set(root), denied);
+  await assert.rejects(set(root, { MFA: `arn:aws:iam::${account}:mfa/root 000000` }), denied);
   assert.deepEqual(await world.call("GetBucketVersioning", { Bucket }), {});
+
+  const MFA = `arn:aws:iam::${account}:mfa/root ${mfaCode}`;
+  await set(root, { MFA });
+  assert.deepEqual(await world.call("GetBucketVersioning", { Bucket }), { Status: "Enabled", MFADelete: "Enabled" });
+  const { VersionId } = await world.put(Bucket, "k", "x");
+  const remove = { Bucket, Key: "k", VersionId };
+  await assert.rejects(world.call("DeleteObject", remove), denied);
+  await assert.rejects(world.call("DeleteObject", { ...remove, MFA }), denied);
+  const Delete = { Objects: [{ Key: "k", VersionId }] };
+  await assert.rejects(world.call("DeleteObjects", { Bucket, Delete }), denied);
+  const VersioningConfiguration = { Status: "Suspended" };
+  await assert.rejects(world.call("PutBucketVersioning", { Bucket, VersioningConfiguration }, { as: root }), denied);
+  await world.call("DeleteObject", { ...remove, MFA }, { as: root });
+  assert.deepEqual(await history(Bucket), []);
 });

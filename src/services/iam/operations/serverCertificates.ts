@@ -7,6 +7,7 @@ import { pageOf } from "../paging.ts";
 import { tagsOf } from "../render.ts";
 import type { IamHandlers } from "../sdk.ts";
 import { iamState, type IamState, type ServerCertificate } from "../state.ts";
+import { protectCertificateKey } from "../serverCertificateKey.ts";
 import { readTags } from "../tags.ts";
 
 const malformed = (message: string) => new AwsError("MalformedCertificate", message, 400);
@@ -75,14 +76,13 @@ export const serverCertificates = {
     const tags = readTags(input.Tags);
     const named = await newNamed(ctx, state, "serverCertificate", input.ServerCertificateName!, input.Path);
     const leaf = readCertificate(input.CertificateBody!, input.PrivateKey!, input.CertificateChain);
-    const key = await ctx.keys.protect("iam-server-certificate", named.id, Buffer.from(input.PrivateKey!));
     const certificate: ServerCertificate = {
       ...named,
       body: input.CertificateBody!.trim(),
       ...(input.CertificateChain === undefined ? {} : { chain: input.CertificateChain.trim() }),
       expiresAt: leaf.validToDate.getTime(),
       tags,
-      secret: Buffer.from(key).toString("base64"),
+      secret: await protectCertificateKey(ctx.keys, named.id, input.PrivateKey!),
     };
     state.put("serverCertificate", keyOf(named.name), certificate);
     return { ServerCertificateMetadata: metadata(certificate), ...tagsOf(tags) };
