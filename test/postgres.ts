@@ -229,6 +229,14 @@ export class PostgresServer {
     }
   }
 
+  /** Puts a file into the data folder, readable by the server only. */
+  installFile(name: string, content: Uint8Array): void {
+    const path = join(this.folder, name);
+    writeFileSync(path, content, { mode: 0o600 });
+    const user = account();
+    if (user) chownSync(path, user.uid, user.gid);
+  }
+
   async promote(): Promise<void> {
     await this.#command("pg_ctl", ["promote", "-D", this.folder, "-w"]);
   }

@@ -49,6 +49,7 @@ const report = await fuzz({
   concurrency: Number(values.concurrency),
   timeout: 5_000,
   slow: target !== undefined,
+  strict: target !== undefined,
   ...(target === undefined ? {} : { memory: () => target.memory() }),
   progress: (done) => process.stderr.write(`${done}\r`),
 });

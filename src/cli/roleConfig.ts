@@ -1,6 +1,7 @@
 /** From options and environment to what the roles are told. */
 import { accessSync, constants } from "node:fs";
 import { join, resolve } from "node:path";
+import { isAccountId } from "#kernel/arn.ts";
 import type { RoleConfig } from "../roles/role.ts";
 import { CliError, exitCodes } from "./cliError.ts";
 import type { Cli } from "./cli.ts";
@@ -12,6 +13,8 @@ export interface ConfigOptions {
   store?: string;
   stream?: string;
   blob?: string;
+  account?: string;
+  apiProcesses?: string;
   adjustableClock?: boolean;
   ephemeral?: boolean;
   passphraseFile?: string;
@@ -36,8 +39,10 @@ export function roleConfig(cli: Cli, options: ConfigOptions, dataDir: string): R
       throw new CliError(cli.text.badUrl(url), { fix: cli.text.usageFix, exitCode: exitCodes.usage });
     }
   }
+  const apiProcesses = parseProcesses(cli, options.apiProcesses ?? env("API_PROCESSES") ?? "1", storeUrl);
   const config: RoleConfig = {
     dataDir,
+    apiProcesses,
     host: options.host ?? env("HOST") ?? "127.0.0.1",
     port: parsePort(cli, options.port ?? env("PORT") ?? String(defaultPort)),
     storeUrl,
@@ -47,6 +52,8 @@ export function roleConfig(cli: Cli, options: ConfigOptions, dataDir: string): R
     adjustableClock: options.adjustableClock ?? false,
     ephemeral: options.ephemeral ?? false,
   };
+  const accountId = options.account ?? env("ACCOUNT");
+  if (accountId !== undefined) config.accountId = parseAccount(cli, accountId);
   const passphraseFile = options.passphraseFile ?? env("PASSPHRASE_FILE");
   if (passphraseFile !== undefined) config.passphraseFile = readableFile(cli, passphraseFile);
   return config;
@@ -57,6 +64,22 @@ function parsePort(cli: Cli, text: string): number {
     throw new CliError(cli.text.badPort(text), { fix: cli.text.usageFix, exitCode: exitCodes.usage });
   }
   return Number(text);
+}
+
+/** Several processes may write PostgreSQL; an SQLite file has one writer. */
+function parseProcesses(cli: Cli, text: string, storeUrl: string): number {
+  const count = /^\d{1,2}$/.test(text) ? Number(text) : 0;
+  if (count < 1) throw new CliError(cli.text.badProcesses(text), { fix: cli.text.usageFix, exitCode: exitCodes.usage });
+  if (count > 1 && storeUrl.startsWith("sqlite:")) {
+    throw new CliError(cli.text.oneWriter, { fix: cli.text.oneWriterFix, exitCode: exitCodes.usage });
+  }
+  return count;
+}
+
+function parseAccount(cli: Cli, text: string): string {
+  if (!isAccountId(text))
+    throw new CliError(cli.text.badAccount(text), { fix: cli.text.usageFix, exitCode: exitCodes.usage });
+  return text;
 }
 
 function readableFile(cli: Cli, path: string): string {

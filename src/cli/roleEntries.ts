@@ -23,3 +23,16 @@ export function roleModule(name: RoleName): Promise<RoleModule> {
 export function roleSpecs(script: string): RoleSpec[] {
   return roleNames.map((name) => ({ name, entry: [script, "run", "--role", name] }));
 }
+
+/** With several api processes: the others follow the first, which has the sockets and knows the port by then. */
+export function withFollowers(specs: readonly RoleSpec[], apiProcesses: number): RoleSpec[] {
+  return specs.flatMap((spec) => {
+    if (spec.name !== "api") return [spec];
+    const followers = Array.from({ length: apiProcesses - 1 }, (_, index) => ({
+      ...spec,
+      name: `api-${index + 2}`,
+      config: { follower: true },
+    }));
+    return [spec, ...followers];
+  });
+}

@@ -42,7 +42,8 @@ const slowestRestartMs = 5_000;
 
 /**
  * Starts the holder process and returns its client. Resolves when the process answers, sealed or not. Rejects with
- * `SealError` when the data folder was sealed in another way, or its keyring is damaged.
+ * `SealError` when the data folder was sealed in another way, or its keyring is damaged, and with
+ * `KeyHolderUnavailable` when the process does not come up within `waitMs`.
  */
 export async function startKeyHolder(
   options: KeyHolderOptions,
@@ -95,7 +96,12 @@ class KeyHolderClient implements KeyHolder {
     }
     if (seal.kind === "development" && !this.#keyring) await this.#makeDevelopmentKey();
     this.#ready = this.#spawn();
-    await this.#ready;
+    try {
+      await this.#waitUntilReady();
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
     this.#rotation = setInterval(() => void this.#rotateWhenDue(), 3600_000).unref();
   }
 

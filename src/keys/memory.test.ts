@@ -52,46 +52,52 @@ function search(pid: number, needles: Readonly<Record<string, Buffer>>): string[
   return [...found].sort();
 }
 
+/** The keys of a development installation, unwrapped from its files and a token as an independent reader would. */
+function keysOf(dataDir: string, wrapped: string): Record<string, Buffer> {
+  const keys = join(dataDir, "keys");
+  const file = readFileSync(join(keys, "development.key"));
+  const seed = createHash("sha256").update("jikimi development root").update(file).digest();
+  const root = Buffer.from(hkdfSync("sha256", seed, "", "jikimi root", 32));
+  const keyring = JSON.parse(readFileSync(join(keys, "keyring.json"), "utf8")) as Keyring;
+  const domainWrapped = Buffer.from(keyring.domainKeys[0]!.wrapped, "base64");
+  const domain = openBlob(createSecretKey(root), "jikimi domain key", domainWrapped, frameAad("domain", "1"))!;
+  const underDomain = (label: string, blob: Buffer, aad: Buffer): Buffer =>
+    openBlob(createSecretKey(domain), label, blob.subarray(4), Buffer.concat([blob.subarray(0, 4), aad]))!;
+  const tombstones = readdirSync(join(keys, "tombstones"), { recursive: true, withFileTypes: true });
+  const tombstoneFile = tombstones.find((entry) => entry.isFile())!;
+  const tombstoneWrapped = readFileSync(join(tombstoneFile.parentPath, tombstoneFile.name)).subarray(1);
+  const tombstone = underDomain("jikimi tombstone key", tombstoneWrapped, frameAad("tombstone", "arn:k"));
+  const aad = frameAad("token", "arn:k|1|SYMMETRIC_DEFAULT");
+  const inner = underDomain("jikimi token outer", Buffer.from(wrapped, "base64"), aad);
+  const material = openBlob(createSecretKey(tombstone), "jikimi token inner", inner, aad)!.subarray(1);
+  return { file, root, domain, tombstone, material };
+}
+
 test("keys are in the holder's memory only, and not in its log", { skip: process.platform !== "linux" }, async () => {
   const dataDir = await mkdtemp(join(tmpdir(), "jikimi-memory-"));
-  // The first run makes the key file; the second only uses it.
-  const first = start(dataDir);
-  await once(createInterface(first.stderr!), "line");
-  first.stdin!.end();
-  await once(first, "exit");
-  const child = start(dataDir);
-  let log = "";
-  child.stdout!.setEncoding("utf8").on("data", (text: string) => (log += text));
   try {
-    const [line] = (await once(createInterface(child.stderr!), "line")) as [string];
-    const { holder, wrapped } = JSON.parse(line) as { holder: number; wrapped: string };
-
-    const keys = join(dataDir, "keys");
-    const file = readFileSync(join(keys, "development.key"));
-    const seed = createHash("sha256").update("jikimi development root").update(file).digest();
-    const root = Buffer.from(hkdfSync("sha256", seed, "", "jikimi root", 32));
-    const keyring = JSON.parse(readFileSync(join(keys, "keyring.json"), "utf8")) as Keyring;
-    const domainWrapped = Buffer.from(keyring.domainKeys[0]!.wrapped, "base64");
-    const domain = openBlob(createSecretKey(root), "jikimi domain key", domainWrapped, frameAad("domain", "1"))!;
-    const underDomain = (label: string, blob: Buffer, aad: Buffer): Buffer =>
-      openBlob(createSecretKey(domain), label, blob.subarray(4), Buffer.concat([blob.subarray(0, 4), aad]))!;
-    const tombstones = readdirSync(join(keys, "tombstones"), { recursive: true, withFileTypes: true });
-    const tombstoneFile = tombstones.find((entry) => entry.isFile())!;
-    const tombstoneWrapped = readFileSync(join(tombstoneFile.parentPath, tombstoneFile.name)).subarray(1);
-    const tombstone = underDomain("jikimi tombstone key", tombstoneWrapped, frameAad("tombstone", "arn:k"));
-    const aad = frameAad("token", "arn:k|1|SYMMETRIC_DEFAULT");
-    const inner = underDomain("jikimi token outer", Buffer.from(wrapped, "base64"), aad);
-    const material = openBlob(createSecretKey(tombstone), "jikimi token inner", inner, aad)!.subarray(1);
-    const needles = { file, root, domain, tombstone, material };
-
-    assert.ok(search(holder, needles).includes("material"), "the search finds a key where one must be");
-    assert.deepEqual(search(child.pid!, needles), []);
-    for (const needle of Object.values(needles)) {
-      for (const encoding of ["hex", "base64", "latin1"] as const) assert.ok(!log.includes(needle.toString(encoding)));
+    // The first run makes the key file, the second uses it: neither keeps it.
+    for (const run of ["first run", "second run"]) {
+      const child = start(dataDir);
+      let log = "";
+      child.stdout!.setEncoding("utf8").on("data", (text: string) => (log += text));
+      try {
+        const [line] = (await once(createInterface(child.stderr!), "line")) as [string];
+        const { holder, wrapped } = JSON.parse(line) as { holder: number; wrapped: string };
+        const needles = keysOf(dataDir, wrapped);
+        assert.ok(search(holder, needles).includes("material"), "the search finds a key where one must be");
+        assert.deepEqual(search(child.pid!, needles), [], run);
+        for (const needle of Object.values(needles)) {
+          for (const encoding of ["hex", "base64", "latin1"] as const) {
+            assert.ok(!log.includes(needle.toString(encoding)), run);
+          }
+        }
+      } finally {
+        child.stdin!.end();
+        await once(child, "exit");
+      }
     }
   } finally {
-    child.stdin!.end();
-    await once(child, "exit");
     await rm(dataDir, { recursive: true, force: true });
   }
 });

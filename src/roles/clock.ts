@@ -18,11 +18,17 @@ export async function advanceClock(config: RoleConfig, clock: Clock, millisecond
   await writeDurably(dataPaths.clockOffset(config.dataDir), String(clock.offset));
 }
 
-/** Follows the offset that the api role has set. */
-export async function followOffset(config: RoleConfig, clock: Clock): Promise<void> {
-  if (!(clock instanceof AdjustableClock)) return;
-  const offset = await readOffset(dataPaths.clockOffset(config.dataDir));
-  if (offset > clock.offset) clock.advance(offset - clock.offset);
+/** How soon a moved clock is noticed. */
+const pollMs = 250;
+
+/** Follows the offset that the first api process has set. */
+export function followClock(config: RoleConfig, clock: Clock): { close(): Promise<void> } {
+  if (!(clock instanceof AdjustableClock)) return { close: async () => {} };
+  const timer = setInterval(async () => {
+    const offset = await readOffset(dataPaths.clockOffset(config.dataDir));
+    if (offset > clock.offset) clock.advance(offset - clock.offset);
+  }, pollMs);
+  return { close: async () => clearInterval(timer) };
 }
 
 async function readOffset(path: string): Promise<number> {

@@ -43,7 +43,7 @@ export async function administrator(
     key = newAccessKey(systemRandom);
     await writeCredentials(path, key);
   }
-  const account = await managementAccount(parts.store);
+  const account = await managementAccount(parts.store, config.accountId);
   try {
     const access = { kind: "user", userName: "admin", accessKey: key } as const;
     const created = await createAccount({ ...parts, random: systemRandom, account, email, name: "management", access });
@@ -55,15 +55,15 @@ export async function administrator(
 }
 
 /** Chosen once: of several api processes that start together, all find the same. */
-async function managementAccount(store: Store): Promise<string> {
+async function managementAccount(store: Store, wanted: string | undefined): Promise<string> {
   const known = await store.get<{ account: string }>(factKey);
   if (known) return known.value.account;
-  const account = accountId(systemRandom);
+  const account = wanted ?? accountId(systemRandom);
   try {
     await store.commit([{ op: "put", key: factKey, value: { account }, ifVersion: 0 }]);
     return account;
   } catch (error) {
     if (!(error instanceof Conflict)) throw error;
-    return await managementAccount(store);
+    return await managementAccount(store, wanted);
   }
 }

@@ -6,7 +6,7 @@ import type { JobContext } from "#gateway/context.ts";
 import { connectIpc } from "#ipc/client.ts";
 import { IpcStore, storeErrors } from "#store/ipc.ts";
 import { IpcStream } from "#stream/ipc.ts";
-import { followOffset, openClock } from "./clock.ts";
+import { followClock, openClock } from "./clock.ts";
 import { callErrors, remoteCalls } from "./internalCalls.ts";
 import { runJobs } from "./jobRunner.ts";
 import { leaseOwner } from "./owner.ts";
@@ -14,12 +14,9 @@ import { runReactors } from "./reactorRunner.ts";
 import { dataPaths, type RoleConfig, type RunningRole } from "./role.ts";
 import { services } from "./services.ts";
 
-/** How soon a moved clock is noticed. */
-const clockPollMs = 250;
-
 export async function start(config: RoleConfig, log: Logger): Promise<RunningRole> {
   const clock = await openClock(config);
-  const follow = setInterval(() => void followOffset(config, clock), clockPollMs);
+  const follow = followClock(config, clock);
   const client = connectIpc(dataPaths.internalSocket(config.dataDir), {
     errors: [...storeErrors, ...callErrors],
   });
@@ -52,7 +49,7 @@ export async function start(config: RoleConfig, log: Logger): Promise<RunningRol
   return {
     ready: {},
     async stop() {
-      clearInterval(follow);
+      await follow.close();
       await Promise.all([jobs.stop(), reactors.stop()]);
       await blobs.close();
       await stream.close();

@@ -8,6 +8,8 @@ export interface RoleSpec {
   name: string;
   /** Script and arguments that make the process of this role; no secrets, everybody can read arguments. */
   entry: readonly [string, ...string[]];
+  /** What this process is told otherwise than the others. */
+  config?: Partial<RoleConfig>;
 }
 
 export interface RoleExit {
@@ -47,7 +49,7 @@ export class RoleProcess {
     this.ready = new Promise((resolve, reject) => {
       child.on("message", (message: unknown) => {
         if (!isFromRole(message)) return;
-        if (message.type === "waiting") child.send({ type: "start", config });
+        if (message.type === "waiting") child.send({ type: "start", config: { ...config, ...spec.config } });
         else if (message.type === "ready") resolve(message.ready);
         else if (message.type === "failed") reject(new RoleFailed(spec.name, message.message, message.code));
       });

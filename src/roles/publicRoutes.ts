@@ -1,15 +1,14 @@
 /** `/_jikimi/*` on the API's port: what anybody who reaches it may know, and the reset of a throw-away installation. */
 import { AwsError } from "#kernel/errors.ts";
 import type { Installation } from "./installation.ts";
-import type { RoleConfig } from "./role.ts";
 import { rootLinkRoutes } from "./rootLink.ts";
 import { Rendered, type Routes } from "./routes.ts";
 
-export function publicRoutes(config: RoleConfig, installation: Installation): Routes {
+export function publicRoutes(installation: Installation, reset: () => Promise<void>): Routes {
   const { runtime, metrics } = installation;
   return {
-    /** The process answers. */
-    "GET /_jikimi/livez": () => ({ status: "ok" }),
+    /** The process answers, and says which one it is. */
+    "GET /_jikimi/livez": () => ({ status: "ok", pid: process.pid }),
     /** It can serve: the store answers and the key holder is open. */
     "GET /_jikimi/readyz": async () => {
       await runtime.store.ping().catch(() => {
@@ -21,6 +20,10 @@ export function publicRoutes(config: RoleConfig, installation: Installation): Ro
     },
     "GET /_jikimi/health": () => ({ services: served(installation) }),
     "GET /_jikimi/metrics": async () => new Rendered(metrics.contentType, await metrics.render()),
+    "POST /_jikimi/reset": async () => {
+      await reset();
+      return { status: "reset" };
+    },
     ...rootLinkRoutes(runtime),
   };
 }

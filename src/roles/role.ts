@@ -18,6 +18,12 @@ export interface RoleConfig {
   /** `file:<dir>`, `s3://…`. */
   blobUrl: string;
   defaultRegion: string;
+  /** Processes that share the port. More than one needs a store that several processes may write: PostgreSQL. */
+  apiProcesses: number;
+  /** An api process beside the first one: it serves the port and leaves the sockets to the first. */
+  follower?: boolean;
+  /** The management account of a new installation; a random one unless given. */
+  accountId?: string;
   /** Allows `jikimi time`; the offset is kept in the data folder. */
   adjustableClock: boolean;
   /** Nothing is kept; `POST /_jikimi/reset` empties everything. */

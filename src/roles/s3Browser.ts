@@ -34,11 +34,7 @@ export class S3Browser {
     return isPlain ? serve() : this.#answer(request, signal, serve);
   }
 
-  async #answer(
-    request: HttpRequest,
-    signal: AbortSignal,
-    serve: () => Promise<HttpResponse>,
-  ): Promise<HttpResponse> {
+  async #answer(request: HttpRequest, signal: AbortSignal, serve: () => Promise<HttpResponse>): Promise<HttpResponse> {
     const requestId = this.#runtime.random.uuid();
     try {
       if (request.method === "OPTIONS") return await this.#preflight(request);

@@ -30,6 +30,7 @@ function config(): RoleConfig {
     defaultRegion: "us-east-1",
     adjustableClock: false,
     ephemeral: false,
+    apiProcesses: 1,
   };
 }
 

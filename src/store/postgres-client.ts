@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { checkServerIdentity, type PeerCertificate } from "node:tls";
 import postgres, { type ParameterOrJSON, type Sql } from "postgres";
 import type { Random } from "#kernel/ids.ts";
 import { StoreUnavailable } from "./contract.ts";
@@ -175,7 +176,10 @@ export class PostgresClient {
       ...(user === undefined ? {} : { user }),
       ...(password === undefined ? {} : { password }),
       ...(database === undefined ? {} : { database }),
-      ...(ssl === undefined ? {} : { ssl }),
+      // The driver gives node:tls no name for an address, which would then be compared with "localhost".
+      ...(ssl === undefined
+        ? {}
+        : { ssl: ssl === "require" ? ssl : { ...ssl, checkServerIdentity: identityOf(host.host) } }),
       connect_timeout: this.#connectTimeoutMs / 1000,
       idle_timeout: undefined,
       max_lifetime: null,
@@ -286,4 +290,8 @@ export class PostgresClient {
     );
     this.#options.onLost();
   }
+}
+
+function identityOf(host: string): (name: string, certificate: PeerCertificate) => Error | undefined {
+  return (_name, certificate) => checkServerIdentity(host, certificate);
 }

@@ -1,4 +1,8 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import postgres from "postgres";
 import { ManualClock } from "#kernel/clock.ts";
@@ -154,6 +158,90 @@ test("deadlocks with other transactions are tried again inside", { skip }, async
   assert.equal((await store.get(key("a")))?.value, 1);
   await sql.end();
   await store.close();
+});
+
+test("TLS is verified: the right authority and the right name, or nothing", { skip }, async () => {
+  const folder = mkdtempSync(join(tmpdir(), "jikimi-tls-"));
+  const secure = await PostgresServer.create();
+  const openssl = (...args: string[]): unknown => execFileSync("openssl", args, { cwd: folder, stdio: "pipe" });
+  const install = async (name: string): Promise<void> => {
+    writeFileSync(join(folder, "san"), `subjectAltName=${name}\n`);
+    openssl(
+      "req",
+      "-newkey",
+      "rsa:2048",
+      "-nodes",
+      "-keyout",
+      "server.key",
+      "-out",
+      "server.csr",
+      "-subj",
+      "/CN=localhost",
+    );
+    openssl(
+      "x509",
+      "-req",
+      "-in",
+      "server.csr",
+      "-CA",
+      "ca.crt",
+      "-CAkey",
+      "ca.key",
+      "-CAcreateserial",
+      "-out",
+      "server.crt",
+      "-days",
+      "2",
+      "-extfile",
+      "san",
+    );
+    secure.installFile("server.key", readFileSync(join(folder, "server.key")));
+    secure.installFile("server.crt", readFileSync(join(folder, "server.crt")));
+    const sql = postgres(secure.url(), { max: 1, onnotice: () => {} });
+    await sql.unsafe("alter system set ssl = on");
+    await sql.unsafe("alter system set ssl_min_protocol_version = 'TLSv1.2'");
+    await sql.end();
+    // A restart, since a reload takes effect at a time that cannot be seen from outside.
+    await secure.stop();
+    await secure.start();
+  };
+  try {
+    for (const ca of ["ca", "other"]) {
+      openssl(
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-keyout",
+        `${ca}.key`,
+        "-out",
+        `${ca}.crt`,
+        "-days",
+        "2",
+        "-subj",
+        `/CN=${ca}`,
+      );
+    }
+    const url = (ca: string): string => `${secure.url()}?sslmode=verify-full&sslrootcert=${join(folder, `${ca}.crt`)}`;
+    await install("IP:127.0.0.1");
+    const store = await openStore(url("ca"), { clock });
+    await store.commit([put("a", 1)]);
+    await store.get(key("a"));
+    const sql = postgres(secure.url(), { max: 1, onnotice: () => {} });
+    const plain =
+      await sql`select s.ssl from pg_stat_ssl s join pg_stat_activity a using (pid) where a.application_name = 'jikimi'`;
+    assert.ok(plain.length >= 2 && plain.every((row) => row["ssl"] === true), "all our connections are encrypted");
+    await sql.end();
+    await store.close();
+    await assert.rejects(openStore(url("other"), { clock }), StoreUnavailable, "another authority");
+    await install("DNS:localhost");
+    await assert.rejects(openStore(url("ca"), { clock }), StoreUnavailable, "a certificate for another name");
+    await (await openStore(url("ca").replace("127.0.0.1", "localhost"), { clock })).close();
+  } finally {
+    await secure.destroy();
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("backup names the tools to use", { skip }, async () => {

@@ -57,9 +57,14 @@ class Builder {
     this.where.push(`${left} ${operator} ${places.length === 1 ? places[0]! : `(${places.join(", ")})`}`);
   }
 
-  prefix(column: string, prefix: string | undefined): void {
+  /**
+   * @param start where the query begins within the prefix, when another condition says so. An index is entered at
+   *   one lower bound only, and SQLite may choose the wider one: the narrower must be alone.
+   */
+  prefix(column: string, prefix: string | undefined, start?: string): void {
     if (!prefix) return;
-    this.compare([column], ">=", [prefix]);
+    const startsInside = start !== undefined && Buffer.compare(Buffer.from(start), Buffer.from(prefix)) >= 0;
+    if (!startsInside) this.compare([column], ">=", [prefix]);
     const end = afterPrefix(prefix);
     if (end !== undefined) this.compare([column], "<", [end]);
   }
@@ -87,7 +92,7 @@ export function listQuery(query: ListQuery, now: number, dialect: Dialect): Quer
   b.equal("d.type", query.type);
   b.equal("d.account", query.account);
   b.equal("d.region", query.region);
-  b.prefix("d.id", query.prefix);
+  b.prefix("d.id", query.prefix, query.reverse || !scoped ? undefined : (query.after ?? query.from));
   if (query.from !== undefined) b.compare(["d.id"], query.reverse ? "<=" : ">=", [query.from]);
   if (query.after !== undefined) {
     const parts = query.after.split("\0");

@@ -12,15 +12,17 @@ async function abandoned(read: (body: IncomingBody) => Promise<unknown>): Promis
   const pace = new BodyPace(1, 60_000);
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const result = await new Promise<unknown>((resolve) => {
+  const result = await new Promise<unknown>((resolve, reject) => {
     server.on("request", (message, response) => {
       message.on("error", () => {});
       const gone = new Promise((closed) => message.on("close", closed));
-      void read(new IncomingBody(message, response, false, pace)).then(async (value) => {
-        client.destroy();
-        await gone;
-        resolve(value);
-      });
+      read(new IncomingBody(message, response, false, pace))
+        .then(async (value) => {
+          client.destroy();
+          await gone;
+          resolve(value);
+        })
+        .catch(reject);
     });
     const client = connect((server.address() as AddressInfo).port, "127.0.0.1");
     client.on("error", () => {});

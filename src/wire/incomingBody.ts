@@ -28,6 +28,10 @@ export function bodyTooLarge(limit: number): AwsError {
   return new AwsError("RequestEntityTooLargeException", `The request body is larger than ${limit} bytes.`, 413);
 }
 
+function alreadyRead(): Error {
+  return new Error("a request body can be read only once");
+}
+
 export class IncomingBody implements ByteStream {
   readonly #message: IncomingMessage;
   readonly #response: ServerResponse;
@@ -49,7 +53,7 @@ export class IncomingBody implements ByteStream {
 
   /** INVARIANT: "100 Continue" is said only here, so a client whose request is refused early never sends its body. */
   #begin(): void {
-    if (this.#begun) throw new Error("a request body can be read only once");
+    if (this.#begun) throw alreadyRead();
     this.#begun = true;
     if (this.#expectsContinue) this.#response.writeContinue();
   }
@@ -105,6 +109,7 @@ export class IncomingBody implements ByteStream {
 
   /** The whole body at once; faster than iterating for the small bodies of most calls. Throws `bodyTooLarge`. */
   collect(limit: number): Promise<Buffer> {
+    if (this.#begun) return Promise.reject(alreadyRead());
     this.#begin();
     const message = this.#message;
     return new Promise((resolve, reject) => {

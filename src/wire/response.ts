@@ -106,10 +106,9 @@ function compileQuery(service: ServiceModel, operation: OperationModel, codecs: 
 function compileEc2(service: ServiceModel, operation: OperationModel, codecs: Codecs): ResponseEncoder {
   const { name, output } = operation;
   const children = codecs.xmlOut.children(output);
-  const start = `${xmlDeclaration}<${name}Response xmlns="${escapeXml(service.xmlNamespace ?? "")}/">`.replace(
-    '//"',
-    '/"',
-  );
+  // EC2's answers end the namespace with a slash that its model has not.
+  const namespace = (service.xmlNamespace ?? "").replace(/\/?$/, "/");
+  const start = `${xmlDeclaration}<${name}Response xmlns="${escapeXml(namespace)}">`;
   const unit = isUnit(output);
   return (value, requestId) => {
     const inner = unit ? "<return>true</return>" : children(value);

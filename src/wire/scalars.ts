@@ -70,10 +70,6 @@ export function formatTimestamp(date: Date, format: TimestampFormat): string {
   return text.endsWith(".000Z") ? `${text.slice(0, -5)}Z` : text;
 }
 
-export function formatNumber(value: number): string {
-  return String(value);
-}
-
 /** Strict base64: a character outside the alphabet or missing padding is refused. */
 export function parseBase64(text: string): Uint8Array {
   try {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash, createHmac } from "node:crypto";
 import { test } from "node:test";
 import { readClaim } from "./claim.ts";
 import { verifySigV4, readSignature } from "./sigv4.ts";
@@ -707,6 +708,31 @@ for (const [name, addressed, seconds, code, status, message] of windows) {
     else assert.match(got.message, message);
   });
 }
+
+test("the Date header serves where x-amz-date is absent", async () => {
+  const made = await signed(kms, "POST", "/", { body: "{}" });
+  const { "x-amz-date": amzDate, ...rest } = made.request.headers;
+  assert.equal(amzDate, "20260301T120000Z");
+  // Signed without x-amz-date among the headers: the date is part of what is signed all the same.
+  const names = "host";
+  const text = `AWS4-HMAC-SHA256\n20260301T120000Z\n20260301/us-east-1/kms/aws4_request\n${createHash("sha256")
+    .update(`POST\n/\n\nhost:localhost:4566\n\n${names}\n${createHash("sha256").update("{}").digest("hex")}`)
+    .digest("hex")}`;
+  const key = deriveSigningKey(s3Example.secretAccessKey, { date: "20260301", region: "us-east-1", service: "kms" });
+  const signature = createHmac("sha256", key).update(text).digest("hex");
+  const by = (date: string): HttpRequest => ({
+    ...made.request,
+    headers: {
+      ...rest,
+      date,
+      authorization: `AWS4-HMAC-SHA256 Credential=${s3Example.accessKeyId}/20260301/us-east-1/kms/aws4_request, SignedHeaders=host, Signature=${signature}`,
+    },
+  });
+  const options = { addressed: kms, clock, credential: s3Example, keys, body: made.body };
+  for (const date of ["Sun, 01 Mar 2026 12:00:00 GMT", "20260301T120000Z"]) verifySigV4(by(date), options);
+  const got = await refusal(() => verifySigV4(by("1 March 2026"), options));
+  assert.equal(got.code, "IncompleteSignatureException");
+});
 
 test("ec2 answers AuthFailure 401 to a wrong signature", async () => {
   const made = await signed(ec2, "POST", "/", { body: "" });

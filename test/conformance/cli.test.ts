@@ -173,7 +173,10 @@ describe("a running installation", () => {
     const { AccessKey } = await iam.send(new CreateAccessKeyCommand({ UserName: "nobody" }));
     const credentials = { accessKeyId: AccessKey!.AccessKeyId!, secretAccessKey: AccessKey!.SecretAccessKey! };
     const kms = new KMSClient({ ...instance.client, credentials });
-    const refused: any = await kms.send(new ListKeysCommand({})).then(assert.fail, (error: unknown) => error);
+    const refused: any = await kms.send(new ListKeysCommand({})).then(
+      () => assert.fail("it was allowed"),
+      (error: unknown) => error,
+    );
     assert.equal(refused.name, "AccessDeniedException");
     const { requestId } = refused.$metadata;
     const answer = json(["why-denied", requestId, ...data]);

@@ -100,9 +100,10 @@ const runs: [service: string, protocol: string | null][] = [
 
 describe("round trip with botocore", { skip: botocore === undefined && "botocore is not installed" }, () => {
   const server = new WireServer(createWire({ defaultRegion: "us-east-1" }));
-  const python = new Botocore();
+  let python: Botocore;
   let endpoint = "";
   before(async () => {
+    python = new Botocore();
     endpoint = await server.listen();
   });
   after(async () => {

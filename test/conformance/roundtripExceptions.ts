@@ -124,6 +124,23 @@ const special: readonly Special[] = [
   {
     service: "route53",
     client: "botocore",
+    member: "HostedZoneIdMarker",
+    direction: "input",
+    value: "Z1",
+    reason: "botocore cuts it at the last slash",
+  },
+  {
+    service: "s3",
+    client: "botocore",
+    operation: "GetBucketLocation",
+    member: "LocationConstraint",
+    direction: "output",
+    value: "eu-west-1",
+    reason: "an empty one is null to botocore",
+  },
+  {
+    service: "route53",
+    client: "botocore",
     member: "HostedZoneId",
     direction: "input",
     value: "Z1",

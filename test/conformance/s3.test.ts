@@ -400,13 +400,18 @@ describe("browsers", () => {
     const { url, fields } = await createPresignedPost(s3, {
       Bucket,
       Key: "up/${filename}",
-      Conditions: [["content-length-range", 1, 10], ["starts-with", "$x-amz-meta-tag", "v"], { success_action_status: "201" }],
+      Conditions: [
+        ["content-length-range", 1, 10],
+        ["starts-with", "$x-amz-meta-tag", "v"],
+        { success_action_status: "201" },
+      ],
       Fields: { success_action_status: "201" },
       Expires: 600,
     });
     const post = async (body: string, change: Record<string, string> = {}) => {
       const form = new FormData();
-      for (const [name, value] of Object.entries({ ...fields, "x-amz-meta-tag": "v1", ...change })) form.append(name, value);
+      for (const [name, value] of Object.entries({ ...fields, "x-amz-meta-tag": "v1", ...change }))
+        form.append(name, value);
       form.append("file", new Blob([body], { type: "text/plain" }), "a b.txt");
       return fetch(url, { method: "POST", body: form });
     };
@@ -489,6 +494,25 @@ describe("S3 Control", () => {
       assert.equal(error.name, "AccessDenied");
       return true;
     });
+  });
+
+  test("a bucket is tagged by its ARN", async () => {
+    const Bucket = await bucket("tagged-by-arn");
+    const at = { AccountId: AccountId(), ResourceArn: `arn:aws:s3:::${Bucket}` };
+    await control.tagResource({
+      ...at,
+      Tags: [
+        { Key: "a", Value: "1" },
+        { Key: "b", Value: "2" },
+      ],
+    });
+    assert.deepEqual((await s3.getBucketTagging({ Bucket })).TagSet, [
+      { Key: "a", Value: "1" },
+      { Key: "b", Value: "2" },
+    ]);
+    await control.untagResource({ ...at, TagKeys: ["a"] });
+    assert.deepEqual((await control.listTagsForResource(at)).Tags, [{ Key: "b", Value: "2" }]);
+    assert.equal((await s3.listBuckets({ Prefix: Bucket })).Buckets!.length, 1);
   });
 
   test("an access point is a name for a bucket, with a policy that is asked too", async () => {

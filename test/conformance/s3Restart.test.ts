@@ -46,7 +46,7 @@ test("what was answered survives kill -9, readable and whole", async () => {
   instance = await startInstance({ dataDir, args });
   s3 = new S3(instance.s3Client);
   const listed = new Set<string>();
-  for (let ContinuationToken: string | undefined, more = true; more; ) {
+  for (let ContinuationToken: string | undefined, more = true; more;) {
     const page = await s3.listObjectsV2({ Bucket, ContinuationToken });
     for (const { Key } of page.Contents ?? []) listed.add(Key!);
     ContinuationToken = page.NextContinuationToken;

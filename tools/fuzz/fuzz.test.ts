@@ -14,6 +14,7 @@ test("5,000 hostile requests: answered or closed, no 5xx, alive, memory bounded"
       concurrency: 16,
       timeout: 10_000,
       slow: true,
+      strict: true,
       memory: () => target.memory(),
     });
     assert.deepEqual(target.internal, []);

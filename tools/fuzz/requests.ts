@@ -6,16 +6,17 @@ import { deriveSigningKey } from "#wire/signingKeys.ts";
 import { chunkedBodies, cborBodies, formBodies, jsonBodies, queryBodies, xmlBodies, type BodyMaker } from "./bodies.ts";
 import { nasty, type Choices } from "./random.ts";
 
+/** The usual variables of the environment choose another key, for a server that has its own. */
 export const fuzzCredential = {
-  accessKeyId: "AKIAFUZZFUZZFUZZFUZZ",
-  secretAccessKey: "fuzz/fuzz+fuzz/fuzz+fuzz/fuzz+fuzz/fuzz+",
+  accessKeyId: process.env["AWS_ACCESS_KEY_ID"] ?? "AKIAFUZZFUZZFUZZFUZZ",
+  secretAccessKey: process.env["AWS_SECRET_ACCESS_KEY"] ?? "fuzz/fuzz+fuzz/fuzz+fuzz/fuzz+fuzz/fuzz+",
 };
 
 export interface Attempt {
   /** What it tries, for reports. */
   kind: string;
   bytes: Buffer;
-  /** A request that must be answered with 200. */
+  /** Nothing is wrong with it: our own server answers 200. */
   valid?: boolean;
   /** Sent to the end, then our half of the connection is closed: nothing more is to come. */
   finish: boolean;

@@ -10,7 +10,7 @@ export const bench = defineCommand({
   about: (cli) => cli.text.aboutBench,
   arguments: (cli) => [new Argument("[pattern...]", cli.text.argumentPattern)],
   async run(cli, options, patterns) {
-    const all = globSync(["test/bench/*.ts", "src/**/*.bench.ts"], { cwd: cli.host.home }).toSorted();
+    const all = globSync("test/bench/*.ts", { cwd: cli.host.home }).toSorted();
     const files = all.filter((file) => patterns.length === 0 || patterns.some((pattern) => file.includes(pattern)));
     if (files.length === 0) throw new CliError(cli.text.noBench, { why: cli.text.noBenchWhy });
     for (const file of files) {

@@ -11,6 +11,8 @@ export function configOptions(cli: Cli): Option[] {
     new Option("--store <url>", text.optionStore),
     new Option("--stream <url>", text.optionStream),
     new Option("--blob <url>", text.optionBlob),
+    new Option("--account <id>", text.optionAccount),
+    new Option("--api-processes <n>", text.optionApiProcesses),
     new Option("--passphrase-file <file>", text.optionPassphraseFile),
     new Option("--adjustable-clock", text.optionAdjustableClock),
   ];

@@ -11,6 +11,7 @@ import { CliError, errorText, exitCodes, type ExitCode } from "../cliError.ts";
 import type { Cli, GlobalOptions } from "../cli.ts";
 import { prepareDataFolder, removeStaleSockets } from "../dataFolder.ts";
 import { checkPort, portError } from "../portCheck.ts";
+import { withFollowers } from "../roleEntries.ts";
 import { roleConfig, type ConfigOptions } from "../roleConfig.ts";
 import { printReady } from "../readyText.ts";
 import { upDetached, tellParent } from "../detach.ts";
@@ -41,7 +42,7 @@ async function upHere(cli: Cli, options: UpOptions): Promise<ExitCode> {
     const config = roleConfig(cli, options, dataDir);
     await checkPort(cli, config.host, config.port);
     const supervisor = new Supervisor({
-      roles: cli.host.roles,
+      roles: withFollowers(cli.host.roles, config.apiProcesses),
       config,
       onEvent: (event) => {
         if (event.type === "ready")

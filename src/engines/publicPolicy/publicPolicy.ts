@@ -50,7 +50,8 @@ function namesEveryone(principal: unknown): boolean {
 function isFixed(condition: Record<string, Record<string, unknown>>): boolean {
   return Object.entries(condition).some(([operator, keys]) => {
     // An operator that also matches when the key is absent fixes nothing.
-    if (!/^(ForAnyValue:)?(String(Equals|Like|EqualsIgnoreCase)|Arn(Equals|Like)|IpAddress)$/i.test(operator)) return false;
+    if (!/^(ForAnyValue:)?(String(Equals|Like|EqualsIgnoreCase)|Arn(Equals|Like)|IpAddress)$/i.test(operator))
+      return false;
     return Object.entries(keys).some(([key, value]) => {
       const values = list(value).map(String);
       const name = key.toLowerCase();

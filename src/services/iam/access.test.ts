@@ -7,7 +7,9 @@ const arn = (resource: string) => `arn:aws:iam::${account}:${resource}`;
 /** Operation, input, and what authorization is asked. */
 const rows: [operation: string, input: Record<string, unknown>, asked: [string, string, Record<string, unknown>?][]][] =
   [
-    ["ListUsers", {}, [["iam:ListUsers", "*"]]],
+    ["ListUsers", {}, [["iam:ListUsers", arn("user/")]]],
+    ["ListRoles", { PathPrefix: "/app/" }, [["iam:ListRoles", arn("role/app/")]]],
+    ["ListPolicies", {}, [["iam:ListPolicies", "*"]]],
     ["CreateUser", { UserName: "n", Path: "/t/" }, [["iam:CreateUser", arn("user/t/n")]]],
     [
       "CreateUser",
@@ -92,6 +94,25 @@ for (const [operation, input, asked] of rows) {
     asked.forEach(([, , context], i) => assert.partialDeepStrictEqual(access[i]!.context ?? {}, context ?? {}));
   });
 }
+
+test("a refusal speaks of what does not exist by its name, and of a listing of policies by its path", async () => {
+  const iam = new IamTest();
+  const told = async (operation: string, input: Record<string, unknown>) => {
+    const [access] = await iam.access(operation, input);
+    const message = `User: x is not authorized to perform: ${access!.action} on resource: ${access!.resource} because`;
+    return access!.onDenied?.(message).message;
+  };
+  assert.equal(
+    await told("GetUser", { UserName: "nobody" }),
+    "User: x is not authorized to perform: iam:GetUser on resource: user nobody because",
+  );
+  assert.equal(
+    await told("ListPolicies", {}),
+    "User: x is not authorized to perform: iam:ListPolicies on resource: policy path / because",
+  );
+  await iam.call("CreateUser", { UserName: "alice" });
+  assert.equal(await told("GetUser", { UserName: "alice" }), undefined);
+});
 
 test("without a user name the question is about the caller itself", async () => {
   const iam = new IamTest();

@@ -8,9 +8,11 @@ import type { Access, Input } from "#gateway/service.ts";
 import {
   ask,
   askBoth,
+  askList,
   askAny,
   askedBoundary,
   itsBoundary,
+  listPolicies,
   namedArn,
   newResource,
   policyArn,
@@ -140,7 +142,7 @@ export const access = {
     (input) => ({ ...requestTags(input), ...askedBoundary(input) }),
   ),
   GetUser: ask("GetUser", theUser),
-  ListUsers: askAny("ListUsers"),
+  ListUsers: askList("ListUsers", "user"),
   UpdateUser: askBoth(
     ask("UpdateUser", theUser),
     renamed("UpdateUser", "user", "user", (input: UpdateUser) => ({
@@ -186,7 +188,7 @@ export const access = {
   ResyncMFADevice: ask("ResyncMFADevice", theUser),
   ListMFADevices: ask("ListMFADevices", theUser),
   GetMFADevice: ask("GetMFADevice", theUser),
-  ListVirtualMFADevices: askAny("ListVirtualMFADevices"),
+  ListVirtualMFADevices: askList("ListVirtualMFADevices", "mfa"),
   TagMFADevice: ask("TagMFADevice", theMfaDevice, requestTags),
   UntagMFADevice: ask("UntagMFADevice", theMfaDevice, requestTagKeys),
   ListMFADeviceTags: ask("ListMFADeviceTags", theMfaDevice),
@@ -197,7 +199,7 @@ export const access = {
     newResource("group", (input: NewGroup) => input.GroupName),
   ),
   GetGroup: ask("GetGroup", theGroup),
-  ListGroups: askAny("ListGroups"),
+  ListGroups: askList("ListGroups", "group"),
   UpdateGroup: askBoth(
     ask("UpdateGroup", theGroup),
     renamed("UpdateGroup", "group", "group", (input: UpdateGroup) => ({
@@ -224,7 +226,7 @@ export const access = {
     (input) => ({ ...requestTags(input), ...askedBoundary(input) }),
   ),
   GetRole: ask("GetRole", theRole),
-  ListRoles: askAny("ListRoles"),
+  ListRoles: askList("ListRoles", "role"),
   UpdateRole: ask("UpdateRole", theRole, itsBoundary),
   UpdateRoleDescription: ask("UpdateRoleDescription", theRole, itsBoundary),
   UpdateAssumeRolePolicy: ask("UpdateAssumeRolePolicy", theRole, itsBoundary),
@@ -254,7 +256,7 @@ export const access = {
     requestTags,
   ),
   GetInstanceProfile: ask("GetInstanceProfile", theInstanceProfile),
-  ListInstanceProfiles: askAny("ListInstanceProfiles"),
+  ListInstanceProfiles: askList("ListInstanceProfiles", "instance-profile"),
   ListInstanceProfilesForRole: ask("ListInstanceProfilesForRole", theRole),
   DeleteInstanceProfile: ask("DeleteInstanceProfile", theInstanceProfile),
   AddRoleToInstanceProfile: askBoth(ask("AddRoleToInstanceProfile", theInstanceProfile), passToEc2),
@@ -270,7 +272,7 @@ export const access = {
     requestTags,
   ),
   GetPolicy: ask("GetPolicy", thePolicy),
-  ListPolicies: askAny("ListPolicies"),
+  ListPolicies: listPolicies,
   DeletePolicy: ask("DeletePolicy", thePolicy),
   CreatePolicyVersion: ask("CreatePolicyVersion", thePolicy),
   GetPolicyVersion: ask("GetPolicyVersion", thePolicy),
@@ -317,7 +319,7 @@ export const access = {
     requestTags,
   ),
   GetServerCertificate: ask("GetServerCertificate", theServerCertificate),
-  ListServerCertificates: askAny("ListServerCertificates"),
+  ListServerCertificates: askList("ListServerCertificates", "server-certificate"),
   UpdateServerCertificate: askBoth(
     ask("UpdateServerCertificate", theServerCertificate),
     renamed("UpdateServerCertificate", "server-certificate", "serverCertificate", (input: UpdateServerCertificate) => ({

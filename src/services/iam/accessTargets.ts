@@ -11,6 +11,7 @@ import type { Access } from "#gateway/service.ts";
 import { entityArn, keyOf } from "./entities.ts";
 import { isAwsManaged } from "./awsManagedPolicies.ts";
 import { findPolicy } from "./managedPolicy.ts";
+import { accessDenied } from "./errors.ts";
 import { iamState, type Tag } from "./state.ts";
 import { requestTagContext, resourceTagContext, type TagInput } from "./tags.ts";
 
@@ -18,6 +19,8 @@ export interface Target {
   arn: string;
   tags: readonly Tag[];
   boundary?: string;
+  /** What AWS's refusal calls it when it has no ARN: `user alice` of a user that does not exist. */
+  spokenOf?: string;
 }
 
 type Context = Record<string, string | readonly string[]>;
@@ -36,7 +39,38 @@ export function ask<A, B = A>(
       resource: target.arn,
       resourceAccount: ctx.account,
       context: { ...resourceTagContext(target.tags), ...more(input, target) },
+      ...refusal(target),
     };
+  };
+}
+
+function refusal({ arn, spokenOf }: Target): Pick<Access, "onDenied"> {
+  if (spokenOf === undefined) return {};
+  return { onDenied: (message) => accessDenied(message.replace(`resource: ${arn}`, `resource: ${spokenOf}`)) };
+}
+
+interface ListInput {
+  PathPrefix?: string | undefined;
+  Marker?: string | undefined;
+}
+
+/**
+ * Listings by path are about the path: `arn:aws:iam::111122223333:user/`. The service authorization reference
+ * gives them no resource, AWS's refusals do ("… iam:ListUsers on resource: arn:aws:iam::111122223333:user/").
+ */
+export function askList(action: string, resource: string): (input: ListInput, ctx: CallContext) => Access {
+  return (input, ctx) => ({
+    action: `iam:${action}`,
+    resource: `arn:${ctx.partition}:iam::${ctx.account}:${resource}${input.PathPrefix ?? "/"}`,
+  });
+}
+
+/** "… iam:ListPolicies on resource: policy path /" */
+export function listPolicies(input: ListInput): Access {
+  return {
+    action: "iam:ListPolicies",
+    resource: "*",
+    ...refusal({ arn: "*", tags: [], spokenOf: `policy path ${input.PathPrefix ?? "/"}` }),
   };
 }
 
@@ -84,6 +118,14 @@ export const theInstanceProfile: Find<{ InstanceProfileName: string | undefined 
 export const theServerCertificate: Find<{ ServerCertificateName: string | undefined }> = (input, ctx) =>
   namedTarget(ctx, "serverCertificate", input.ServerCertificateName!);
 
+const spoken = {
+  user: "user",
+  group: "group",
+  role: "role",
+  instanceProfile: "instance profile",
+  serverCertificate: "server certificate",
+} as const;
+
 async function namedTarget(
   ctx: CallContext,
   kind: "user" | "group" | "role" | "instanceProfile" | "serverCertificate",
@@ -91,7 +133,10 @@ async function namedTarget(
 ): Promise<Target> {
   const state = iamState(ctx);
   const found = await state.get(kind, keyOf(name));
-  if (found?.name !== name) return { arn: entityArn(ctx.partition, state.account, kind, "/", name), tags: [] };
+  if (found?.name !== name) {
+    const arn = entityArn(ctx.partition, state.account, kind, "/", name);
+    return { arn, tags: [], spokenOf: `${spoken[kind]} ${name}` };
+  }
   return {
     arn: found.arn,
     tags: "tags" in found ? found.tags : [],
@@ -103,7 +148,7 @@ export const thePolicy: Find<{ PolicyArn: string | undefined }> = async (input, 
   const arn = input.PolicyArn!;
   if (isAwsManaged(arn)) return { arn, tags: [] };
   const policy = await findPolicy(iamState(ctx), arn);
-  return { arn, tags: policy?.tags ?? [] };
+  return policy ? { arn, tags: policy.tags } : { arn, tags: [], spokenOf: `policy ${arn}` };
 };
 
 export const theMfaDevice: Find<{ SerialNumber: string | undefined }> = async (input, ctx) => {

@@ -50,27 +50,37 @@ export interface CreatedAccount {
  * @throws ValidationError for an account id or e-mail address of the wrong form, EntityAlreadyExists when either is taken
  */
 export async function createAccount(request: CreateAccount): Promise<CreatedAccount> {
-  const { store, keys, clock, random, account, name, partition = "aws" } = request;
+  const { store, clock, random, account } = request;
+  const now = clock.now();
+  return transact(store, random, account, (state) => stageAccount(state, { ...request, now }));
+}
+
+/** What `stageAccount` makes: as `createAccount`, in a unit of work of the caller. Keys are needed for a user's access key. */
+export type StageAccount = Omit<CreateAccount, "store" | "keys" | "clock"> & { now: number } & (
+    | { keys: KeyHolder }
+    | { access: Exclude<FirstAccess, { kind: "user" }> }
+  );
+
+/** Stages a new account. @throws as `createAccount` */
+export async function stageAccount(state: IamState, request: StageAccount): Promise<CreatedAccount> {
+  const { random, account, name, now, partition = "aws" } = request;
   const email = request.email.toLowerCase();
   if (!isAccountId(account) || account === installation) throw validationError(`${account} is no account id.`);
   if (!/^[^\s@]+@[^\s@]+$/.test(email)) throw validationError(`${request.email} is no e-mail address.`);
-  const access = request.access ?? { kind: "user", userName: "admin" };
-  const now = clock.now();
+  const access: FirstAccess = request.access ?? { kind: "user", userName: "admin" };
   const { token, link } = newRootLink(random, now);
   const created: CreatedAccount = { account, rootLink: token, rootLinkExpiresAt: link.expiresAt };
-  await transact(store, random, account, async (state) => {
-    if (await state.get("account", "account")) throw alreadyExists(`Account ${account} already exists.`);
-    const emails = state.in(installation);
-    if (await emails.get("rootEmail", email)) throw alreadyExists(`The e-mail address ${email} is already in use.`);
-    emails.put("rootEmail", email, { account });
-    state.put("account", "account", { account, name, email, createdAt: now, status: "ACTIVE", partition });
-    state.put("root", "root", { link, accessKeys: [], mfa: [] });
-    if (access.kind === "user") {
-      created.administrator = await addAdministrator(state, keys, random, partition, access, now);
-    } else if (access.kind === "role") {
-      created.role = addRole(state, random, partition, access, now);
-    }
-  });
+  if (await state.get("account", "account")) throw alreadyExists(`Account ${account} already exists.`);
+  const emails = state.in(installation);
+  if (await emails.get("rootEmail", email)) throw alreadyExists(`The e-mail address ${email} is already in use.`);
+  emails.put("rootEmail", email, { account });
+  state.put("account", "account", { account, name, email, createdAt: now, status: "ACTIVE", partition });
+  state.put("root", "root", { link, accessKeys: [], mfa: [] });
+  if (access.kind === "user" && "keys" in request) {
+    created.administrator = await addAdministrator(state, request.keys, random, partition, access, now);
+  } else if (access.kind === "role") {
+    created.role = addRole(state, random, partition, access, now);
+  }
   return created;
 }
 

@@ -4,6 +4,7 @@ import type { Random } from "#kernel/ids.ts";
 import type { KeyHolder } from "#keys/contract.ts";
 import type { Store } from "#store/contract.ts";
 import { transact, type IamState, type MfaDevice } from "./state.ts";
+import { countAttempt, forgetAttempts } from "./throttle.ts";
 import { matchCode, matchConsecutive, timeStep } from "./totp.ts";
 
 const purpose = "iam-mfa-seed";
@@ -74,11 +75,18 @@ export interface TotpCheck {
 
 /**
  * For STS (`TokenCode`): true when the code is the owner's device's, now, for the first time. Two concurrent
- * uses of one code: exactly one is true, because the new last step is compare-and-set.
+ * uses of one code: exactly one is true, because the new last step is compare-and-set. Guessing slows down as it
+ * does for passwords; while it has to wait, every code is refused.
  */
 export async function verifyTotp(check: TotpCheck): Promise<boolean> {
   if (!/^\d{6}$/.test(check.code)) return false;
-  return transact(check.store, check.random, check.account, (state) =>
-    acceptCode(state, check.keys, check.owner, check.serial, check.code, check.now),
-  );
+  const { store, random, account, keys, owner, serial, code, now } = check;
+  const attempts = `mfa ${serial}`;
+  const wait = await transact(store, random, account, (state) => countAttempt(state, attempts, now));
+  if (wait > 0) return false;
+  return transact(store, random, account, async (state) => {
+    const accepted = await acceptCode(state, keys, owner, serial, code, now);
+    if (accepted) forgetAttempts(state, attempts);
+    return accepted;
+  });
 }

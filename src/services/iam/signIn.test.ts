@@ -110,6 +110,24 @@ test("verifyTotp: of two concurrent uses of one code exactly one is accepted; an
   assert.equal(await verifyTotp({ ...check, code: "12345" }), false);
 });
 
+test("knowing the password buys no endless guesses at the code, neither here nor through STS", async () => {
+  const { iam, signIn, services, clock } = await withAlice();
+  const { SerialNumber, code } = await enrol(iam, "alice");
+  clock.advance(60_000);
+  const wrong = code(5);
+  const outcomes: string[] = [];
+  for (let i = 0; i < 4; i++) {
+    outcomes.push((await signIn({ password })).outcome, (await signIn({ password, mfaCode: wrong })).outcome);
+  }
+  assert.equal(outcomes.at(-1), "throttled");
+  const owner = (await iam.call("GetUser", { UserName: "alice" })).User.UserId as string;
+  const check = () => ({ ...services, account, owner, serial: SerialNumber, now: clock.now() });
+  for (let i = 0; i < 5; i++) assert.equal(await verifyTotp({ ...check(), code: wrong }), false);
+  assert.equal(await verifyTotp({ ...check(), code: code(0) }), false);
+  clock.advance(30_000);
+  assert.equal(await verifyTotp({ ...check(), code: code(0) }), true);
+});
+
 test("expired passwords: soft expiry asks for a new one, hard expiry locks out", async () => {
   const { iam, signIn, clock } = await withAlice();
   await iam.call("UpdateAccountPasswordPolicy", { MaxPasswordAge: 30 });

@@ -82,10 +82,8 @@ export async function checkPassword(services: SignInServices, request: SignInReq
   if (!(await verifyPassword(request.password, subject.hash))) return { outcome: "refused" };
   if (subject.mfa.length > 0) {
     const { mfaCode } = request;
-    if (mfaCode === undefined) {
-      await transact(store, random, accountId, async (state) => forgetAttempts(state, name));
-      return { outcome: "mfaRequired" };
-    }
+    // INVARIANT: only a whole sign-in starts the count anew, or the password would buy endless guesses at the code.
+    if (mfaCode === undefined) return { outcome: "mfaRequired" };
     if (!(await codeAccepted(services, subject, mfaCode))) return { outcome: "refused" };
   }
   if (subject.expired === "hard") return { outcome: "passwordExpired" };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { allowDocument, asRole, asRoot, asUser, IamTest, account } from "./testing.ts";
+import { account, allowDocument, asRole, asRoot, asUser, ec2Trust, IamTest } from "./testing.ts";
 
 const arn = (resource: string) => `arn:aws:iam::${account}:${resource}`;
 
@@ -190,6 +190,44 @@ test("a group that is being deleted gets no new member", async () => {
   const { Groups } = await iam.call("ListGroupsForUser", { UserName: "alice" });
   const existing = (await iam.call("ListGroups")).Groups;
   assert.equal(Groups.length, existing.length);
+});
+
+test("things that need each other and go at the same time: one of the two calls is refused", async () => {
+  const pairs: [make: string, input: Record<string, unknown>, remove: string, removed: Record<string, unknown>][] = [
+    ["CreateAccessKey", { UserName: "alice" }, "DeleteUser", { UserName: "alice" }],
+    ["AddRoleToInstanceProfile", { InstanceProfileName: "p", RoleName: "r" }, "DeleteRole", { RoleName: "r" }],
+  ];
+  for (const [make, input, remove, removed] of pairs) {
+    // Every way in which the two can interleave: the second starts some turns of the event loop's queue later.
+    for (let turns = -12; turns <= 12; turns++) {
+      const iam = new IamTest();
+      await iam.call("CreateUser", { UserName: "alice" });
+      await iam.call("CreateRole", { RoleName: "r", AssumeRolePolicyDocument: ec2Trust });
+      await iam.call("CreateInstanceProfile", { InstanceProfileName: "p" });
+      const later = async (count: number, call: () => Promise<unknown>) => {
+        for (let i = 0; i < count; i++) await Promise.resolve();
+        return call();
+      };
+      const results = await Promise.allSettled([
+        later(turns, () => iam.call(make, input)),
+        later(-turns, () => iam.call(remove, removed)),
+      ]);
+      assert.equal(results.filter((result) => result.status === "fulfilled").length, 1, `${make}, ${remove}, ${turns}`);
+    }
+  }
+});
+
+test("a user that is deleted while its password is being hashed gets no password", async () => {
+  const iam = new IamTest();
+  await iam.call("CreateUser", { UserName: "alice" });
+  const results = await Promise.allSettled([
+    iam.call("CreateLoginProfile", { UserName: "alice", Password: "Correct-Horse-1" }),
+    iam.call("DeleteUser", { UserName: "alice" }),
+  ]);
+  assert.deepEqual(
+    results.map((result) => result.status),
+    ["rejected", "fulfilled"],
+  );
 });
 
 test("tags: set, replaced without regard to case, limited, listed in order", async () => {

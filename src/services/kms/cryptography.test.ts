@@ -344,6 +344,43 @@ test("another account needs the key policy and its own permission, and the ARN",
   assert.equal((await message(absent)).replace(absent, Arn), await message(Arn), "absent and refused look the same");
 });
 
+test("what is not for other accounts is refused to them, whatever the key policy says", async () => {
+  const Statement = [account, otherAccount].map((owner) => ({
+    Effect: "Allow",
+    Principal: { AWS: `arn:aws:iam::${owner}:root` },
+    Action: "kms:*",
+    Resource: "*",
+  }));
+  const { Arn } = await createKey({ Policy: JSON.stringify({ Version: "2012-10-17", Statement }) });
+  const as = user("admin", otherAccount);
+  await world.call("DescribeKey", { KeyId: Arn }, { as });
+  const calls: [string, Record<string, unknown>][] = [
+    ["CancelKeyDeletion", {}],
+    ["DisableKey", {}],
+    ["EnableKey", {}],
+    ["DisableKeyRotation", {}],
+    ["EnableKeyRotation", {}],
+    ["GetKeyPolicy", {}],
+    ["ListAliases", {}],
+    ["ListKeyPolicies", {}],
+    ["ListKeyRotations", {}],
+    ["ListResourceTags", {}],
+    ["PutKeyPolicy", { Policy: "{}" }],
+    ["RotateKeyOnDemand", {}],
+    ["ScheduleKeyDeletion", {}],
+    ["TagResource", { Tags: [{ TagKey: "a", TagValue: "b" }] }],
+    ["UntagResource", { TagKeys: ["a"] }],
+    ["UpdateKeyDescription", { Description: "mine" }],
+  ];
+  for (const [operation, input] of calls) {
+    const refused = { code: "AccessDeniedException" };
+    await assert.rejects(world.call(operation, { KeyId: Arn, ...input }, { as }), refused, operation);
+  }
+  await assert.rejects(world.call("CreateAlias", { AliasName: "alias/mine", TargetKeyId: Arn }, { as }), {
+    code: "AccessDeniedException",
+  });
+});
+
 test("sealed and restarting holders are errors that SDKs try again", async () => {
   const { KeyId } = await createKey();
   const { CiphertextBlob } = await world.call("Encrypt", { KeyId, Plaintext: hello });

@@ -32,7 +32,12 @@ test("a bucket policy lets another account in and keeps its own out; its root is
   await policy(
     Bucket,
     { Effect: "Allow", Principal: { AWS: otherAccount }, Action: "s3:GetObject", Resource: arn(Bucket) },
-    { Effect: "Deny", Principal: "*", Action: ["s3:DeleteObject", "s3:*BucketPolicy"], Resource: [arn(Bucket), `arn:aws:s3:::${Bucket}`] },
+    {
+      Effect: "Deny",
+      Principal: "*",
+      Action: ["s3:DeleteObject", "s3:*BucketPolicy"],
+      Resource: [arn(Bucket), `arn:aws:s3:::${Bucket}`],
+    },
   );
   assert.equal(await world.text(Bucket, "k", {}, { as: otherAdmin }), "x");
   await assert.rejects(world.call("DeleteObject", { Bucket, Key: "k" }), denied);
@@ -40,11 +45,34 @@ test("a bucket policy lets another account in and keeps its own out; its root is
   await world.call("DeleteBucketPolicy", { Bucket }, { as: root });
   await world.call("DeleteObject", { Bucket, Key: "k" });
   await assert.rejects(world.call("GetBucketPolicy", { Bucket }), refused("NoSuchBucketPolicy", { status: 404 }));
+  const canonical = {
+    Effect: "Allow",
+    Principal: { CanonicalUser: canonicalId(otherAccount) },
+    Action: "s3:GetObject",
+    Resource: arn(Bucket),
+  };
+  await policy(Bucket, canonical);
+  await world.put(Bucket, "k", "y");
+  assert.equal(await world.text(Bucket, "k", {}, { as: otherAdmin }), "y");
+  assert.match(
+    (await world.call("GetBucketPolicy", { Bucket })).Policy,
+    new RegExp(`arn:aws:iam::${otherAccount}:root`),
+  );
+  await assert.rejects(
+    policy(Bucket, { ...canonical, Principal: { CanonicalUser: "0".repeat(64) } }),
+    refused("MalformedPolicy", { message: "Invalid principal in policy" }),
+  );
   for (const Policy of [
     "no json",
     "{}",
-    JSON.stringify({ Version: "2012-10-17", Statement: [{ Effect: "Allow", Principal: "*", Action: "s3:*", Resource: "arn:aws:s3:::other" }] }),
-    JSON.stringify({ Version: "2012-10-17", Statement: [{ Effect: "Allow", Principal: "*", Action: "sqs:*", Resource: arn(Bucket) }] }),
+    JSON.stringify({
+      Version: "2012-10-17",
+      Statement: [{ Effect: "Allow", Principal: "*", Action: "s3:*", Resource: "arn:aws:s3:::other" }],
+    }),
+    JSON.stringify({
+      Version: "2012-10-17",
+      Statement: [{ Effect: "Allow", Principal: "*", Action: "sqs:*", Resource: arn(Bucket) }],
+    }),
   ]) {
     await assert.rejects(world.call("PutBucketPolicy", { Bucket, Policy }), refused("MalformedPolicy"), Policy);
   }
@@ -56,10 +84,19 @@ test("condition keys of the request decide", async () => {
   const allow = (Action: string, Condition: object) =>
     world.allow(who, { Effect: "Allow", Action, Resource: "*", Condition });
   const as = { as: who };
-  allow("s3:ListBucket", { StringEquals: { "s3:prefix": "home/", "s3:delimiter": "/" }, NumericLessThan: { "s3:max-keys": "10" } });
+  allow("s3:ListBucket", {
+    StringEquals: { "s3:prefix": "home/", "s3:delimiter": "/" },
+    NumericLessThan: { "s3:max-keys": "10" },
+  });
   await world.call("ListObjectsV2", { Bucket, Prefix: "home/", Delimiter: "/", MaxKeys: 5 }, as);
-  await assert.rejects(world.call("ListObjectsV2", { Bucket, Prefix: "root/", Delimiter: "/", MaxKeys: 5 }, as), denied);
-  await assert.rejects(world.call("ListObjectsV2", { Bucket, Prefix: "home/", Delimiter: "/", MaxKeys: 50 }, as), denied);
+  await assert.rejects(
+    world.call("ListObjectsV2", { Bucket, Prefix: "root/", Delimiter: "/", MaxKeys: 5 }, as),
+    denied,
+  );
+  await assert.rejects(
+    world.call("ListObjectsV2", { Bucket, Prefix: "home/", Delimiter: "/", MaxKeys: 50 }, as),
+    denied,
+  );
 
   const put = (input: object) => world.call("PutObject", { Bucket, Key: "k", Body: Buffer.from("x"), ...input }, as);
   allow("s3:PutObject", { StringEquals: { "s3:x-amz-server-side-encryption": "aws:kms" } });
@@ -111,7 +148,12 @@ test("Block Public Access refuses public policies and lists, and switches existi
   // The account's setting holds for all its buckets.
   await block({});
   const at = { account, region: "aws-global", service: "s3", type: "accountPublicAccessBlock", id: "configuration" };
-  const value = { BlockPublicAcls: false, IgnorePublicAcls: true, BlockPublicPolicy: false, RestrictPublicBuckets: false };
+  const value = {
+    BlockPublicAcls: false,
+    IgnorePublicAcls: true,
+    BlockPublicPolicy: false,
+    RestrictPublicBuckets: false,
+  };
   await world.store.commit([{ op: "put", key: at, value }]);
   await assert.rejects(world.call("GetObject", { Bucket, Key: "list" }, { as: anonymous }), denied);
   await world.store.commit([{ op: "delete", key: at }]);
@@ -120,11 +162,19 @@ test("Block Public Access refuses public policies and lists, and switches existi
 test("lists work where they are on, and are refused where they are off", async () => {
   const off = await world.bucket("acl-off");
   await world.put(off, "k", "x", { ACL: "bucket-owner-full-control" });
-  await assert.rejects(world.put(off, "k", "x", { ACL: "private" }), refused("AccessControlListNotSupported", { status: 400, message: "The bucket does not allow ACLs" }));
-  await assert.rejects(world.call("PutBucketAcl", { Bucket: off, ACL: "private" }), refused("AccessControlListNotSupported"));
+  await assert.rejects(
+    world.put(off, "k", "x", { ACL: "private" }),
+    refused("AccessControlListNotSupported", { status: 400, message: "The bucket does not allow ACLs" }),
+  );
+  await assert.rejects(
+    world.call("PutBucketAcl", { Bucket: off, ACL: "private" }),
+    refused("AccessControlListNotSupported"),
+  );
   const { Owner, Grants } = await world.call("GetObjectAcl", { Bucket: off, Key: "k" });
   assert.equal(Owner.ID, canonicalId(account));
-  assert.deepEqual(Grants, [{ Grantee: { Type: "CanonicalUser", ID: canonicalId(account) }, Permission: "FULL_CONTROL" }]);
+  assert.deepEqual(Grants, [
+    { Grantee: { Type: "CanonicalUser", ID: canonicalId(account) }, Permission: "FULL_CONTROL" },
+  ]);
 
   const on = await world.bucket("acl-on", { ObjectOwnership: "ObjectWriter" });
   await unblock(on);
@@ -136,9 +186,15 @@ test("lists work where they are on, and are refused where they are off", async (
   await assert.rejects(world.call("GetObjectAcl", { Bucket: on, Key: "auth" }, { as: otherAdmin }), denied);
   await world.call("PutBucketAcl", { Bucket: on, ACL: "public-read" });
   await world.call("ListObjectsV2", { Bucket: on }, { as: anonymous });
-  await assert.rejects(world.call("PutObject", { Bucket: on, Key: "n", Body: Buffer.from("x") }, { as: anonymous }), denied);
+  await assert.rejects(
+    world.call("PutObject", { Bucket: on, Key: "n", Body: Buffer.from("x") }, { as: anonymous }),
+    denied,
+  );
 
-  const grants = { Owner: { ID: canonicalId(account) }, Grants: [{ Grantee: { Type: "CanonicalUser", ID: canonicalId(otherAccount) }, Permission: "WRITE" }] };
+  const grants = {
+    Owner: { ID: canonicalId(account) },
+    Grants: [{ Grantee: { Type: "CanonicalUser", ID: canonicalId(otherAccount) }, Permission: "WRITE" }],
+  };
   await world.call("PutBucketAcl", { Bucket: on, AccessControlPolicy: grants });
   // What another account writes is its own, and the bucket's owner cannot read it.
   await world.call("PutObject", { Bucket: on, Key: "foreign", Body: Buffer.from("x") }, { as: otherAdmin });
@@ -146,7 +202,10 @@ test("lists work where they are on, and are refused where they are off", async (
   assert.equal(await world.text(on, "foreign", {}, { as: otherAdmin }), "x");
   await world.call("DeleteObject", { Bucket: on, Key: "foreign" });
   await assert.rejects(
-    world.call("PutBucketOwnershipControls", { Bucket: on, OwnershipControls: { Rules: [{ ObjectOwnership: "BucketOwnerEnforced" }] } }),
+    world.call("PutBucketOwnershipControls", {
+      Bucket: on,
+      OwnershipControls: { Rules: [{ ObjectOwnership: "BucketOwnerEnforced" }] },
+    }),
     refused("InvalidBucketAclWithObjectOwnership"),
   );
   for (const [input, code] of [
@@ -166,7 +225,12 @@ test("lists work where they are on, and are refused where they are off", async (
 test("requester pays", async () => {
   const Bucket = await world.bucket("payer");
   await world.put(Bucket, "k", "x");
-  await policy(Bucket, { Effect: "Allow", Principal: { AWS: otherAccount }, Action: "s3:GetObject", Resource: arn(Bucket) });
+  await policy(Bucket, {
+    Effect: "Allow",
+    Principal: { AWS: otherAccount },
+    Action: "s3:GetObject",
+    Resource: arn(Bucket),
+  });
   await world.call("PutBucketRequestPayment", { Bucket, RequestPaymentConfiguration: { Payer: "Requester" } });
   await assert.rejects(world.call("GetObject", { Bucket, Key: "k" }, { as: otherAdmin }), denied);
   const got = await world.call("GetObject", { Bucket, Key: "k", RequestPayer: "requester" }, { as: otherAdmin });

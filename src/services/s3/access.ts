@@ -110,8 +110,7 @@ function onCopy(describes: boolean): Row {
     const from = await copySource(ctx, input);
     const found = await lookUp(ctx, from.bucket, from.key, from.versionId);
     const source = found?.kind === "object" ? found : undefined;
-    const copiesTags =
-      describes && input.TaggingDirective !== "REPLACE" && Object.keys(source?.tags ?? {}).length > 0;
+    const copiesTags = describes && input.TaggingDirective !== "REPLACE" && Object.keys(source?.tags ?? {}).length > 0;
     const of = (name: string) => `s3:GetObject${from.versionId === undefined ? "" : "Version"}${name}`;
     const reads = copiesTags ? [of(""), of("Tagging")] : [of("")];
     const sourceKeys = { ...sourceRequestKeys(ctx, from.bucket, from.versionId), ...existingTags(source) };

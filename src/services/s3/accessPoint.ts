@@ -64,7 +64,11 @@ export async function requireAccessPoint(ctx: CallContext, name: string): Promis
   const at = name.startsWith("arn:") ? placeOfArn(name) : await placeOfAlias(ctx, name);
   const found =
     at &&
-    (await ctx.state.get<AccessPoint>("accessPoint", at.name, { account: at.account, region: at.region, service: "s3" }));
+    (await ctx.state.get<AccessPoint>("accessPoint", at.name, {
+      account: at.account,
+      region: at.region,
+      service: "s3",
+    }));
   if (found) return found.value;
   throw new AwsError("NoSuchAccessPoint", "The specified accesspoint does not exist", 404, {
     fields: { AccessPointName: at?.name ?? name },

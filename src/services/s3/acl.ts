@@ -152,8 +152,7 @@ export function isPublicGrant(grant: Grant): boolean {
 /** Lists that a bucket without access control lists still takes: those that change nothing. */
 export function isBucketOwnerFullControl(grants: readonly Grant[], bucketOwner: string): boolean {
   return (
-    grants.length > 0 &&
-    grants.every((grant) => isOwner(grant, bucketOwner) && grant.permission === "FULL_CONTROL")
+    grants.length > 0 && grants.every((grant) => isOwner(grant, bucketOwner) && grant.permission === "FULL_CONTROL")
   );
 }
 

@@ -93,8 +93,8 @@ function resourcesOf(input: Named, ctx: CallContext): NonNullable<AuditDetail["r
   const named = (bucket: string, key: string | undefined) => {
     if (bucket.startsWith("arn:")) return [{ ARN: bucket, type: "AWS::S3::AccessPoint" }];
     return [
-    ...(key === undefined ? [] : [{ ARN: objectArn(bucket, key, ctx.partition), type: "AWS::S3::Object" }]),
-    { ARN: bucketArn(bucket, ctx.partition), type: "AWS::S3::Bucket" },
+      ...(key === undefined ? [] : [{ ARN: objectArn(bucket, key, ctx.partition), type: "AWS::S3::Object" }]),
+      { ARN: bucketArn(bucket, ctx.partition), type: "AWS::S3::Bucket" },
     ];
   };
   const own = input.Bucket === undefined ? [] : named(input.Bucket, input.Key);
@@ -108,7 +108,12 @@ function detail(category: "Data" | "Management") {
     category,
     resources: resourcesOf(input, ctx),
     ...(category === "Data"
-      ? { additionalEventData: { AuthenticationMethod: authenticationMethod(ctx), SignatureVersion: signatureVersion(ctx) } }
+      ? {
+          additionalEventData: {
+            AuthenticationMethod: authenticationMethod(ctx),
+            SignatureVersion: signatureVersion(ctx),
+          },
+        }
       : {}),
   });
 }

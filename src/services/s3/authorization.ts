@@ -119,7 +119,8 @@ async function bucketPolicies(ctx: CallContext, bucket: Bucket): Promise<NamedPo
   const policies: NamedPolicy[] = [];
   const hasPublicGrants = bucket.grants.some(isPublicGrant);
   const stranger = isStranger(ctx, bucket.owner);
-  const block = (bucket.policy !== undefined && stranger) || hasPublicGrants ? await effectiveBlock(ctx, bucket) : undefined;
+  const block =
+    (bucket.policy !== undefined && stranger) || hasPublicGrants ? await effectiveBlock(ctx, bucket) : undefined;
   if (bucket.policy !== undefined) {
     const named = { name: arn, document: bucket.policy };
     // Under RestrictPublicBuckets a public policy still denies strangers, but allows them nothing.

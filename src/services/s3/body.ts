@@ -20,6 +20,9 @@ import type { ChecksumAlgorithm, StoredBody } from "./state.ts";
 /** 5 GiB in one request. Source: Amazon S3 User Guide, "Uploading objects". */
 export const maxBodySize = 5 * 1024 ** 3;
 
+/** What the ids of our bodies begin with. */
+export const bodyPrefix = "s3-";
+
 /** What the caller claims about a body. */
 export interface BodyClaims {
   contentLength?: number | undefined;
@@ -50,7 +53,7 @@ export async function writeBody(
   }
   if ((claims.contentLength ?? 0) > maxBodySize) throw entityTooLarge(claims.contentLength!, maxBodySize);
 
-  const blob = `s3-${ctx.random.bytes(16).toString("hex")}`;
+  const blob = `${bodyPrefix}${ctx.random.bytes(16).toString("hex")}`;
   // What the wire layer digests anyway is not digested twice.
   const payload = ctx.payload?.stream === source ? ctx.payload : undefined;
   const md5 = payload ? undefined : createHash("md5");

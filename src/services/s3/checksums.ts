@@ -48,7 +48,8 @@ export function requestedChecksum(
     ChecksumAlgorithm,
     string,
   ][];
-  if (given.length > 1) throw invalidRequest("Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.");
+  if (given.length > 1)
+    throw invalidRequest("Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.");
   const first = given[0];
   const declared = declaredAlgorithm(values["ChecksumAlgorithm"], headers);
   if (first) {

@@ -43,9 +43,7 @@ export function corsHeaders(rule: CorsRule, question: CorsQuestion, preflight: b
     ...(preflight && question.headers.length > 0
       ? { "access-control-allow-headers": question.headers.map((header) => header.toLowerCase()).join(", ") }
       : {}),
-    ...(preflight && rule.MaxAgeSeconds !== undefined
-      ? { "access-control-max-age": String(rule.MaxAgeSeconds) }
-      : {}),
+    ...(preflight && rule.MaxAgeSeconds !== undefined ? { "access-control-max-age": String(rule.MaxAgeSeconds) } : {}),
     vary: "Origin, Access-Control-Request-Headers, Access-Control-Request-Method",
   };
 }

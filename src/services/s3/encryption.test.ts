@@ -54,7 +54,10 @@ test("bucket default, bucket key and the caller's context", async () => {
   const Bucket = await world.bucket("kms-default");
   const set = (rule: object) =>
     world.call("PutBucketEncryption", { Bucket, ServerSideEncryptionConfiguration: { Rules: [rule] } });
-  await set({ ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "aws:kms", KMSMasterKeyID: key }, BucketKeyEnabled: true });
+  await set({
+    ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "aws:kms", KMSMasterKeyID: key },
+    BucketKeyEnabled: true,
+  });
   world.kms.calls.length = 0;
   const put = await world.put(Bucket, "k", "x", {
     SSEKMSEncryptionContext: Buffer.from('{"dept":"a"}').toString("base64"),
@@ -62,7 +65,10 @@ test("bucket default, bucket key and the caller's context", async () => {
   assert.equal(put.BucketKeyEnabled, true);
   assert.deepEqual(world.kms.calls[0]!.context, { dept: "a", "aws:s3:arn": "arn:aws:s3:::kms-default" });
   assert.equal(await world.text(Bucket, "k"), "x");
-  assert.equal((await world.put(Bucket, "plain", "x", { ServerSideEncryption: "AES256" })).ServerSideEncryption, "AES256");
+  assert.equal(
+    (await world.put(Bucket, "plain", "x", { ServerSideEncryption: "AES256" })).ServerSideEncryption,
+    "AES256",
+  );
   await world.call("DeleteBucketEncryption", { Bucket });
   assert.equal((await world.put(Bucket, "k3", "x")).ServerSideEncryption, "AES256");
   await assert.rejects(set({ ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "rot13" } }), refused("MalformedXML"));

@@ -264,7 +264,8 @@ async function revealKey(ctx: CallContext, bucket: Bucket, key: string, protecte
     return createSecretKey(await ctx.keys.reveal(protectPurpose, objectId(bucket.uid, key), token));
   } catch (error) {
     // The document was changed outside of S3. Nothing is given out.
-    if (error instanceof DecryptError) throw new AwsError("InternalError", "We encountered an internal error. Please try again.", 500, { cause: error });
+    if (error instanceof DecryptError)
+      throw new AwsError("InternalError", "We encountered an internal error. Please try again.", 500, { cause: error });
     throw error;
   }
 }

@@ -6,7 +6,13 @@ import { AwsError } from "#kernel/errors.ts";
 
 type Extra = Record<string, unknown>;
 
-function error(code: string, message: string, status: number, fields: Extra = {}, headers: Record<string, string> = {}) {
+function error(
+  code: string,
+  message: string,
+  status: number,
+  fields: Extra = {},
+  headers: Record<string, string> = {},
+) {
   return new AwsError(code, message, status, { fields, headers });
 }
 

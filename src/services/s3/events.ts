@@ -11,7 +11,8 @@ export const eventStream = "s3-events";
 
 export function emitEvent(ctx: CallContext, bucket: Bucket, eventName: string, key: string, version?: Version): void {
   const { principal } = ctx;
-  const who = "id" in principal ? `AWS:${principal.id}` : principal.kind === "service" ? principal.service : "Anonymous";
+  const who =
+    "id" in principal ? `AWS:${principal.id}` : principal.kind === "service" ? principal.service : "Anonymous";
   emitAs(ctx, { who, sourceIp: ctx.request.sourceIp, requestId: ctx.requestId }, bucket, eventName, key, version);
 }
 

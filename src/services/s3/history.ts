@@ -56,11 +56,7 @@ export class History {
 
   /** Looks without taking part in the batch's preconditions; for early refusals. */
   async peek(): Promise<ObjectVersion | undefined> {
-    const page = await this.#ctx.state.list<ObjectVersion>(
-      "object",
-      { prefix: this.#objectId, limit: 1 },
-      this.#at,
-    );
+    const page = await this.#ctx.state.list<ObjectVersion>("object", { prefix: this.#objectId, limit: 1 }, this.#at);
     const first = page.items[0];
     return first?.key.id === this.#objectId ? first.value : undefined;
   }

@@ -10,7 +10,21 @@ import {
   versionEntryId,
 } from "./ids.ts";
 
-const keys = ["a", "a\u0000", "a\u0000b", "a\u0001", "a\u0001\u0001z", "a\u0002", "a ", "a/b", "ab", "한글", "\u{10FFFF}", "z\uFFFFz", "z😀"];
+const keys = [
+  "a",
+  "a\u0000",
+  "a\u0000b",
+  "a\u0001",
+  "a\u0001\u0001z",
+  "a\u0002",
+  "a ",
+  "a/b",
+  "ab",
+  "한글",
+  "\u{10FFFF}",
+  "z\uFFFFz",
+  "z😀",
+];
 const bytes = (a: string, b: string) => Buffer.compare(Buffer.from(a), Buffer.from(b));
 
 test("ids keep the order of keys and never hold U+0000", () => {

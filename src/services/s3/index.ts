@@ -4,6 +4,7 @@ import { access } from "./access.ts";
 import { audit } from "./audit.ts";
 import { removeGarbage } from "./jobs/garbage.ts";
 import { runLifecycle } from "./jobs/lifecycle.ts";
+import { sweepBodies } from "./jobs/sweep.ts";
 import * as acl from "./operations/acl.ts";
 import * as buckets from "./operations/buckets.ts";
 import { completeMultipartUpload } from "./operations/complete.ts";
@@ -103,5 +104,5 @@ export const service = defineService<S3>()({
   },
   access,
   audit,
-  jobs: [removeGarbage, runLifecycle],
+  jobs: [removeGarbage, runLifecycle, sweepBodies],
 });

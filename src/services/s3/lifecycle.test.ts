@@ -59,7 +59,11 @@ test("versions, delete markers and uploads expire; locked versions do not", asyn
   await world.call("UploadPart", { Bucket, Key: "u", UploadId, PartNumber: 1, Body: Buffer.from("x") });
   await rules(
     Bucket,
-    { ID: "old", NoncurrentVersionExpiration: { NoncurrentDays: 2 }, AbortIncompleteMultipartUpload: { DaysAfterInitiation: 2 } },
+    {
+      ID: "old",
+      NoncurrentVersionExpiration: { NoncurrentDays: 2 },
+      AbortIncompleteMultipartUpload: { DaysAfterInitiation: 2 },
+    },
     { ID: "markers", Expiration: { ExpiredObjectDeleteMarker: true } },
   );
   await world.run("s3-lifecycle");
@@ -67,7 +71,13 @@ test("versions, delete markers and uploads expire; locked versions do not", asyn
   world.clock.advance(3 * day);
   await world.run("s3-lifecycle");
   const { Versions, DeleteMarkers } = await world.call("ListObjectVersions", { Bucket });
-  assert.deepEqual(Versions.map(({ Key, IsLatest }: any) => [Key, IsLatest]), [["k", true], ["k", false]]);
+  assert.deepEqual(
+    Versions.map(({ Key, IsLatest }: any) => [Key, IsLatest]),
+    [
+      ["k", true],
+      ["k", false],
+    ],
+  );
   assert.equal(Versions[1].VersionId, locked);
   assert.equal(DeleteMarkers, undefined);
   assert.deepEqual((await world.call("ListMultipartUploads", { Bucket })).Uploads, []);
@@ -93,7 +103,10 @@ test("configurations that cannot be are refused", async () => {
     [{ Expiration: { Days: 1, ExpiredObjectDeleteMarker: true } }, "MalformedXML"],
     [{ Expiration: { Date: new Date(world.clock.now() + 1) } }, "InvalidArgument"],
     [{ Status: "On", Expiration: { Days: 1 } }, "MalformedXML"],
-    [{ Filter: { Tag: { Key: "a", Value: "b" } }, AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 } }, "InvalidRequest"],
+    [
+      { Filter: { Tag: { Key: "a", Value: "b" } }, AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 } },
+      "InvalidRequest",
+    ],
   ] as const) {
     await assert.rejects(rules(Bucket, rule), refused(code), JSON.stringify(rule));
   }
@@ -109,7 +122,9 @@ test("configurations that cannot be are refused", async () => {
   await assert.rejects(
     world.call("PutBucketNotificationConfiguration", {
       Bucket,
-      NotificationConfiguration: { QueueConfigurations: [{ Id, QueueArn: "arn:aws:sqs:x:1:q", Events: ["s3:ObjectCreated:*"] }] },
+      NotificationConfiguration: {
+        QueueConfigurations: [{ Id, QueueArn: "arn:aws:sqs:x:1:q", Events: ["s3:ObjectCreated:*"] }],
+      },
     }),
     refused("InvalidArgument", { message: "Unable to validate the following destination configurations" }),
   );
@@ -117,27 +132,47 @@ test("configurations that cannot be are refused", async () => {
 
 test("with EventBridge on, object events are emitted in S3's format", async () => {
   const Bucket = await world.bucket("events");
-  const events = () => world.store.outboxEntries.filter((entry) => entry.stream === "s3-events").map(({ event }) => event as any);
+  const events = () =>
+    world.store.outboxEntries.filter((entry) => entry.stream === "s3-events").map(({ event }) => event as any);
   await world.put(Bucket, "before", "x");
   assert.equal(events().length, 0);
-  await world.call("PutBucketNotificationConfiguration", { Bucket, NotificationConfiguration: { EventBridgeConfiguration: {} } });
+  await world.call("PutBucketNotificationConfiguration", {
+    Bucket,
+    NotificationConfiguration: { EventBridgeConfiguration: {} },
+  });
   await world.put(Bucket, "a b", "xyz");
   await world.call("DeleteObject", { Bucket, Key: "a b" });
-  assert.deepEqual(events().map(({ eventName }) => eventName), ["ObjectCreated:Put", "ObjectRemoved:Delete"]);
+  assert.deepEqual(
+    events().map(({ eventName }) => eventName),
+    ["ObjectCreated:Put", "ObjectRemoved:Delete"],
+  );
   const { object, bucket } = events()[0].s3;
   assert.deepEqual([object.key, object.size, bucket.name], ["a+b", 3, "events"]);
 });
 
 test("CORS: the first rule that allows origin, method and headers answers", async () => {
   const Bucket = await world.bucket("cors");
-  const request = { origin: "https://app.example.com", "access-control-request-method": "PUT", "access-control-request-headers": "X-Amz-Date, content-type" };
-  await assert.rejects(preflight(world.store, Bucket, request), refused("AccessForbidden", { status: 403, message: /not enabled/ }));
+  const request = {
+    origin: "https://app.example.com",
+    "access-control-request-method": "PUT",
+    "access-control-request-headers": "X-Amz-Date, content-type",
+  };
+  await assert.rejects(
+    preflight(world.store, Bucket, request),
+    refused("AccessForbidden", { status: 403, message: /not enabled/ }),
+  );
   await world.call("PutBucketCors", {
     Bucket,
     CORSConfiguration: {
       CORSRules: [
         { AllowedMethods: ["GET"], AllowedOrigins: ["*"] },
-        { AllowedMethods: ["PUT"], AllowedOrigins: ["https://*.example.com"], AllowedHeaders: ["x-amz-*", "Content-Type"], ExposeHeaders: ["ETag"], MaxAgeSeconds: 60 },
+        {
+          AllowedMethods: ["PUT"],
+          AllowedOrigins: ["https://*.example.com"],
+          AllowedHeaders: ["x-amz-*", "Content-Type"],
+          ExposeHeaders: ["ETag"],
+          MaxAgeSeconds: 60,
+        },
       ],
     },
   });
@@ -150,14 +185,28 @@ test("CORS: the first rule that allows origin, method and headers answers", asyn
     "access-control-max-age": "60",
     vary: "Origin, Access-Control-Request-Headers, Access-Control-Request-Method",
   });
-  for (const change of [{ origin: "https://example.org" }, { "access-control-request-method": "DELETE" }, { "access-control-request-headers": "x-other" }]) {
+  for (const change of [
+    { origin: "https://example.org" },
+    { "access-control-request-method": "DELETE" },
+    { "access-control-request-headers": "x-other" },
+  ]) {
     await assert.rejects(preflight(world.store, Bucket, { ...request, ...change }), refused("AccessForbidden"));
   }
   await assert.rejects(preflight(world.store, Bucket, {}), refused("BadRequest"));
-  const rule = matchCors([{ AllowedMethods: ["GET"], AllowedOrigins: ["*"] }], { origin: "null", method: "GET", headers: [] })!;
-  assert.equal(corsHeaders(rule, { origin: "null", method: "GET", headers: [] }, false)["access-control-allow-origin"], "*");
+  const rule = matchCors([{ AllowedMethods: ["GET"], AllowedOrigins: ["*"] }], {
+    origin: "null",
+    method: "GET",
+    headers: [],
+  })!;
+  assert.equal(
+    corsHeaders(rule, { origin: "null", method: "GET", headers: [] }, false)["access-control-allow-origin"],
+    "*",
+  );
   for (const change of [{ AllowedMethods: ["PATCH"] }, { AllowedOrigins: ["*.*"] }, { AllowedHeaders: ["*-*"] }]) {
     const CORSRules = [{ AllowedMethods: ["GET"], AllowedOrigins: ["*"], ...change }];
-    await assert.rejects(world.call("PutBucketCors", { Bucket, CORSConfiguration: { CORSRules } }), refused("InvalidRequest"));
+    await assert.rejects(
+      world.call("PutBucketCors", { Bucket, CORSConfiguration: { CORSRules } }),
+      refused("InvalidRequest"),
+    );
   }
 });

@@ -32,7 +32,10 @@ test("prefix, delimiter, start-after and pages, in the order of bytes", async ()
   for (const key of keys) await world.put(Bucket, key, "x");
   const bytes = [...keys].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
   const whole = await world.call("ListObjectsV2", { Bucket });
-  assert.deepEqual(whole.Contents.map(({ Key }: any) => Key), bytes);
+  assert.deepEqual(
+    whole.Contents.map(({ Key }: any) => Key),
+    bytes,
+  );
   for (const MaxKeys of [1, 2, 3, 1000]) {
     assert.deepEqual((await walkAll({ Bucket, MaxKeys })).sort(), [...keys].sort());
     assert.deepEqual(
@@ -43,14 +46,20 @@ test("prefix, delimiter, start-after and pages, in the order of bytes", async ()
   }
   const after = await world.call("ListObjectsV2", { Bucket, StartAfter: "a/2/x", Prefix: "a/", Delimiter: "/" });
   assert.deepEqual(after.CommonPrefixes, [{ Prefix: "a/2/" }]);
-  assert.deepEqual(after.Contents.map(({ Key }: any) => Key), ["a/3"]);
+  assert.deepEqual(
+    after.Contents.map(({ Key }: any) => Key),
+    ["a/3"],
+  );
   const none = await world.call("ListObjectsV2", { Bucket, MaxKeys: 0 });
   assert.deepEqual([none.KeyCount, none.IsTruncated], [0, false]);
 
   const first = await world.call("ListObjects", { Bucket, Delimiter: "/", MaxKeys: 4 });
   assert.equal(first.NextMarker, "b/");
   const second = await world.call("ListObjects", { Bucket, Delimiter: "/", Marker: first.NextMarker });
-  assert.deepEqual(second.Contents.map(({ Key }: any) => Key), ["c", "é", "\uFFFD", "😀"]);
+  assert.deepEqual(
+    second.Contents.map(({ Key }: any) => Key),
+    ["c", "é", "\uFFFD", "😀"],
+  );
   assert.equal(second.CommonPrefixes, undefined);
 });
 
@@ -71,7 +80,11 @@ test("encoding, owners and refusals", async () => {
     { MaxKeys: -1 },
     { EncodingType: "gzip" },
   ]) {
-    await assert.rejects(world.call("ListObjectsV2", { Bucket, ...input }), refused("InvalidArgument"), JSON.stringify(input));
+    await assert.rejects(
+      world.call("ListObjectsV2", { Bucket, ...input }),
+      refused("InvalidArgument"),
+      JSON.stringify(input),
+    );
   }
   await assert.rejects(world.call("ListObjectsV2", { Bucket, Prefix: "x".repeat(1025) }), refused("KeyTooLongError"));
 });
@@ -80,7 +93,21 @@ test("a common prefix is jumped over, however much is below it", async () => {
   const Bucket = await world.bucket("many");
   const { value } = JSON.parse(JSON.stringify([...world.store.rows.values()].find((row) => row.key.id === Bucket)));
   const { uid } = JSON.parse(value) as { uid: string };
-  const document = { kind: "object", versionId: "null", sequence: 1, modified: 0, size: 0, etag: "x", storageClass: "STANDARD", tags: {}, metadata: {}, headers: {}, grants: [], bodies: [], owner: account };
+  const document = {
+    kind: "object",
+    versionId: "null",
+    sequence: 1,
+    modified: 0,
+    size: 0,
+    etag: "x",
+    storageClass: "STANDARD",
+    tags: {},
+    metadata: {},
+    headers: {},
+    grants: [],
+    bodies: [],
+    owner: account,
+  };
   for (let folder = 0; folder < 20; folder++) {
     await world.store.commit(
       Array.from({ length: 100 }, (_, i) => ({

@@ -78,7 +78,10 @@ test("a composite checksum is one of checksums, a full object one is combined", 
     }
     if (type === "COMPOSITE") {
       const bare = parts.map(({ PartNumber, ETag }) => ({ PartNumber, ETag }));
-      await assert.rejects(complete(Bucket, type, UploadId, bare), refused("InvalidRequest", { message: /missing for part 1/ }));
+      await assert.rejects(
+        complete(Bucket, type, UploadId, bare),
+        refused("InvalidRequest", { message: /missing for part 1/ }),
+      );
     }
     await assert.rejects(
       upload(Bucket, type, UploadId, 3, Buffer.alloc(1), { ChecksumAlgorithm: "SHA256" }),
@@ -176,7 +179,14 @@ test("parts are copied from objects, in ranges", async () => {
   await world.put(Bucket, "source", body);
   const UploadId = await begin(Bucket, "k");
   const copy = (PartNumber: number, CopySourceRange?: string) =>
-    world.call("UploadPartCopy", { Bucket, Key: "k", UploadId, PartNumber, CopySource: `${Bucket}/source`, CopySourceRange });
+    world.call("UploadPartCopy", {
+      Bucket,
+      Key: "k",
+      UploadId,
+      PartNumber,
+      CopySource: `${Bucket}/source`,
+      CopySourceRange,
+    });
   const first = await copy(1);
   const second = await copy(2, "bytes=10-19");
   await assert.rejects(copy(3, "bytes=0-99999999"), refused("InvalidRange"));
@@ -197,7 +207,10 @@ test("uploads are listed by key and time, in pages and groups", async () => {
     ids.push(await begin(Bucket, key));
   }
   const all = await world.call("ListMultipartUploads", { Bucket });
-  assert.deepEqual(all.Uploads.map(({ UploadId }: any) => UploadId), ids);
+  assert.deepEqual(
+    all.Uploads.map(({ UploadId }: any) => UploadId),
+    ids,
+  );
   const grouped = await world.call("ListMultipartUploads", { Bucket, Delimiter: "/" });
   assert.deepEqual(grouped.CommonPrefixes, [{ Prefix: "a/" }]);
   const seen: string[] = [];

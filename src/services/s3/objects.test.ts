@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
+import { utimes } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { collect, otherAdmin, refused, region, World, admin } from "./testing.ts";
 
@@ -58,9 +59,12 @@ test("a changed byte on disk is an error answer, not a wrong body", async () => 
   const bytes = await collect(world.blobs.get(fresh.id));
   bytes[500]! ^= 1;
   await world.blobs.delete(fresh.id);
-  await world.blobs.put(fresh.id, (async function* () {
-    yield bytes;
-  })());
+  await world.blobs.put(
+    fresh.id,
+    (async function* () {
+      yield bytes;
+    })(),
+  );
   await assert.rejects(world.call("GetObject", { Bucket, Key: "k2" }), refused("InternalError", { status: 500 }));
 });
 
@@ -148,10 +152,7 @@ test("conditional writes: one of many racing creators wins", async () => {
   await world.put(Bucket, "k", "second", { IfMatch: ETag });
   await assert.rejects(world.put(Bucket, "none", "x", { IfMatch: ETag }), refused("NoSuchKey"));
   await assert.rejects(world.put(Bucket, "k", "x", { IfNoneMatch: ETag }), refused("NotImplemented"));
-  await assert.rejects(
-    world.call("DeleteObject", { Bucket, Key: "k", IfMatch: ETag }),
-    refused("PreconditionFailed"),
-  );
+  await assert.rejects(world.call("DeleteObject", { Bucket, Key: "k", IfMatch: ETag }), refused("PreconditionFailed"));
   assert.equal(await world.text(Bucket, "k"), "second");
 });
 
@@ -166,6 +167,31 @@ test("a replaced body is removed, after a while", async () => {
   await world.run("s3-remove-garbage");
   assert.ok((await world.blobCount()) <= count);
   assert.equal(await world.text(Bucket, "k"), "two");
+});
+
+test("the sweep removes old bodies that nothing names, and no others", async () => {
+  const Bucket = await world.bucket("swept");
+  await world.put(Bucket, "k", "named");
+  const orphan = "s3-00000000000000000000000000000000";
+  await world.blobs.put(
+    orphan,
+    (async function* () {
+      yield Buffer.from("x");
+    })(),
+  );
+  await world.blobs.put(
+    "other-service",
+    (async function* () {
+      yield Buffer.from("x");
+    })(),
+  );
+  await world.run("s3-sweep-bodies");
+  assert.ok(await world.blobs.info(orphan), "it is young");
+  for (const path of await world.blobPaths()) await utimes(path, 1, 1);
+  await world.run("s3-sweep-bodies");
+  assert.equal(await world.blobs.info(orphan), undefined);
+  assert.ok(await world.blobs.info("other-service"));
+  assert.equal(await world.text(Bucket, "k"), "named");
 });
 
 test("copying keeps or replaces what is said about an object", async () => {
@@ -190,8 +216,14 @@ test("copying keeps or replaces what is said about an object", async () => {
     world.call("CopyObject", { Bucket, Key: "copy", CopySource: `${Bucket}/copy` }),
     refused("InvalidRequest", { message: /^This copy request is illegal/ }),
   );
-  await assert.rejects(world.call("CopyObject", { Bucket, Key: "c", CopySource: `${Bucket}/none` }), refused("NoSuchKey"));
-  await assert.rejects(world.call("CopyObject", { Bucket, Key: "c", CopySource: "nothing" }), refused("InvalidArgument"));
+  await assert.rejects(
+    world.call("CopyObject", { Bucket, Key: "c", CopySource: `${Bucket}/none` }),
+    refused("NoSuchKey"),
+  );
+  await assert.rejects(
+    world.call("CopyObject", { Bucket, Key: "c", CopySource: "nothing" }),
+    refused("InvalidArgument"),
+  );
 });
 
 test("keys and headers that cannot be are refused", async () => {
@@ -243,10 +275,7 @@ test("buckets: names, owners, Regions, emptiness", async () => {
 test("no object survives in a bucket whose deletion it raced", async () => {
   for (let round = 0; round < 10; round++) {
     const Bucket = await world.bucket(`race-${round}`);
-    const [put, gone] = await Promise.allSettled([
-      world.put(Bucket, "k", "x"),
-      world.call("DeleteBucket", { Bucket }),
-    ]);
+    const [put, gone] = await Promise.allSettled([world.put(Bucket, "k", "x"), world.call("DeleteBucket", { Bucket })]);
     assert.notEqual(put.status, gone.status);
   }
 });
@@ -260,7 +289,10 @@ test("buckets are listed in pages, by prefix and Region, and only one's own", as
   );
   const next = { Prefix: "list-", MaxBuckets: 2, ContinuationToken: first.ContinuationToken };
   const second = await world.call("ListBuckets", next);
-  assert.deepEqual(second.Buckets.map((bucket: { Name: string }) => bucket.Name), ["list-c"]);
+  assert.deepEqual(
+    second.Buckets.map((bucket: { Name: string }) => bucket.Name),
+    ["list-c"],
+  );
   assert.equal(second.ContinuationToken, undefined);
   await assert.rejects(world.call("ListBuckets", { ...next, Prefix: "x" }), refused("InvalidArgument"));
   assert.deepEqual((await world.call("ListBuckets", { BucketRegion: "eu-west-1" })).Buckets, []);

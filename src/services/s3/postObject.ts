@@ -66,7 +66,9 @@ export function putObjectInput(bucket: string, form: PostedForm): In<"PutObject"
   if (tagging !== undefined) input["Tagging"] = taggingHeader(tagging);
   const metadata = [...form.fields].filter(([field]) => field.startsWith("x-amz-meta-"));
   if (metadata.length > 0) {
-    input["Metadata"] = Object.fromEntries(metadata.map(([field, value]) => [field.slice("x-amz-meta-".length), value]));
+    input["Metadata"] = Object.fromEntries(
+      metadata.map(([field, value]) => [field.slice("x-amz-meta-".length), value]),
+    );
   }
   return input as unknown as In<"PutObject">;
 }

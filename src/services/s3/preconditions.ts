@@ -16,7 +16,12 @@ export interface ReadConditions {
 export function etagMatches(list: string, etag: string): boolean {
   return list
     .split(",")
-    .map((item) => item.trim().replace(/^W\//, "").replace(/^"(.*)"$/, "$1"))
+    .map((item) =>
+      item
+        .trim()
+        .replace(/^W\//, "")
+        .replace(/^"(.*)"$/, "$1"),
+    )
     .some((item) => item === "*" || item === etag);
 }
 

@@ -40,7 +40,11 @@ function decode(text: string, header: string): string {
 export function checkTags(tags: readonly Tag[], of: "object" | "bucket"): Record<string, string> {
   const max = of === "object" ? maxObjectTags : maxBucketTags;
   if (tags.length > max) {
-    throw new AwsError("BadRequest", of === "object" ? "Object tags cannot be greater than 10" : "Bucket tag count cannot be greater than 50", 400);
+    throw new AwsError(
+      "BadRequest",
+      of === "object" ? "Object tags cannot be greater than 10" : "Bucket tag count cannot be greater than 50",
+      400,
+    );
   }
   const result: Record<string, string> = {};
   for (const { Key: key = "", Value: value = "" } of tags) {

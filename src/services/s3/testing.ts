@@ -115,7 +115,9 @@ const sts = defineService<typeof import("@aws-sdk/client-sts")>()({
 });
 
 function contextBytes(context: Record<string, string> | undefined): Buffer {
-  return createHash("sha256").update(JSON.stringify(context ?? {})).digest();
+  return createHash("sha256")
+    .update(JSON.stringify(context ?? {}))
+    .digest();
 }
 
 export class World {
@@ -191,7 +193,12 @@ export class World {
     return await this.call("PutObject", { Bucket: bucket, Key: key, Body: Buffer.from(body as string), ...input });
   }
 
-  async text(bucket: string, key: string, input: Record<string, unknown> = {}, options: CallOptions = {}): Promise<string> {
+  async text(
+    bucket: string,
+    key: string,
+    input: Record<string, unknown> = {},
+    options: CallOptions = {},
+  ): Promise<string> {
     const { Body } = await this.call("GetObject", { Bucket: bucket, Key: key, ...input }, options);
     return (await collect(Body)).toString("utf8");
   }
@@ -211,13 +218,15 @@ export class World {
     await service.jobs.find((job) => job.name === name)!.run(context);
   }
 
-  /** Every blob file's bytes. */
-  async blobFiles(): Promise<Buffer[]> {
+  async blobPaths(): Promise<string[]> {
     const root = join(this.dataDir, "blobs");
     const entries = await readdir(root, { recursive: true, withFileTypes: true });
-    return await Promise.all(
-      entries.filter((entry) => entry.isFile()).map((entry) => readFile(join(entry.parentPath, entry.name))),
-    );
+    return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  }
+
+  /** Every blob file's bytes. */
+  async blobFiles(): Promise<Buffer[]> {
+    return await Promise.all((await this.blobPaths()).map((path) => readFile(path)));
   }
 
   async blobCount(): Promise<number> {
@@ -275,7 +284,9 @@ export async function collect(body: ByteStream | Uint8Array): Promise<Buffer> {
 export function refused(code: string, rest: { status?: number; message?: string | RegExp } = {}) {
   return (error: unknown): boolean => {
     if (!(error instanceof AwsError) || error.code !== code) {
-      throw new Error(`expected ${code}, got ${String((error as AwsError).code ?? error)}: ${String(error)}`, { cause: error });
+      throw new Error(`expected ${code}, got ${String((error as AwsError).code ?? error)}: ${String(error)}`, {
+        cause: error,
+      });
     }
     if (rest.status !== undefined && error.status !== rest.status) throw new Error(`status ${error.status}`);
     const { message } = rest;

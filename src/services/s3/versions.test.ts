@@ -42,7 +42,10 @@ test("every version stays readable, and the newest left is current", async () =>
   );
   assert.deepEqual(await history(Bucket), [`k ${v2} false`, `k ${v1} false`, `k marker ${removal.VersionId} true`]);
 
-  assert.equal((await world.call("DeleteObject", { Bucket, Key: "k", VersionId: removal.VersionId })).DeleteMarker, true);
+  assert.equal(
+    (await world.call("DeleteObject", { Bucket, Key: "k", VersionId: removal.VersionId })).DeleteMarker,
+    true,
+  );
   assert.equal(await world.text(Bucket, "k"), "two");
   await world.call("DeleteObject", { Bucket, Key: "k", VersionId: v2 });
   assert.equal(await world.text(Bucket, "k"), "one");
@@ -104,11 +107,17 @@ test("DeleteObjects answers for each key by itself", async () => {
   world.allow(limited, { Effect: "Allow", Action: "s3:DeleteObject", Resource: "arn:aws:s3:::bulk/a" });
   const Objects = [{ Key: "a" }, { Key: "b" }, { Key: "none" }];
   const answer = await world.call("DeleteObjects", { Bucket, Delete: { Objects } }, { as: limited });
-  assert.deepEqual(answer.Deleted.map(({ Key }: any) => Key), ["a"]);
-  assert.deepEqual(answer.Errors.map(({ Key, Code }: any) => [Key, Code]), [
-    ["b", "AccessDenied"],
-    ["none", "AccessDenied"],
-  ]);
+  assert.deepEqual(
+    answer.Deleted.map(({ Key }: any) => Key),
+    ["a"],
+  );
+  assert.deepEqual(
+    answer.Errors.map(({ Key, Code }: any) => [Key, Code]),
+    [
+      ["b", "AccessDenied"],
+      ["none", "AccessDenied"],
+    ],
+  );
   assert.equal(await world.text(Bucket, "b"), "b");
   await assert.rejects(world.call("DeleteObjects", { Bucket, Delete: { Objects: [] } }), refused("MalformedXML"));
   const quiet = await world.call("DeleteObjects", { Bucket, Delete: { Objects, Quiet: true } });
@@ -123,7 +132,8 @@ test("versions are listed in pages, with markers and prefixes, without loss or r
   let markers: Record<string, unknown> = {};
   for (;;) {
     const page = await world.call("ListObjectVersions", { Bucket, MaxKeys: 2, ...markers });
-    for (const entry of [...(page.Versions ?? []), ...(page.DeleteMarkers ?? [])]) seen.push(`${entry.Key} ${entry.VersionId}`);
+    for (const entry of [...(page.Versions ?? []), ...(page.DeleteMarkers ?? [])])
+      seen.push(`${entry.Key} ${entry.VersionId}`);
     if (!page.IsTruncated) break;
     markers = { KeyMarker: page.NextKeyMarker, VersionIdMarker: page.NextVersionIdMarker };
   }
@@ -190,7 +200,10 @@ test("default retention locks what says nothing", async () => {
   const Bucket = await world.bucket("default-lock", { ObjectLockEnabledForBucket: true });
   const rule = { DefaultRetention: { Mode: "COMPLIANCE", Days: 1 } };
   const set = (Rule: object | undefined) =>
-    world.call("PutObjectLockConfiguration", { Bucket, ObjectLockConfiguration: { ObjectLockEnabled: "Enabled", Rule } });
+    world.call("PutObjectLockConfiguration", {
+      Bucket,
+      ObjectLockConfiguration: { ObjectLockEnabled: "Enabled", Rule },
+    });
   await set(rule);
   assert.deepEqual((await world.call("GetObjectLockConfiguration", { Bucket })).ObjectLockConfiguration.Rule, rule);
   const { VersionId } = await world.put(Bucket, "k", "x");

@@ -57,7 +57,11 @@ export async function createAccessPoint(
     throw new AwsError("InvalidRequest", "The specified access point name is not valid.", 400);
   }
   if (input.VpcConfiguration) {
-    throw new AwsError("NotImplemented", "Access points in a VPC are not served: there is no VPC to bind them to.", 501);
+    throw new AwsError(
+      "NotImplemented",
+      "Access points in a VPC are not served: there is no VPC to bind them to.",
+      501,
+    );
   }
   if (input.Scope) throw new AwsError("NotImplemented", "Access points with a scope are not served.", 501);
   if (input.Tags?.length) throw new AwsError("NotImplemented", "Tags of access points are not served.", 501);
@@ -67,9 +71,14 @@ export async function createAccessPoint(
   }
   const at = ofRegion(account, ctx.region);
   if (await ctx.state.get("accessPoint", name, at)) {
-    throw new AwsError("AccessPointAlreadyOwnedByYou", "Your previous request to create the named accesspoint succeeded and you already own it.", 409, {
-      fields: { AccessPointName: name },
-    });
+    throw new AwsError(
+      "AccessPointAlreadyOwnedByYou",
+      "Your previous request to create the named accesspoint succeeded and you already own it.",
+      409,
+      {
+        fields: { AccessPointName: name },
+      },
+    );
   }
   const alias = `${base36Id(`${name.slice(0, 20).replace(/-$/, "")}-`, 34, ctx.random)}-s3alias`;
   const point: AccessPoint = {
@@ -125,7 +134,11 @@ export async function listAccessPoints(
   let more = true;
   while (more && points.length <= limit) {
     const page: { items: { key: { id: string }; value: AccessPoint }[]; next?: string } =
-      await ctx.state.list<AccessPoint>("accessPoint", cursor === undefined ? {} : { after: cursor }, ofRegion(account, ctx.region));
+      await ctx.state.list<AccessPoint>(
+        "accessPoint",
+        cursor === undefined ? {} : { after: cursor },
+        ofRegion(account, ctx.region),
+      );
     for (const { value } of page.items) {
       if (input.Bucket === undefined || value.bucket === nameOf(input.Bucket)) points.push(value);
     }
@@ -162,7 +175,11 @@ export async function putAccessPointPolicy(
       throw new AwsError("MalformedPolicy", "Policy has invalid resource", 400);
     }
   }
-  const account = await ctx.state.get<PublicAccessBlock>("accountPublicAccessBlock", "configuration", ofAccount(point.account));
+  const account = await ctx.state.get<PublicAccessBlock>(
+    "accountPublicAccessBlock",
+    "configuration",
+    ofAccount(point.account),
+  );
   const blocked = point.publicAccessBlock.BlockPublicPolicy || account?.value.BlockPublicPolicy === true;
   if (blocked && isPublicPolicy(document)) {
     throw new AwsError(

@@ -4,6 +4,7 @@ import { defineService, type Access } from "#gateway/service.ts";
 import * as points from "./accessPoints.ts";
 import * as block from "./accountBlock.ts";
 import type { S3Control } from "./sdk.ts";
+import * as tags from "./tags.ts";
 
 const onAccount = (action: string) => (): Access => ({ action, resource: "*" });
 
@@ -13,6 +14,10 @@ const onPoint =
     action,
     resource: points.accessPointArn(ctx, input.AccountId ?? ctx.account, points.nameOf(input.Name)),
   });
+
+const onResource =
+  (action: string) =>
+  (input: { ResourceArn?: string | undefined }): Access => ({ action, resource: input.ResourceArn ?? "*" });
 
 export const service = defineService<S3Control>()({
   id: "s3control",
@@ -28,6 +33,9 @@ export const service = defineService<S3Control>()({
     GetAccessPointPolicy: points.getAccessPointPolicy,
     GetAccessPointPolicyStatus: points.getAccessPointPolicyStatus,
     DeleteAccessPointPolicy: points.deleteAccessPointPolicy,
+    ListTagsForResource: tags.listTagsForResource,
+    TagResource: tags.tagResource,
+    UntagResource: tags.untagResource,
   },
   access: {
     PutPublicAccessBlock: onAccount("s3:PutAccountPublicAccessBlock"),
@@ -41,5 +49,8 @@ export const service = defineService<S3Control>()({
     GetAccessPointPolicy: onPoint("s3:GetAccessPointPolicy"),
     GetAccessPointPolicyStatus: onPoint("s3:GetAccessPointPolicyStatus"),
     DeleteAccessPointPolicy: onPoint("s3:DeleteAccessPointPolicy"),
+    ListTagsForResource: onResource("s3:ListTagsForResource"),
+    TagResource: onResource("s3:TagResource"),
+    UntagResource: onResource("s3:UntagResource"),
   },
 });

@@ -36,7 +36,9 @@ export function ofRegion(account: string, region: string): At {
 }
 
 /** Missing switches are off. */
-export function publicAccessBlock(input: Partial<Record<keyof PublicAccessBlock, boolean | undefined>>): PublicAccessBlock {
+export function publicAccessBlock(
+  input: Partial<Record<keyof PublicAccessBlock, boolean | undefined>>,
+): PublicAccessBlock {
   return {
     BlockPublicAcls: input.BlockPublicAcls ?? false,
     IgnorePublicAcls: input.IgnorePublicAcls ?? false,

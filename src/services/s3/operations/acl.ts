@@ -126,4 +126,3 @@ export async function deleteBucketOwnershipControls(
   putBucket(ctx, bucket);
   return {};
 }
-

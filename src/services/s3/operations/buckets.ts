@@ -156,7 +156,12 @@ export async function deleteBucket(input: In<"DeleteBucket">, ctx: CallContext):
     ctx.state.checkNone(type, prefix, at);
   }
   ctx.state.delete("bucket", bucket.name, { at: installation });
-  ctx.state.put("remains", bucket.uid, { owner: bucket.owner, region: bucket.region }, { version: "any", at: installation });
+  ctx.state.put(
+    "remains",
+    bucket.uid,
+    { owner: bucket.owner, region: bucket.region },
+    { version: "any", at: installation },
+  );
   return {};
 }
 
@@ -216,4 +221,3 @@ export async function listBuckets(input: In<"ListBuckets">, ctx: CallContext): P
     ...(found.length > limit ? { ContinuationToken: writeListToken(shown.at(-1)!.name, binding) } : {}),
   };
 }
-

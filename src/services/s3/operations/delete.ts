@@ -61,7 +61,10 @@ async function remove(ctx: CallContext, bucket: Bucket, history: History, target
   if (version) {
     await checkUnlocked(version, ctx.now, target.bypass, async () => {
       const keys = requestKeys(ctx, { VersionId: versionId }, bucket);
-      return await allowedAll(ctx, await objectAccess(ctx, bucket, key, undefined, "s3:BypassGovernanceRetention", keys));
+      return await allowedAll(
+        ctx,
+        await objectAccess(ctx, bucket, key, undefined, "s3:BypassGovernanceRetention", keys),
+      );
     });
   }
   const removal = await history.removeVersion(versionId);

@@ -170,4 +170,3 @@ function partsPage(input: In<"GetObjectAttributes">, version: ObjectVersion) {
       : {}),
   };
 }
-

@@ -33,7 +33,11 @@ export async function putBucketLifecycleConfiguration(
 
 /** Source: Amazon S3 API Reference, LifecycleRule; Amazon S3 User Guide, "Lifecycle configuration elements". */
 function checkRule(rule: LifecycleRule, ctx: CallContext): StoredLifecycleRule {
-  const { Expiration: expiration, NoncurrentVersionExpiration: noncurrent, AbortIncompleteMultipartUpload: abort } = rule;
+  const {
+    Expiration: expiration,
+    NoncurrentVersionExpiration: noncurrent,
+    AbortIncompleteMultipartUpload: abort,
+  } = rule;
   if (rule.Transitions?.length || rule.NoncurrentVersionTransitions?.length) {
     throw notImplemented("Transitions are not served: there is no other storage to move objects to.");
   }

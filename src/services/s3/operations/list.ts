@@ -91,7 +91,9 @@ export async function listObjectsV2(input: In<"ListObjectsV2">, ctx: CallContext
     IsTruncated: page.truncated,
     ...(page.entries.length > 0
       ? {
-          Contents: page.entries.map(({ key, version }) => objectEntry(encode(key), version, input.FetchOwner === true)),
+          Contents: page.entries.map(({ key, version }) =>
+            objectEntry(encode(key), version, input.FetchOwner === true),
+          ),
         }
       : {}),
     ...(page.prefixes.length > 0 ? { CommonPrefixes: page.prefixes } : {}),
@@ -142,7 +144,11 @@ export async function listObjectVersions(
   const { prefix, delimiter, encode, limit } = query;
   const { KeyMarker: keyMarker = "", VersionIdMarker: versionMarker = "" } = input;
   if (versionMarker !== "" && keyMarker === "") {
-    throw invalidArgument("A version-id marker cannot be specified without a key marker.", "version-id-marker", versionMarker);
+    throw invalidArgument(
+      "A version-id marker cannot be specified without a key marker.",
+      "version-id-marker",
+      versionMarker,
+    );
   }
   checkKeyText(keyMarker);
   const starts = await versionStarts(ctx, bucket, keyMarker, versionMarker, prefix, delimiter);
@@ -171,7 +177,12 @@ export async function listObjectVersions(
     };
     previous = row.key;
     if (value.kind === "deleteMarker") markers.push(common);
-    else versions.push({ ...objectEntry(common.Key, value, true), StorageClass: value.storageClass as "STANDARD", ...common });
+    else
+      versions.push({
+        ...objectEntry(common.Key, value, true),
+        StorageClass: value.storageClass as "STANDARD",
+        ...common,
+      });
   }
   const last = rows.at(-1);
   const prefixes = commonPrefixes(rows, encode);

@@ -102,7 +102,12 @@ export async function listMultipartUploads(
       if ("prefix" in row) return [];
       const upload = row.document.value;
       return [
-        { UploadId: upload.uploadId, Key: encode(row.key), Initiated: new Date(upload.initiated), ...uploadFacts(upload) },
+        {
+          UploadId: upload.uploadId,
+          Key: encode(row.key),
+          Initiated: new Date(upload.initiated),
+          ...uploadFacts(upload),
+        },
       ];
     }),
     ...(truncated && last

@@ -33,7 +33,12 @@ function defaultRetention(
   if (mode !== "GOVERNANCE" && mode !== "COMPLIANCE") throw malformedXml();
   if ((days === undefined) === (years === undefined)) throw malformedXml();
   const period = days ?? years!;
-  if (period <= 0) throw invalidArgument("Default retention period must be a positive integer value.", days === undefined ? "Years" : "Days", period);
+  if (period <= 0)
+    throw invalidArgument(
+      "Default retention period must be a positive integer value.",
+      days === undefined ? "Years" : "Days",
+      period,
+    );
   if (days !== undefined ? days > 36_500 : period > 100) {
     throw invalidArgument("Default retention period too large.", days === undefined ? "Years" : "Days", period);
   }

@@ -3,6 +3,7 @@ import { AwsError } from "#kernel/errors.ts";
 import { parsePolicy } from "#policy/parse.ts";
 import type { CallContext } from "#gateway/context.ts";
 import { requireBucket } from "../bucket.ts";
+import { accountOfCanonicalId } from "../canonical.ts";
 import { malformedXml, noSuchConfiguration } from "../errors.ts";
 import { isPublicPolicy } from "../../../engines/publicPolicy/publicPolicy.ts";
 import { blockedByPublicAccessBlock, effectiveBlock } from "../publicAccess.ts";
@@ -16,14 +17,15 @@ const malformedPolicy = (message: string) => new AwsError("MalformedPolicy", mes
 
 export async function putBucketPolicy(input: In<"PutBucketPolicy">, ctx: CallContext): Promise<Out<"PutBucketPolicy">> {
   const bucket = await requireBucket(ctx, input);
-  const document = input.Policy ?? "";
-  if (!document.trimStart().startsWith("{")) {
+  const written = input.Policy ?? "";
+  if (!written.trimStart().startsWith("{")) {
     throw malformedPolicy("Policies must be valid JSON and the first byte must be '{'");
   }
-  if (Buffer.byteLength(document) > maxPolicySize) {
+  if (Buffer.byteLength(written) > maxPolicySize) {
     throw malformedPolicy("Policy exceeds the maximum allowed document size.");
   }
-  parsePolicy(document, "resource");
+  parsePolicy(written, "resource");
+  const document = withoutCanonicalUsers(written);
   checkScope(document, bucketArn(bucket.name, ctx.partition));
   if (isPublicPolicy(document) && (await effectiveBlock(ctx, bucket)).BlockPublicPolicy) {
     throw blockedByPublicAccessBlock("policy");
@@ -32,7 +34,32 @@ export async function putBucketPolicy(input: In<"PutBucketPolicy">, ctx: CallCon
   return {};
 }
 
+/**
+ * Principals that are named by canonical user id are kept by account, as S3 does.
+ * Source: IAM User Guide, "AWS JSON policy elements: Principal", section "AWS account principals".
+ */
+function withoutCanonicalUsers(text: string): string {
+  if (!text.includes('"CanonicalUser"')) return text;
+  const policy = JSON.parse(text) as { Statement: Statement | Statement[] };
+  for (const statement of list(policy.Statement)) {
+    for (const element of ["Principal", "NotPrincipal"] as const) {
+      const principal = statement[element];
+      if (typeof principal !== "object" || principal["CanonicalUser"] === undefined) continue;
+      const { CanonicalUser: ids, AWS: others, ...rest } = principal;
+      const accounts = list(ids).map((id) => {
+        const account = accountOfCanonicalId(id);
+        if (account === undefined) throw malformedPolicy("Invalid principal in policy");
+        return `arn:aws:iam::${account}:root`;
+      });
+      statement[element] = { ...rest, AWS: [...list(others), ...accounts] };
+    }
+  }
+  return JSON.stringify(policy);
+}
+
 interface Statement {
+  Principal?: string | Record<string, string | string[]>;
+  NotPrincipal?: string | Record<string, string | string[]>;
   Action?: string | string[];
   NotAction?: string | string[];
   Resource?: string | string[];

@@ -12,6 +12,7 @@ import {
   newObjectKeys,
   type EncryptionChoice,
 } from "../encryption.ts";
+import { invalidRequest } from "../errors.ts";
 import { emitEvent } from "../events.ts";
 import { History } from "../history.ts";
 import { expirationHeader } from "../lifecycle.ts";
@@ -27,6 +28,13 @@ export async function putObject(input: In<"PutObject">, ctx: CallContext): Promi
   const description = await describe(ctx, bucket, input);
   const choice = chooseEncryption(ctx, bucket, key, input);
   const checksum = requestedChecksum(input, ctx.request.headers);
+  // Over the wire a locked object must have been guarded on its way.
+  const locks = input.ObjectLockMode !== undefined || input.ObjectLockLegalHoldStatus !== undefined;
+  if (locks && ctx.payload && !checksum.asked && input.ContentMD5 === undefined) {
+    throw invalidRequest(
+      "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters",
+    );
+  }
   const history = new History(ctx, bucket, key);
   const conditional = input.IfMatch !== undefined || input.IfNoneMatch !== undefined;
   // Before the body is read, so that a refusal costs no upload. The look that counts comes after it.
@@ -74,4 +82,3 @@ export function etagOf(choice: Pick<EncryptionChoice, "kind">, body: Pick<Writte
   if (choice.kind === "SSE-S3") return body.md5;
   return createHash("md5").update(body.md5).update(body.blob).digest("hex");
 }
-

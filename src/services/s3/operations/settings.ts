@@ -17,14 +17,12 @@ export async function putBucketVersioning(
   if (status !== undefined && status !== "Enabled" && status !== "Suspended") throw malformedXml();
   if (mfaDelete !== undefined && mfaDelete !== "Enabled" && mfaDelete !== "Disabled") throw malformedXml();
   if (status === undefined) {
-    throw new AwsError(
-      "IllegalVersioningConfigurationException",
-      "The Versioning element must be specified",
-      400,
-    );
+    throw new AwsError("IllegalVersioningConfigurationException", "The Versioning element must be specified", 400);
   }
   if (bucket.objectLock && status === "Suspended") {
-    throw invalidBucketState("An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.");
+    throw invalidBucketState(
+      "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.",
+    );
   }
   // Once MFA delete is on, versioning itself can only be changed with the device.
   const changesMfa = mfaDelete !== undefined && mfaDelete !== (bucket.mfaDelete ?? "Disabled");
@@ -58,7 +56,8 @@ export async function putBucketEncryption(
   const rules = input.ServerSideEncryptionConfiguration?.Rules ?? [];
   const rule = rules[0];
   if (rules.length !== 1 || !rule) throw malformedXml();
-  const { SSEAlgorithm: algorithm = "AES256", KMSMasterKeyID: kmsKeyId } = rule.ApplyServerSideEncryptionByDefault ?? {};
+  const { SSEAlgorithm: algorithm = "AES256", KMSMasterKeyID: kmsKeyId } =
+    rule.ApplyServerSideEncryptionByDefault ?? {};
   if (algorithm !== "AES256" && algorithm !== "aws:kms" && algorithm !== "aws:kms:dsse") throw malformedXml();
   if (algorithm === "AES256" && kmsKeyId !== undefined) {
     throw invalidArgument(
@@ -96,7 +95,9 @@ export async function getBucketEncryption(
             ...(kmsKeyId === undefined ? {} : { KMSMasterKeyID: kmsKeyId }),
           },
           BucketKeyEnabled: bucketKey,
-          ...(blocked ? { BlockedEncryptionTypes: { EncryptionType: (blocked.length > 0 ? blocked : ["NONE"]) as "SSE-C"[] } } : {}),
+          ...(blocked
+            ? { BlockedEncryptionTypes: { EncryptionType: (blocked.length > 0 ? blocked : ["NONE"]) as "SSE-C"[] } }
+            : {}),
         },
       ],
     },
@@ -168,7 +169,10 @@ export async function getBucketNotificationConfiguration(
  * Features without anything behind them here. Setting them is refused with the reason; asking for them tells
  * the truth, which provisioning tools need: no bucket has any.
  */
-export async function getBucketWebsite(input: In<"GetBucketWebsite">, ctx: CallContext): Promise<Out<"GetBucketWebsite">> {
+export async function getBucketWebsite(
+  input: In<"GetBucketWebsite">,
+  ctx: CallContext,
+): Promise<Out<"GetBucketWebsite">> {
   throw noSuchConfiguration.website((await requireBucket(ctx, input)).name);
 }
 
@@ -179,7 +183,10 @@ export async function getBucketReplication(
   throw noSuchConfiguration.replication((await requireBucket(ctx, input)).name);
 }
 
-export async function getBucketLogging(input: In<"GetBucketLogging">, ctx: CallContext): Promise<Out<"GetBucketLogging">> {
+export async function getBucketLogging(
+  input: In<"GetBucketLogging">,
+  ctx: CallContext,
+): Promise<Out<"GetBucketLogging">> {
   await requireBucket(ctx, input);
   return {};
 }
@@ -192,12 +199,18 @@ export async function getBucketAccelerateConfiguration(
   return {};
 }
 
-export async function putBucketWebsite(input: In<"PutBucketWebsite">, ctx: CallContext): Promise<Out<"PutBucketWebsite">> {
+export async function putBucketWebsite(
+  input: In<"PutBucketWebsite">,
+  ctx: CallContext,
+): Promise<Out<"PutBucketWebsite">> {
   await requireBucket(ctx, input);
   throw notImplemented("Website endpoints are not served: there is no website listener.");
 }
 
-export async function putBucketLogging(input: In<"PutBucketLogging">, ctx: CallContext): Promise<Out<"PutBucketLogging">> {
+export async function putBucketLogging(
+  input: In<"PutBucketLogging">,
+  ctx: CallContext,
+): Promise<Out<"PutBucketLogging">> {
   await requireBucket(ctx, input);
   // Switching off what is off already is no lie.
   if (!input.BucketLoggingStatus?.LoggingEnabled) return {};

@@ -1,0 +1,92 @@
+/** Everything behind the port of the api role: the installation, what answers requests, and the sockets for the operator and for other roles. */
+import type { Logger } from "#kernel/log.ts";
+import { Gateway } from "#gateway/gateway.ts";
+import { serveIpc } from "#ipc/server.ts";
+import { storeErrors, storeHandlers } from "#store/ipc.ts";
+import { OutboxRelay } from "#stream/outbox.ts";
+import { streamErrors, streamHandlers } from "#stream/ipc.ts";
+import { createWire } from "#wire/wire.ts";
+import { followClock } from "./clock.ts";
+import { openInstallation, type Installation } from "./installation.ts";
+import { callErrors, callHandlers } from "./internalCalls.ts";
+import { operatorRoutes } from "./operatorRoutes.ts";
+import { leaseOwner } from "./owner.ts";
+import { dataPaths, type ApiReady, type RoleConfig } from "./role.ts";
+import { rootLinkUrl } from "./rootLink.ts";
+import { S3Browser } from "./s3Browser.ts";
+import { serveUnix } from "./unixServer.ts";
+
+/** Host names whose first label may be a bucket. */
+export const hostSuffixes = ["localhost", "jikimi.internal"];
+
+export interface Serving {
+  installation: Installation;
+  gateway: Gateway;
+  browser: S3Browser;
+  ready: ApiReady;
+  /** Ends what is behind the port, in the order in which it depends on one another. */
+  close(): Promise<void>;
+}
+
+export async function openServing(config: RoleConfig, endpoint: string, log: Logger): Promise<Serving> {
+  const facts = { endpoint, defaultRegion: config.defaultRegion, hostSuffixes };
+  const installation = await openInstallation(config, facts, log);
+  const { runtime } = installation;
+  const wire = createWire({ defaultRegion: config.defaultRegion, baseHosts: hostSuffixes });
+  const ready = await readyMessage(config, installation, endpoint);
+  // The first api process moves the clock; the others and the jobs role follow what it has written down.
+  const sockets = config.follower
+    ? [followClock(config, installation.clock)]
+    : await openSockets(config, installation, ready, log);
+  return {
+    installation,
+    gateway: new Gateway(runtime, wire),
+    browser: new S3Browser(runtime, wire),
+    ready,
+    async close() {
+      for (const socket of sockets) await socket.close();
+      await installation.close();
+    },
+  };
+}
+
+/** One api process of a data folder has the sockets and the relay; the others serve the port only. */
+async function openSockets(
+  config: RoleConfig,
+  installation: Installation,
+  ready: ApiReady,
+  log: Logger,
+): Promise<{ close(): Promise<void> }[]> {
+  const { runtime, stream, clock } = installation;
+  const owner = leaseOwner("api", config.dataDir);
+  const relay = new OutboxRelay({ store: runtime.store, stream, owner, clock, log });
+  relay.start();
+  const internal = await serveIpc(
+    dataPaths.internalSocket(config.dataDir),
+    {
+      ...storeHandlers(runtime.store),
+      ...streamHandlers(stream),
+      ...callHandlers(runtime),
+      "installation.facts": () => runtime.config,
+    },
+    { errors: [...storeErrors, ...streamErrors, ...callErrors] },
+  );
+  const routes = operatorRoutes(config, installation, ready);
+  const admin = await serveUnix(dataPaths.adminSocket(config.dataDir), routes, log);
+  return [internal, admin, { close: () => relay.stop() }];
+}
+
+async function readyMessage(config: RoleConfig, installation: Installation, endpoint: string): Promise<ApiReady> {
+  const { accountId, accessKeyId, secretAccessKey, rootToken } = installation.administrator;
+  const seal = await installation.runtime.keys.state();
+  return {
+    endpoint,
+    consoleUrl: `${endpoint}/`,
+    accountId,
+    region: config.defaultRegion,
+    accessKeyId,
+    secretAccessKey,
+    ...(rootToken === undefined ? {} : { rootLink: rootLinkUrl(endpoint, accountId, rootToken) }),
+    warnings: !seal.sealed && seal.development ? ["development-seal"] : [],
+  };
+}
