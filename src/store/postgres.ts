@@ -20,6 +20,7 @@ import { storeMigrations } from "./migrations/index.ts";
 import { hasPrecondition, isWrite, keyOf, prepareOperation, type PreparedOperation } from "./operations.ts";
 import { PostgresClient } from "./postgres-client.ts";
 import {
+  copyKey,
   countQuery,
   findQuery,
   listQuery,
@@ -28,18 +29,17 @@ import {
   toListPage,
   type Dialect,
   type DocumentRow,
+  type ValueRow,
 } from "./queries.ts";
 import { changeRetention, checkLease, toChange } from "./sqlite.ts";
 import { Watermark } from "./watermark.ts";
 
 const dialect: Dialect = { schema: "jikimi.", placeholder: (position) => `$${position}` };
 
-const documentColumns = "d.account, d.region, d.service, d.type, d.id, d.version, d.value, d.expires_at";
-
 const sql = {
-  get: `select ${documentColumns} from jikimi.documents d where d.service = $1 and d.type = $2 and d.account = $3
+  get: `select d.version, d.value, d.expires_at from jikimi.documents d where d.service = $1 and d.type = $2 and d.account = $3
     and d.region = $4 and d.id = $5 and (d.expires_at is null or d.expires_at > $6)`,
-  getMany: `select r.position, ${documentColumns} from rows from (jsonb_to_recordset($1::text::jsonb)
+  getMany: `select r.position, d.version, d.value, d.expires_at from rows from (jsonb_to_recordset($1::text::jsonb)
       as (account text, region text, service text, type text, id text)) with ordinality as r(account, region, service, type, id, position)
     join jikimi.documents d on d.service = r.service and d.type = r.type and d.account = r.account and d.region = r.region and d.id = r.id
     where d.expires_at is null or d.expires_at > $2`,
@@ -114,7 +114,7 @@ export class PostgresStore implements Store {
 
   async get<T>(key: DocumentKey): Promise<Document<T> | undefined> {
     checkKey(key);
-    const rows = await this.#client.read<DocumentRow>(sql.get, [
+    const rows = await this.#client.read<ValueRow>(sql.get, [
       key.service,
       key.type,
       key.account,
@@ -122,20 +122,18 @@ export class PostgresStore implements Store {
       key.id,
       this.#now(),
     ]);
-    return rows[0] && toDocument<T>(rows[0]);
+    return rows[0] && toDocument<T>(copyKey(key), rows[0]);
   }
 
   async getMany<T>(keys: readonly DocumentKey[]): Promise<(Document<T> | undefined)[]> {
     keys.forEach(checkKey);
     if (keys.length === 0) return [];
-    const json = JSON.stringify(
-      keys.map(({ account, region, service, type, id }) => ({ account, region, service, type, id })),
-    );
-    const rows = await this.#client.read<DocumentRow & { position: number }>(sql.getMany, [json, this.#now()]);
+    const json = JSON.stringify(keys.map(copyKey));
+    const rows = await this.#client.read<ValueRow & { position: number }>(sql.getMany, [json, this.#now()]);
     const found = new Map(rows.map((row) => [row.position, row]));
-    return keys.map((_, index) => {
+    return keys.map((key, index) => {
       const row = found.get(index + 1);
-      return row && toDocument<T>(row);
+      return row && toDocument<T>(copyKey(key), row);
     });
   }
 

@@ -1,4 +1,4 @@
-import { InvalidKey, type Document, type IndexQuery, type ListQuery, type Page } from "./contract.ts";
+import { InvalidKey, type Document, type DocumentKey, type IndexQuery, type ListQuery, type Page } from "./contract.ts";
 import { afterPrefix, checkText, keyLimits } from "./limits.ts";
 
 /**
@@ -17,11 +17,10 @@ export interface Query {
   values: (string | number)[];
 }
 
+/** A row of `list` or `find`. What the query has fixed is not read again for each row. */
 export interface DocumentRow {
-  account: string;
-  region: string;
-  service: string;
-  type: string;
+  account?: string;
+  region?: string;
   id: string;
   version: number;
   value: string;
@@ -29,6 +28,9 @@ export interface DocumentRow {
   /** Only in rows of `find`: the index value that was met. */
   index_value?: string;
 }
+
+/** A row of which the key is known. */
+export type ValueRow = Pick<DocumentRow, "version" | "value" | "expires_at">;
 
 /** Largest page. */
 const maxPage = 10_000;
@@ -70,7 +72,10 @@ class Builder {
   }
 }
 
-const columns = "d.account, d.region, d.service, d.type, d.id, d.version, d.value, d.expires_at";
+function columnsOf(query: ListQuery | IndexQuery): string {
+  const open = (["account", "region"] as const).filter((column) => query[column] === undefined);
+  return [...open, "id", "version", "value", "expires_at"].map((column) => `d.${column}`).join(", ");
+}
 
 function checkQuery(query: ListQuery | IndexQuery): void {
   if (!Number.isSafeInteger(query.limit) || query.limit < 1 || query.limit > maxPage) {
@@ -105,7 +110,7 @@ export function listQuery(query: ListQuery, now: number, dialect: Dialect): Quer
   const direction = query.reverse ? " desc" : "";
   const order = (scoped ? ["d.id"] : ["d.id", "d.account", "d.region"]).map((column) => column + direction).join(", ");
   const limit = b.add(query.limit + 1);
-  const text = `select ${columns} from ${dialect.schema}documents d where ${b.where.join(" and ")} order by ${order} limit ${limit}`;
+  const text = `select ${columnsOf(query)} from ${dialect.schema}documents d where ${b.where.join(" and ")} order by ${order} limit ${limit}`;
   return { text, values: b.values };
 }
 
@@ -149,7 +154,7 @@ export function findQuery(query: IndexQuery, now: number, dialect: Dialect): Que
     .join(", ");
   const limit = b.add(query.limit + 1);
   const text =
-    `select ${columns}, i.value as index_value from ${dialect.schema}index_rows i join ${dialect.schema}documents d ` +
+    `select ${columnsOf(query)}, i.value as index_value from ${dialect.schema}index_rows i join ${dialect.schema}documents d ` +
     `on d.service = i.service and d.type = i.type and d.account = i.account and d.region = i.region and d.id = i.id ` +
     `where ${b.where.join(" and ")} order by ${order} limit ${limit}`;
   return { text, values: b.values };
@@ -168,29 +173,39 @@ function readCursor(cursor: string): string[] {
   return parts as string[];
 }
 
-export function toDocument<T>(row: DocumentRow): Document<T> {
-  const document: Document<T> = {
-    key: { account: row.account, region: row.region, service: row.service, type: row.type, id: row.id },
-    version: row.version,
-    value: JSON.parse(row.value) as T,
-  };
+export function toDocument<T>(key: DocumentKey, row: ValueRow): Document<T> {
+  const document: Document<T> = { key, version: row.version, value: JSON.parse(row.value) as T };
   if (row.expires_at !== null) document.expiresAt = row.expires_at;
   return document;
 }
 
+/** The key alone, whatever else the object carries. */
+export function copyKey({ account, region, service, type, id }: DocumentKey): DocumentKey {
+  return { account, region, service, type, id };
+}
+
 export function toListPage<T>(rows: readonly DocumentRow[], query: ListQuery): Page<T> {
   const scoped = query.account !== undefined && query.region !== undefined;
-  return toPage(rows, query.limit, (row) => (scoped ? row.id : [row.id, row.account, row.region].join("\0")));
+  return toPage(rows, query, ({ key }) => (scoped ? key.id : [key.id, key.account, key.region].join("\0")));
 }
 
 export function toFindPage<T>(rows: readonly DocumentRow[], query: IndexQuery): Page<T> {
-  return toPage(rows, query.limit, (row) =>
-    Buffer.from(JSON.stringify([row.index_value, row.id, row.account, row.region])).toString("base64url"),
+  return toPage(rows, query, ({ key }, row) =>
+    Buffer.from(JSON.stringify([row.index_value, key.id, key.account, key.region])).toString("base64url"),
   );
 }
 
 /** One row more than the page was asked for: its presence means there is a next page. */
-function toPage<T>(rows: readonly DocumentRow[], limit: number, cursor: (row: DocumentRow) => string): Page<T> {
-  const items = rows.slice(0, limit).map((row) => toDocument<T>(row));
-  return rows.length > limit ? { items, next: cursor(rows[limit - 1]!) } : { items };
+function toPage<T>(
+  rows: readonly DocumentRow[],
+  query: ListQuery | IndexQuery,
+  cursor: (item: Document<T>, row: DocumentRow) => string,
+): Page<T> {
+  const { service, type, limit } = query;
+  const items = rows.slice(0, limit).map((row) => {
+    const account = query.account ?? row.account ?? "";
+    const region = query.region ?? row.region ?? "";
+    return toDocument<T>({ account, region, service, type, id: row.id }, row);
+  });
+  return rows.length > limit ? { items, next: cursor(items[limit - 1]!, rows[limit - 1]!) } : { items };
 }

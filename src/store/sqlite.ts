@@ -16,6 +16,7 @@ import { checkKey, checkText } from "./limits.ts";
 import { storeMigrations } from "./migrations/index.ts";
 import { keyOf, prepareOperation, type PreparedOperation } from "./operations.ts";
 import {
+  copyKey,
   countQuery,
   findQuery,
   listQuery,
@@ -24,6 +25,7 @@ import {
   toListPage,
   type Dialect,
   type DocumentRow,
+  type ValueRow,
 } from "./queries.ts";
 import { SqliteDatabase } from "./sqlite-database.ts";
 import { Watermark } from "./watermark.ts";
@@ -39,7 +41,7 @@ const changesTrimmed = 10_000;
 const whereKey = "service = ? and type = ? and account = ? and region = ? and id = ?";
 
 const sql = {
-  get: `select account, region, service, type, id, version, value, expires_at from documents where ${whereKey}`,
+  get: `select version, value, expires_at from documents where ${whereKey}`,
   head: `select rowid, version, expires_at, indexed from documents where ${whereKey}`,
   insert:
     "insert into documents (account, region, service, type, id, version, value, expires_at, indexed) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -115,9 +117,9 @@ export class SqliteStore implements Store {
 
   #getNow<T>(key: DocumentKey): Document<T> | undefined {
     checkKey(key);
-    const row = this.#db.get<DocumentRow>(sql.get, ...keyValues(key));
+    const row = this.#db.get<ValueRow>(sql.get, ...keyValues(key));
     if (!row || (row.expires_at !== null && row.expires_at <= this.#clock.now())) return undefined;
-    return toDocument<T>(row);
+    return toDocument<T>(copyKey(key), row);
   }
 
   async getMany<T>(keys: readonly DocumentKey[]): Promise<(Document<T> | undefined)[]> {
@@ -234,9 +236,7 @@ export class SqliteStore implements Store {
   }
 
   async changes(after: number, limit: number): Promise<Change[]> {
-    return this.#db
-      .all<Omit<DocumentRow, "value" | "expires_at"> & { sequence: number }>(sql.changes, after, limit)
-      .map(toChange);
+    return this.#db.all<DocumentKey & { sequence: number; version: number }>(sql.changes, after, limit).map(toChange);
   }
 
   async waitForChange(after: number, timeoutMs: number): Promise<void> {

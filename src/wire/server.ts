@@ -232,7 +232,7 @@ class Front implements FrontServer {
     line: Line,
   ): Promise<void> {
     if (response.destroyed || response.headersSent) return;
-    const headers: Record<string, string | readonly string[]> = { ...reply.headers };
+    const headers = dispositionFirst(reply.headers);
     const unread = body !== undefined && !body.finished;
     // INVARIANT: a connection with bytes of an unread body on it carries no second request.
     if (unread || this.#closing) {
@@ -348,6 +348,15 @@ class Front implements FrontServer {
 
 /** Node joins headers and a string body into one write; a Buffer body costs a second one. */
 const onePieceLimit = 16_384;
+
+/**
+ * Node takes apart the bytes of a Content-Disposition that comes after Content-Length, and then refuses to send
+ * what it made of a name beyond ASCII (nodejs/node#46528). Before it, the value goes out as it is.
+ */
+function dispositionFirst(headers: HttpResponse["headers"]): HttpResponse["headers"] {
+  const { "content-disposition": disposition, ...others } = headers;
+  return disposition === undefined ? { ...headers } : { "content-disposition": disposition, ...others };
+}
 
 function latin1(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");

@@ -130,6 +130,15 @@ const special: readonly Special[] = [
     reason: "botocore cuts it at the last slash",
   },
   {
+    service: "ec2",
+    client: "botocore",
+    operation: "GetConsoleOutput",
+    member: "Output",
+    direction: "output",
+    value: leaveOut,
+    reason: "botocore takes it out of base64",
+  },
+  {
     service: "s3",
     client: "botocore",
     operation: "GetBucketLocation",

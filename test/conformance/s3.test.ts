@@ -365,6 +365,21 @@ describe("the SDK", () => {
     assert.equal((await fetch(`${instance.endpoint}/${Bucket}/k`)).status, 403);
   });
 
+  test("header values beyond ASCII arrive as their bytes, and none begins another header", async () => {
+    const Bucket = await bucket("header-values");
+    await s3.putObject({ Bucket, Key: "k", Body: "x" });
+    for (const name of ['attachment; filename="한글.txt"', "inline; filename=café"]) {
+      const input = { Bucket, Key: "k", ResponseContentDisposition: name };
+      const answer = await fetch(await getSignedUrl(s3, new GetObjectCommand(input)));
+      assert.equal(answer.status, 200);
+      const bytes = Buffer.from(answer.headers.get("content-disposition")!, "latin1");
+      assert.ok([bytes.toString("utf8"), bytes.toString("latin1")].includes(name));
+    }
+    const split = { Bucket, Key: "k", ResponseContentDisposition: "a\r\nx-injected: 1" };
+    const refused = await fetch(await getSignedUrl(s3, new GetObjectCommand(split)));
+    assert.deepEqual([refused.status, refused.headers.get("x-injected")], [400, null]);
+  });
+
   test("a user has what its policies give, and not more", async () => {
     const Bucket = await bucket("permissions");
     await s3.putObject({ Bucket, Key: "home/k", Body: "x" });

@@ -1,6 +1,5 @@
 import { join, resolve } from "node:path";
 import { Argument, Option } from "commander";
-import { openBlobs } from "#blob/open.ts";
 import { systemClock } from "#kernel/clock.ts";
 import { BackupDamaged } from "../../roles/backupFormat.ts";
 import { restore as restoreBackup, TargetNotEmpty } from "../../roles/restore.ts";
@@ -21,7 +20,11 @@ export const restore = defineCommand<{ keys?: string }>({
         path: absolute,
         keysPath: options.keys === undefined ? `${absolute}.keys` : resolve(cli.host.cwd, options.keys),
         dataDir,
-        openBlobs: (folder) => openBlobs(`file:${join(folder, "blobs")}`, { clock: systemClock }),
+        // Loaded here: it brings an HTTP client along that no other command needs.
+        openBlobs: async (folder) => {
+          const { openBlobs } = await import("#blob/open.ts");
+          return await openBlobs(`file:${join(folder, "blobs")}`, { clock: systemClock });
+        },
         onProgress: (file) => {
           if (cli.host.stderr.isTTY && !options.json) cli.note(cli.look("dim", text.restoring(file), cli.host.stderr));
         },

@@ -1,5 +1,4 @@
 import { Option } from "commander";
-import { createLogger } from "#kernel/log.ts";
 import { serveAlone, serveSupervised, type RoleProcessHost } from "../../roles/processRole.ts";
 import { prepareDataFolder } from "../dataFolder.ts";
 import { defineCommand } from "../program.ts";
@@ -18,6 +17,7 @@ export const run = defineCommand<ConfigOptions & { role: string }>({
   async run(cli, options) {
     if (!isRoleName(options.role)) return;
     const module = await roleModule(options.role);
+    const { createLogger } = await import("#kernel/log.ts");
     const log = createLogger(options.role);
     if (process.send) return serveSupervised(module, log, roleProcessHost());
     const dataDir = prepareDataFolder(cli, options);

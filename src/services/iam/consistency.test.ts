@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AwsError } from "#kernel/errors.ts";
-import { MemoryStore } from "#gateway/testing.ts";
+import type { MemoryStore } from "#gateway/testing.ts";
 import { loadModel } from "#model/load.ts";
 import type { Shape } from "#model/types.ts";
 import { service } from "./index.ts";

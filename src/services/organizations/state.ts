@@ -2,8 +2,8 @@
  * An organization as its documents hold it. They belong to no Region and live under the management account; each
  * account of the organization has a `membership` of its own that leads there.
  *
- * INVARIANT: every change goes through `change`, which makes the changes of one organization happen one after
- * another: what a handler has listed (children, targets, names) is still so when its batch is committed.
+ * INVARIANT: every change goes through `changeOrganization`, which makes the changes of one organization happen one
+ * after another: what a handler has listed (children, targets, names) is still so when its batch is committed.
  */
 import type { CallContext, State } from "#gateway/context.ts";
 import { globalRegion, type Document, type Page } from "#store/contract.ts";
@@ -48,12 +48,6 @@ export class OrganizationState {
 
   get #at() {
     return scopeOf(this.organization.managementAccount);
-  }
-
-  /** To be called before anything that a change depends on is read. */
-  async change(): Promise<void> {
-    const seen = await this.state.get<Documents["revision"]>("revision", "revision", this.#at);
-    this.state.put("revision", "revision", { revision: (seen?.value.revision ?? 0) + 1 }, { at: this.#at });
   }
 
   async get<T extends DocumentType>(type: T, id: string): Promise<Documents[T] | undefined> {
@@ -155,9 +149,17 @@ export async function callersOrganization(ctx: CallContext): Promise<Organizatio
   return openOrganization(ctx.state, membership.managementAccount);
 }
 
-/** The caller's organization, opened for a change. */
+/** The caller's organization, opened for a change. @throws AWSOrganizationsNotInUseException */
 export async function changeOrganization(ctx: CallContext): Promise<OrganizationState> {
-  const organization = await callersOrganization(ctx);
-  await organization.change();
-  return organization;
+  const membership = await membershipOf(ctx.state, ctx.account);
+  if (!membership) throw fault("AWSOrganizationsNotInUseException");
+  return changeOf(ctx.state, membership.managementAccount);
+}
+
+/** The organization that `managementAccount` runs, opened for a change: the revision is read before anything else of it. */
+export async function changeOf(state: State, managementAccount: string): Promise<OrganizationState> {
+  const at = scopeOf(managementAccount);
+  const seen = await state.get<Documents["revision"]>("revision", "revision", at);
+  state.put("revision", "revision", { revision: (seen?.value.revision ?? 0) + 1 }, { at });
+  return openOrganization(state, managementAccount);
 }

@@ -33,7 +33,8 @@ export async function bucketAccess(
     resourceAccount: bucket.owner,
     resourcePolicies: policies,
     context,
-    onDenied: accessDenied,
+    // Where a bucket is, is no secret: SDKs ask for it without credentials and read it from the refusal.
+    onDenied: (message: string) => accessDenied(message, { "x-amz-bucket-region": bucket.region }),
   }));
   return [...(await pointAccess(ctx, bucket, "", actions, context)), ...own];
 }

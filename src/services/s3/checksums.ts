@@ -3,7 +3,7 @@
  * Source: Amazon S3 User Guide, "Checking object integrity in Amazon S3": without a checksum from the client
  * S3 computes CRC64NVME; SHA checksums of multipart uploads are composite, CRC64NVME is always full object.
  */
-import { checksumAlgorithms, checksumByHeader, type ChecksumAlgorithm } from "#wire/checksums.ts";
+import { checksumAlgorithms, type ChecksumAlgorithm } from "#wire/checksums.ts";
 import { invalidRequest, notImplementedHeader } from "./errors.ts";
 import type { StoredChecksum } from "./state.ts";
 
@@ -32,10 +32,13 @@ export function isChecksumAlgorithm(name: string): name is ChecksumAlgorithm {
   return name in checksumAlgorithms;
 }
 
-/** @throws InvalidRequest when a request carries several checksums or an unknown algorithm */
+/**
+ * @param claimed what the wire layer found in headers or announced for the trailer
+ * @throws InvalidRequest when a request carries several checksums or an unknown algorithm
+ */
 export function requestedChecksum(
   input: object,
-  headers: Readonly<Record<string, string>>,
+  claimed: ChecksumAlgorithm | undefined,
   fallback: ChecksumAlgorithm = "CRC64NVME",
 ): RequestedChecksum {
   const values = input as Record<string, unknown>;
@@ -51,7 +54,8 @@ export function requestedChecksum(
   if (given.length > 1)
     throw invalidRequest("Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.");
   const first = given[0];
-  const declared = declaredAlgorithm(values["ChecksumAlgorithm"], headers);
+  const name = values["ChecksumAlgorithm"];
+  const declared = typeof name === "string" ? checkAlgorithm(name.toUpperCase()) : claimed;
   if (first) {
     if (declared !== undefined && declared !== first[0]) {
       throw invalidRequest("Value for x-amz-sdk-checksum-algorithm header is invalid.");
@@ -60,16 +64,6 @@ export function requestedChecksum(
   }
   if (declared !== undefined) return { algorithm: declared, asked: true };
   return { algorithm: fallback, asked: false };
-}
-
-/** Named by `x-amz-sdk-checksum-algorithm`, or by the trailer that follows the body. */
-function declaredAlgorithm(name: unknown, headers: Readonly<Record<string, string>>): ChecksumAlgorithm | undefined {
-  if (typeof name === "string") return checkAlgorithm(name.toUpperCase());
-  const trailer = headers["x-amz-trailer"]
-    ?.split(",")
-    .map((header) => checksumByHeader.get(header.trim().toLowerCase()))
-    .find((algorithm) => algorithm !== undefined);
-  return trailer;
 }
 
 /** @throws InvalidRequest for a name that is no algorithm */

@@ -77,7 +77,7 @@ function addSignature(ctx: CallContext, keys: Keys): void {
     if (signature.ageMs !== undefined) keys["s3:signatureAge"] = String(signature.ageMs);
   }
   const digest = headers["x-amz-content-sha256"];
-  if (digest !== undefined) keys["s3:x-amz-content-sha256"] = digest;
+  if (digest !== undefined && ctx.payload) keys["s3:x-amz-content-sha256"] = digest;
   const version = /^TLSv(1(?:\.\d)?)$/.exec(tls?.protocol ?? "")?.[1];
   if (version !== undefined) keys["s3:TlsVersion"] = version === "1" ? "1.0" : version;
 }

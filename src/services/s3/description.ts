@@ -7,7 +7,7 @@ import { accountOf } from "#gateway/principal.ts";
 import { AwsError } from "#kernel/errors.ts";
 import { isPublicGrant, newObjectAcl, type AclInput } from "./acl.ts";
 import { ownershipOf } from "./bucket.ts";
-import { metadataTooLarge, notImplementedHeader } from "./errors.ts";
+import { invalidArgument, metadataTooLarge, notImplementedHeader } from "./errors.ts";
 import { lockOfRequest, type LockInput } from "./objectLock.ts";
 import { blockedByPublicAccessBlock, effectiveBlock } from "./publicAccess.ts";
 import type { Bucket, ContentHeaders, Description } from "./state.ts";
@@ -82,15 +82,34 @@ function checkMetadata(metadata: Record<string, string>): Record<string, string>
   const lower: Record<string, string> = {};
   for (const [name, value] of Object.entries(metadata)) {
     size += Buffer.byteLength(name) + Buffer.byteLength(value);
+    checkHeaderText(`x-amz-meta-${name}`, value);
     lower[name.toLowerCase()] = value;
   }
   if (size > 2048) throw metadataTooLarge(size);
   return lower;
 }
 
+// oxlint-disable-next-line no-control-regex -- the control characters are the point
+const control = /[\u0000-\u0008\u000a-\u001f\u007f]/;
+
+/** A form can carry what no header can: it would be kept and could never be given back. */
+function checkHeaderText(name: string, value: string): void {
+  if (control.test(value)) throw invalidArgument("Header values must not hold control characters", name, value);
+}
+
 export function contentHeaders(ctx: CallContext, input: DescriptionInput): ContentHeaders {
+  for (const [name, value] of [
+    ["Cache-Control", input.CacheControl],
+    ["Content-Disposition", input.ContentDisposition],
+    ["Content-Encoding", input.ContentEncoding],
+    ["Content-Language", input.ContentLanguage],
+    ["Content-Type", input.ContentType],
+    ["x-amz-website-redirect-location", input.WebsiteRedirectLocation],
+  ] as const) {
+    if (value !== undefined) checkHeaderText(name, value);
+  }
   const encoding = withoutAwsChunked(input.ContentEncoding);
-  const expires = ctx.request.headers["expires"] ?? input.Expires?.toUTCString();
+  const expires = (ctx.payload && ctx.request.headers["expires"]) ?? input.Expires?.toUTCString();
   return {
     ...(input.CacheControl === undefined ? {} : { cacheControl: input.CacheControl }),
     ...(input.ContentDisposition === undefined ? {} : { contentDisposition: input.ContentDisposition }),
@@ -111,10 +130,10 @@ function withoutAwsChunked(encoding: string | undefined): string | undefined {
   return rest && rest.length > 0 ? rest.join(",") : undefined;
 }
 
-/** Bytes that a request body will have, as far as the client said: the decoded length of a chunked upload. */
+/**
+ * Bytes that a body will have, as far as the client said: the wire layer knows them decoded. A call between
+ * services has no body on the wire, and headers of the request behind it say nothing of this one.
+ */
 export function declaredLength(ctx: CallContext, contentLength: number | undefined): number | undefined {
-  const decoded = ctx.request.headers["x-amz-decoded-content-length"];
-  if (decoded !== undefined) return Number(decoded);
-  const encoded = ctx.request.headers["content-encoding"]?.includes("aws-chunked");
-  return encoded ? undefined : contentLength;
+  return ctx.payload ? ctx.payload.length : contentLength;
 }

@@ -16,7 +16,8 @@ function error(
   return new AwsError(code, message, status, { fields, headers });
 }
 
-export const accessDenied = (message = "Access Denied") => error("AccessDenied", message, 403);
+export const accessDenied = (message = "Access Denied", headers: Record<string, string> = {}) =>
+  error("AccessDenied", message, 403, {}, headers);
 
 export const noSuchBucket = (bucket: string) =>
   error("NoSuchBucket", "The specified bucket does not exist", 404, { BucketName: bucket });

@@ -46,8 +46,13 @@ export function emitAs(
         key: encodeURIComponent(key).replaceAll("%20", "+").replaceAll("%2F", "/"),
         ...(version?.kind === "object" ? { size: version.size, eTag: version.etag } : {}),
         ...(version && version.versionId !== "null" ? { versionId: version.versionId } : {}),
-        sequencer: (version?.sequence ?? 0).toString(16).toUpperCase().padStart(16, "0"),
+        // Rises with each event of a key, as text.
+        sequencer: (hex(ctx.now, 12) + hex((version?.sequence ?? 0) % 65_536, 4)).toUpperCase(),
       },
     },
   });
+}
+
+function hex(value: number, digits: number): string {
+  return value.toString(16).padStart(digits, "0");
 }

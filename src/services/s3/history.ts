@@ -110,7 +110,7 @@ export class History {
     const current = await this.current();
     if (versioning === undefined) {
       if (current) discard(this.#ctx, current.bodies);
-      return this.#putCurrent({ ...draft, versionId: "null", sequence: current?.sequence ?? 1 });
+      return this.#putCurrent({ ...draft, versionId: "null", sequence: (current?.sequence ?? 0) + 1 });
     }
     const sequence = ((current ?? (await this.newestEntry()))?.sequence ?? 0) + 1;
     if (versioning === "Enabled") {

@@ -231,6 +231,8 @@ test("keys and headers that cannot be are refused", async () => {
   await assert.rejects(world.put(Bucket, "k".repeat(1025), "x"), refused("KeyTooLongError"));
   await assert.rejects(world.put(Bucket, "\u0000".repeat(1000), "x"), refused("KeyTooLongError"));
   await assert.rejects(world.put(Bucket, "k", "x", { Metadata: { a: "b".repeat(2048) } }), refused("MetadataTooLarge"));
+  await assert.rejects(world.put(Bucket, "k", "x", { Metadata: { a: "b\nc" } }), refused("InvalidArgument"));
+  await assert.rejects(world.put(Bucket, "k", "x", { ContentType: "a\r\nb" }), refused("InvalidArgument"));
   await assert.rejects(world.put(Bucket, "k", "x", { StorageClass: "GLACIER" }), refused("InvalidStorageClass"));
   await assert.rejects(world.put(Bucket, "k", "x", { ChecksumXXHASH3: "x" }), refused("NotImplemented"));
   await assert.rejects(world.put(Bucket, "k", "x", { Tagging: "a=1&a=2" }), refused("InvalidTag"));

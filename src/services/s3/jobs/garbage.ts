@@ -53,7 +53,10 @@ async function removeRemains(ctx: JobContext): Promise<void> {
         await ctx.store.commit(left.items.flatMap((item) => removal(item, ctx.clock.now())));
       }
     }
-    await ctx.store.commit([{ op: "delete", key }]);
+    await ctx.store.commit([
+      { op: "delete", key },
+      { op: "delete", key: { ...scope, type: "lifecycleRun", id: key.id } },
+    ]);
   }
 }
 

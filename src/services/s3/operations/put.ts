@@ -27,7 +27,7 @@ export async function putObject(input: In<"PutObject">, ctx: CallContext): Promi
   const key = checkKey(input.Key);
   const description = await describe(ctx, bucket, input);
   const choice = chooseEncryption(ctx, bucket, key, input);
-  const checksum = requestedChecksum(input, ctx.request.headers);
+  const checksum = requestedChecksum(input, ctx.payload?.claimed);
   // Over the wire a locked object must have been guarded on its way.
   const locks = input.ObjectLockMode !== undefined || input.ObjectLockLegalHoldStatus !== undefined;
   if (locks && ctx.payload && !checksum.asked && input.ContentMD5 === undefined) {

@@ -85,7 +85,7 @@ export async function uploadPart(input: In<"UploadPart">, ctx: CallContext): Pro
   const key = checkKey(input.Key);
   const number = checkPartNumber(input.PartNumber);
   const upload = await requireUpload(ctx, bucket, key, input.UploadId);
-  const checksum = partChecksum(upload, requestedChecksum(input, ctx.request.headers, upload.checksumAlgorithm));
+  const checksum = partChecksum(upload, requestedChecksum(input, ctx.payload?.claimed, upload.checksumAlgorithm));
   const body = await ctx.once("body", async () =>
     writeBody(ctx, await uploadKeys(ctx, bucket, upload, input), input.Body, {
       contentLength: declaredLength(ctx, input.ContentLength),
