@@ -81,14 +81,14 @@ export function auditRecord(call: AuditInput): AuditRecord {
   const category = detail.category ?? "Management";
   const readOnly = detail.readOnly ?? call.readOnly;
   const via = source.calledVia.at(-1);
-  const parameters = detail.requestParameters === undefined ? call.input : detail.requestParameters;
+  const parameters = detail.requestParameters === undefined ? namedInput(call.input, detail) : detail.requestParameters;
   const response = detail.responseElements === undefined ? (readOnly ? null : call.output) : detail.responseElements;
   return {
     eventVersion: "1.11",
     userIdentity: userIdentity(call.principal, via),
     eventTime: isoSeconds(call.now),
     eventSource: call.service.eventSource,
-    eventName: call.operation,
+    eventName: detail.eventName ?? call.operation,
     awsRegion: eventRegion(call.service, call.region),
     sourceIPAddress: via ?? source.ip,
     userAgent: via ?? source.userAgent,
@@ -115,6 +115,13 @@ export function auditRecord(call: AuditInput): AuditRecord {
         }
       : {}),
   };
+}
+
+function namedInput(input: Record<string, unknown> | null, detail: AuditDetail): Record<string, unknown> | null {
+  const { requestNames, requestMore } = detail;
+  if (!requestNames && !requestMore) return input;
+  const named = Object.entries(input ?? {}).map(([name, value]) => [requestNames?.[name] ?? name, value]);
+  return { ...Object.fromEntries(named), ...requestMore };
 }
 
 function emptyIsNull(value: Record<string, unknown> | null): Record<string, unknown> | null {

@@ -9,6 +9,8 @@ export interface SessionContext {
   mfaAuthenticated: boolean;
   /** Epoch milliseconds of the MFA check. */
   mfaAt?: number;
+  /** Opened by signing in to the console; absent for sessions that STS issued. */
+  console?: true;
   sourceIdentity?: string;
   /** Session tags, and which of them are transitive. */
   tags?: Record<string, string>;

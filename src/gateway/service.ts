@@ -75,10 +75,17 @@ export type AccessOf<Sdk> = {
 /** What one call leaves in the audit trail beyond what its input and output say. */
 export interface AuditDetail {
   resources?: { ARN: string; accountId?: string; type: string }[];
+  /** Instead of the input without its sensitive members. */
   requestParameters?: Record<string, unknown> | null;
+  /** Request parameters that CloudTrail calls otherwise: `bucket` → `bucketName`. */
+  requestNames?: Readonly<Record<string, string>>;
+  /** Request parameters beside the input. */
+  requestMore?: Readonly<Record<string, unknown>>;
   responseElements?: Record<string, unknown> | null;
   additionalEventData?: Record<string, unknown>;
   readOnly?: boolean;
+  /** CloudTrail's name of the event where it is not the operation's. */
+  eventName?: string;
   /** Data events (S3 objects, Lambda invocations) are recorded only where a trail selects them. */
   category?: "Management" | "Data" | "Insight";
   /** Shared event id for cross-account deliveries. */

@@ -36,7 +36,7 @@ function config(): RoleConfig {
 
 function supervise(
   events: SupervisorEvent[] = [],
-  more: { limits?: RestartLimits; drainMs?: number } = {},
+  more: { limits?: RestartLimits; drainMs?: number; startMs?: number } = {},
 ): Supervisor {
   return new Supervisor({
     roles: [standinEntry("api"), standinEntry("jobs")],
@@ -125,6 +125,27 @@ test("a role that cannot start is not tried again and the others are stopped", a
       error.message === "no such store",
   );
   assert.deepEqual(journal(), ["api started", "api stopped"]);
+});
+
+test("a role that never becomes ready is a role that failed", async () => {
+  behave("api", { stuck: true });
+  await assert.rejects(
+    supervise([], { startMs: 1500 }).start(),
+    (error) => error instanceof RoleFailed && error.message === "not ready within 1.5 s",
+  );
+});
+
+test("a stop in the middle of a start is a stop", async () => {
+  behave("jobs", { stuck: true });
+  const events: SupervisorEvent[] = [];
+  const supervisor = supervise(events, { drainMs: 500 });
+  const starting = assert.rejects(supervisor.start());
+  await until(() => events.some((event) => event.type === "starting" && event.role === "jobs"), "jobs starting");
+  await supervisor.stop();
+  await supervisor.done;
+  await starting;
+  assert.deepEqual(supervisor.pids(), {});
+  assert.equal(journal().at(-1), "api stopped");
 });
 
 test("a role that does not drain is killed at the deadline", async () => {

@@ -2,7 +2,7 @@
  * `jikimi up`: forks one process per role in order, starts a role again when it ends, and stops all of them in
  * the opposite order. It holds no key, opens no port and reads no request, so it has no reason to fail.
  */
-import { RoleProcess, type RoleSpec } from "./processChild.ts";
+import { RoleFailed, RoleProcess, type RoleSpec } from "./processChild.ts";
 import { RoleLog, roleLogPath } from "./processLog.ts";
 import { drainDeadlineMs } from "./processRole.ts";
 import type { RoleConfig } from "./role.ts";
@@ -39,8 +39,13 @@ export interface SupervisorOptions {
   onEvent?: (event: SupervisorEvent) => void;
   limits?: RestartLimits;
   drainMs?: number;
+  /** A role that is not ready by then is ended: a start that hangs is a start that failed. */
+  startMs?: number;
   env?: NodeJS.ProcessEnv;
 }
+
+/** Opening a large store after a crash takes its time. */
+const startDeadlineMs = 120_000;
 
 /** A role ends again and again. */
 export class CrashLoop extends Error {
@@ -143,7 +148,7 @@ export class Supervisor {
 
   async #untilReady(spec: RoleSpec, process: RoleProcess): Promise<Record<string, unknown>> {
     const since = performance.now();
-    const ready = await process.ready;
+    const ready = await this.#within(spec, process);
     this.#tell({
       type: "ready",
       role: spec.name,
@@ -152,6 +157,22 @@ export class Supervisor {
     });
     this.#keepPort(ready);
     return ready;
+  }
+
+  async #within(spec: RoleSpec, process: RoleProcess): Promise<Record<string, unknown>> {
+    const limit = this.#options.startMs ?? startDeadlineMs;
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      process.kill();
+    }, limit);
+    try {
+      return await process.ready;
+    } catch (error) {
+      throw late ? new RoleFailed(spec.name, `not ready within ${limit / 1000} s`) : error;
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** Clients know the port by now: a role that is started again takes the same one. */

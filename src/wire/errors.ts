@@ -6,7 +6,7 @@ import type { Codecs } from "./codecs.ts";
 import type { HttpRequest, HttpResponse, Protocol } from "./contract.ts";
 import { modelledStatus } from "./errorRules.ts";
 import { hostId, xmlDeclaration } from "./response.ts";
-import { headerText, headerWriter, type Headers } from "./restWrite.ts";
+import { headerText, headerWriter, isHeaderText, type Headers } from "./restWrite.ts";
 import { escapeXml } from "./xmlWrite.ts";
 
 type Plain = Record<string, unknown>;
@@ -49,6 +49,10 @@ function render(service: ServiceModel | undefined, protocol: Protocol, error: Aw
   };
 }
 
+/**
+ * Never throws: an error whose fields do not fit its shape is answered without them, and a header that holds a control
+ * character is left out.
+ */
 export function encodeError(
   codecs: Codecs,
   service: ServiceModel | undefined,
@@ -58,16 +62,31 @@ export function encodeError(
   requestId: string,
 ): HttpResponse {
   const rendered = render(service, protocol, error);
-  const response = envelope(codecs, service, protocol, rendered, requestId);
+  const response = safeEnvelope(codecs, service, protocol, rendered, requestId);
+  const headers: [string, string][] = Object.entries(error.headers);
   if (service?.awsQueryCompatible && request.headers["x-amzn-query-mode"] === "true") {
-    const code = rendered.shape?.error?.queryCode ?? rendered.code;
-    response.headers["x-amzn-query-error"] = headerText("x-amzn-query-error", `${code};${rendered.fault}`);
+    headers.push(["x-amzn-query-error", `${rendered.shape?.error?.queryCode ?? rendered.code};${rendered.fault}`]);
   }
-  for (const [name, value] of Object.entries(error.headers))
-    response.headers[name.toLowerCase()] = headerText(name, value);
+  for (const [name, value] of headers) {
+    if (isHeaderText(value)) response.headers[name.toLowerCase()] = headerText(name, value);
+  }
   // A HEAD response and 304 have no body; clients read the code from the status.
   if (request.method === "HEAD" || rendered.status === 304) response.body = undefined;
   return response;
+}
+
+function safeEnvelope(
+  codecs: Codecs,
+  service: ServiceModel | undefined,
+  protocol: Protocol,
+  error: Rendered,
+  requestId: string,
+): HttpResponse {
+  try {
+    return envelope(codecs, service, protocol, error, requestId);
+  } catch {
+    return envelope(codecs, service, protocol, { ...error, shape: undefined, fields: {} }, requestId);
+  }
 }
 
 function envelope(

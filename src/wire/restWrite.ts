@@ -9,6 +9,10 @@ export type HeaderWriter = (value: unknown, headers: Headers) => void;
 
 const unsafe = /[\u0000-\u0008\u000a-\u001f\u007f]/;
 
+export function isHeaderText(text: string): boolean {
+  return !unsafe.test(text);
+}
+
 /**
  * INVARIANT: no header value holds a line break, so nothing a client stored or asked for (S3's response-content-disposition)
  * can begin a header of its own. Characters beyond Latin-1 are sent as their UTF-8 bytes.

@@ -42,6 +42,8 @@ const hostile: [why: string, text: string][] = [
   ["text only", "abc"],
   ["an open element", "<A><B></B>"],
   ["crossed elements", "<A><B></A></B>"],
+  ["an end tag first", "</A>"],
+  ["an end tag without a name first", "<//>"],
   ["two roots", "<A/><B/>"],
   ["an attribute twice", '<A x="1" x="2"/>'],
   ["an attribute without quotes", "<A x=1/>"],

@@ -119,7 +119,9 @@ class XmlReader {
     for (;;) {
       if (this.#text.startsWith("</", this.#at)) {
         this.#at += 2;
-        const { node, qualified } = open.pop()!;
+        const closing = open.pop();
+        if (closing === undefined) throw malformed("an end tag where an element is expected");
+        const { node, qualified } = closing;
         if (this.#name() !== qualified) throw malformed("an end tag does not match its start tag");
         this.#space();
         if (this.#text[this.#at++] !== ">") throw malformed("an end tag is not closed");

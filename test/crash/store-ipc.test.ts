@@ -30,6 +30,7 @@ test(
   { timeout: 60_000 },
   async () => {
     const folder = mkdtempSync(join(tmpdir(), "jikimi-crash-"));
+    t.after(() => rmSync(folder, { recursive: true }));
     let owner = await startOwner(folder);
     const writers = [0, 1].map((n) => new Writer(`ipc:${folder}/store.sock`, n * 10_000_000));
     const acknowledged = (): number => writers.reduce((sum, writer) => sum + writer.acknowledged.size, 0);
@@ -57,6 +58,5 @@ test(
     const documents = await store.count({ service: "crash", type: "document" });
     assert.equal(await store.lastChange(), documents, "no commit was repeated behind its caller's back");
     await store.close();
-    rmSync(folder, { recursive: true });
   },
 );

@@ -14,6 +14,8 @@ interface Behaviour {
   refuse?: string;
   endAfterReadyMs?: number;
   stopMs?: number;
+  /** Never becomes ready. */
+  stuck?: boolean;
   /** Never answers "stop". */
   hang?: boolean;
 }
@@ -26,6 +28,7 @@ const standin: RoleModule = {
     const behaviour: Behaviour = existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as Behaviour) : {};
     const record = (what: string): void => appendFileSync(join(config.dataDir, "standin.journal"), `${name} ${what}\n`);
     if (behaviour.refuse) throw Object.assign(new Error(behaviour.refuse), { code: "EREFUSED" });
+    if (behaviour.stuck) await new Promise((resolve) => setTimeout(resolve, 1e8));
     const server = createServer((_request, response) => response.end(name));
     if (name === "api") await new Promise<void>((resolve) => server.listen(config.port, config.host, resolve));
     process.stdout.write(`${name} writes a log line\n`);

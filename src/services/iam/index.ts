@@ -1,6 +1,7 @@
 /** AWS Identity and Access Management. Operations that are not here answer NotImplemented. */
 import { defineService } from "#gateway/service.ts";
 import { access } from "./access.ts";
+import { forCallers } from "./callers.ts";
 import { accessAdvisor } from "./operations/accessAdvisor.ts";
 import { accessKeys } from "./operations/accessKeys.ts";
 import { accountAliases } from "./operations/accountAliases.ts";
@@ -53,5 +54,5 @@ export const service = defineService<Sdk>()({
     ...accessAdvisor,
     ...simulation,
   },
-  access,
+  access: forCallers(access),
 });

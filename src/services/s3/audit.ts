@@ -103,9 +103,30 @@ function resourcesOf(input: Named, ctx: CallContext): NonNullable<AuditDetail["r
   return [...own, ...named(source.bucket, source.key)];
 }
 
-function detail(category: "Data" | "Management") {
+/**
+ * CloudTrail's names of S3 operations that differ from the API's.
+ * Source: Amazon S3 User Guide, "Amazon S3 CloudTrail events", bucket-level and object-level actions.
+ */
+const eventNames: Readonly<Record<string, string>> = {
+  DeletePublicAccessBlock: "DeleteBucketPublicAccessBlock",
+  GetBucketLifecycleConfiguration: "GetBucketLifecycle",
+  GetBucketNotificationConfiguration: "GetBucketNotification",
+  GetObjectLockConfiguration: "GetBucketObjectLockConfiguration",
+  GetPublicAccessBlock: "GetBucketPublicAccessBlock",
+  ListObjectsV2: "ListObjects",
+  PutBucketLifecycleConfiguration: "PutBucketLifecycle",
+  PutBucketNotificationConfiguration: "PutBucketNotification",
+  PutObjectLockConfiguration: "PutBucketObjectLockConfiguration",
+  PutPublicAccessBlock: "PutBucketPublicAccessBlock",
+};
+
+function detail(operation: string, category: "Data" | "Management") {
+  const eventName = eventNames[operation];
   return (input: Named, _output: unknown, ctx: CallContext): AuditDetail => ({
     category,
+    ...(eventName === undefined ? {} : { eventName }),
+    requestNames: { bucket: "bucketName" },
+    requestMore: ctx.request.host === "" ? {} : { Host: ctx.request.host },
     resources: resourcesOf(input, ctx),
     ...(category === "Data"
       ? {
@@ -129,6 +150,6 @@ function signatureVersion(ctx: CallContext): string | undefined {
 }
 
 export const audit = Object.fromEntries([
-  ...dataEvents.map((operation) => [operation, detail("Data")]),
-  ...managementEvents.map((operation) => [operation, detail("Management")]),
+  ...dataEvents.map((operation) => [operation, detail(operation, "Data")]),
+  ...managementEvents.map((operation) => [operation, detail(operation, "Management")]),
 ]) as NonNullable<ServiceDefinition<S3>["audit"]>;
