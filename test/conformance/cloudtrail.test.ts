@@ -20,6 +20,7 @@ import {
   UpdateTrailCommand,
 } from "@aws-sdk/client-cloudtrail";
 import { CreateUserCommand, IAMClient } from "@aws-sdk/client-iam";
+import { CreateKeyCommand, EncryptCommand, KMSClient } from "@aws-sdk/client-kms";
 import {
   CreateBucketCommand,
   GetObjectCommand,
@@ -220,6 +221,29 @@ describe("CloudTrail", () => {
     await assert.rejects(history.send(new LookupEventsCommand({ LookupAttributes: [attribute, attribute] })), {
       name: "InvalidLookupAttributesException",
     });
+  });
+
+  test("the use of a key is a read, and names the key", async () => {
+    const kms = new KMSClient(instance.client);
+    const { KeyMetadata } = await kms.send(new CreateKeyCommand({}));
+    await kms.send(
+      new EncryptCommand({
+        KeyId: KeyMetadata!.KeyId!,
+        Plaintext: Buffer.from("x"),
+        EncryptionContext: { Department: "HR" },
+      }),
+    );
+    const attribute = { AttributeKey: "EventName" as const, AttributeValue: "Encrypt" };
+    const record = await eventually(async () => {
+      const { Events } = await trail.send(new LookupEventsCommand({ LookupAttributes: [attribute] }));
+      return Events![0] && JSON.parse(Events![0].CloudTrailEvent!);
+    });
+    assert.equal(record.readOnly, true);
+    assert.equal(record.responseElements, null);
+    assert.deepEqual(record.requestParameters.encryptionContext, { Department: "HR" });
+    assert.deepEqual(record.resources, [
+      { ARN: KeyMetadata!.Arn, accountId: instance.ready.accountId, type: "AWS::KMS::Key" },
+    ]);
   });
 
   test("advanced selectors round trip and take the place of basic ones", async () => {

@@ -53,6 +53,14 @@ function location() {
   return region === "us-east-1" ? {} : { LocationConstraint: region as "eu-west-1" };
 }
 
+/** Configuration of a client that makes host names, with somebody who knows them all. */
+function withNames(host: string) {
+  const { port } = new URL(instance.endpoint);
+  const lookup: LookupFunction = (_name, _options, done) => done(null, [{ address: "127.0.0.1", family: 4 }]);
+  const requestHandler = { httpAgent: new Agent({ lookup }) };
+  return { ...instance.client, endpoint: `http://${host}:${port}`, requestHandler };
+}
+
 const md5 = (bytes: Uint8Array) => createHash("md5").update(bytes).digest("hex");
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 
@@ -474,14 +482,8 @@ describe("S3 Control", () => {
   const AccountId = () => instance.ready.accountId;
   let control: S3Control;
   before(() => {
-    // The client puts the account id in front of the host name, so it needs a name and somebody who knows it.
-    const { port } = new URL(instance.endpoint);
-    const lookup: LookupFunction = (_name, _options, done) => done(null, [{ address: "127.0.0.1", family: 4 }]);
-    control = new S3Control({
-      ...instance.client,
-      endpoint: `http://s3-control.jikimi.internal:${port}`,
-      requestHandler: { httpAgent: new Agent({ lookup }) },
-    });
+    // The client puts the account id in front of the host name.
+    control = new S3Control(withNames("s3-control.jikimi.internal"));
   });
   after(() => control.destroy());
 
@@ -539,6 +541,15 @@ describe("S3 Control", () => {
     const read = async (name: string) => (await s3.getObject({ Bucket: name, Key: "k" })).Body!.transformToString();
     assert.equal(await read(Alias!), "x");
     assert.equal((await s3.listObjectsV2({ Bucket: Alias! })).KeyCount, 1);
+    // By its ARN the client puts it into the host name.
+    const named = new S3(withNames("s3.jikimi.internal"));
+    const got = await named.getObject({ Bucket: AccessPointArn!, Key: "k" });
+    assert.equal(await got.Body!.transformToString(), "x");
+    // The other place for a bucket's name than the path.
+    assert.equal((await named.listObjectsV2({ Bucket })).KeyCount, 1);
+    const virtual = await getSignedUrl(named, new GetObjectCommand({ Bucket, Key: "k" }));
+    assert.match(virtual, /^http:\/\/pointed-at\.s3\.jikimi\.internal:/);
+    named.destroy();
     const Statement = [
       { Effect: "Deny", Principal: "*", Action: "s3:GetObject", Resource: `${AccessPointArn}/object/k` },
     ];

@@ -28,7 +28,7 @@ async function kill(child: ChildProcess): Promise<void> {
 test(
   "kill -9 of the owner, with writers in two other processes: nothing acknowledged is lost",
   { timeout: 60_000 },
-  async () => {
+  async (t) => {
     const folder = mkdtempSync(join(tmpdir(), "jikimi-crash-"));
     t.after(() => rmSync(folder, { recursive: true }));
     let owner = await startOwner(folder);

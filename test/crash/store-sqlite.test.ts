@@ -81,7 +81,6 @@ test(
       }
     } finally {
       await writer.kill();
-      rmSync(folder, { recursive: true });
     }
   },
 );

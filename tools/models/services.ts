@@ -10,6 +10,8 @@ export interface ServiceRow {
   client?: string;
   iamPrefix: string;
   eventSource: string;
+  /** A protocol that older clients still speak and today's sources no longer name. */
+  older?: { protocol: string; xmlNamespace: string };
 }
 
 type Options = { iam?: string; source?: string };
@@ -63,7 +65,11 @@ export const services: readonly ServiceRow[] = [
   row("securityhub", "securityhub"),
   row("shield", "shield"),
   row("sns", "sns"),
-  row("sqs", "sqs"),
+  // botocore before 1.31.81 and every client of its time; the SDK's schemas still have the names and the flattening.
+  {
+    ...row("sqs", "sqs"),
+    older: { protocol: "awsQuery", xmlNamespace: "http://queue.amazonaws.com/doc/2012-11-05/" },
+  },
   row("ssm", "ssm"),
   row("sts", "sts"),
   row("support", "support"),

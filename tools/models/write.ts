@@ -102,13 +102,14 @@ export function toFile(service: ServiceRow, graph: Graph, generated: string): Fi
     endpointPrefix: graph.endpointPrefix,
     eventSource: service.eventSource,
     apiVersion: graph.apiVersion,
-    protocols: graph.protocols,
+    protocols: service.older ? [...graph.protocols, service.older.protocol] : graph.protocols,
     operations,
     errors,
     shapes: table.rows,
   };
   if (graph.targetPrefix) file.targetPrefix = graph.targetPrefix;
-  if (graph.xmlNamespace) file.xmlNamespace = graph.xmlNamespace;
+  const xmlNamespace = graph.xmlNamespace ?? service.older?.xmlNamespace;
+  if (xmlNamespace) file.xmlNamespace = xmlNamespace;
   if (graph.awsQueryCompatible) file.awsQueryCompatible = true;
   return file;
 }

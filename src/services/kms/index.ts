@@ -1,4 +1,5 @@
 import { defineService } from "#gateway/service.ts";
+import { audit } from "./auditRows.ts";
 import { jobs } from "./jobs.ts";
 import { aliasAccess, aliasHandlers } from "./operations/aliases.ts";
 import { cryptographyAccess, cryptographyHandlers } from "./operations/cryptography.ts";
@@ -38,5 +39,6 @@ export const service = defineService<Sdk>()({
     ...rotationAccess,
     ...grantAccess,
   },
+  audit,
   jobs,
 });

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { canonicalId } from "./canonical.ts";
-import { isPublicPolicy } from "../../engines/publicPolicy/publicPolicy.ts";
 import { account, admin, anonymous, otherAccount, otherAdmin, refused, root, user, World } from "./testing.ts";
 
 let world: World;
@@ -236,30 +235,6 @@ test("requester pays", async () => {
   const got = await world.call("GetObject", { Bucket, Key: "k", RequestPayer: "requester" }, { as: otherAdmin });
   assert.equal(got.RequestCharged, "requester");
   assert.equal((await world.call("GetObject", { Bucket, Key: "k" })).RequestCharged, undefined);
-});
-
-test("what is public", () => {
-  const base = { Effect: "Allow", Principal: "*", Action: "s3:GetObject", Resource: "*" };
-  const cases: [object, boolean][] = [
-    [base, true],
-    [{ ...base, Principal: { AWS: "*" } }, true],
-    [{ ...base, Principal: { AWS: account } }, false],
-    [{ ...base, Effect: "Deny" }, false],
-    [{ ...base, Principal: undefined, NotPrincipal: { AWS: account } }, true],
-    [{ ...base, Condition: { StringEquals: { "aws:SourceVpc": "vpc-1" } } }, false],
-    [{ ...base, Condition: { StringLike: { "aws:SourceVpc": "vpc-*" } } }, true],
-    [{ ...base, Condition: { StringEqualsIfExists: { "aws:SourceVpc": "vpc-1" } } }, true],
-    [{ ...base, Condition: { StringNotEquals: { "aws:PrincipalOrgID": "o-1" } } }, true],
-    [{ ...base, Condition: { StringEquals: { "aws:PrincipalOrgID": "o-1" } } }, false],
-    [{ ...base, Condition: { IpAddress: { "aws:SourceIp": "192.0.2.0/24" } } }, false],
-    [{ ...base, Condition: { IpAddress: { "aws:SourceIp": "0.0.0.0/0" } } }, true],
-    [{ ...base, Condition: { ArnLike: { "aws:SourceArn": `arn:aws:sns:*:${account}:*` } } }, false],
-    [{ ...base, Condition: { ArnLike: { "aws:SourceArn": "arn:aws:sns:*:*:*" } } }, true],
-    [{ ...base, Condition: { StringEquals: { "aws:UserAgent": "x" } } }, true],
-  ];
-  for (const [statement, expected] of cases) {
-    assert.equal(isPublicPolicy(JSON.stringify({ Statement: statement })), expected, JSON.stringify(statement));
-  }
 });
 
 test("object calls are data events, bucket calls management events, with their resources", async () => {

@@ -75,6 +75,17 @@ export async function requireAccessPoint(ctx: CallContext, name: string): Promis
   });
 }
 
+/**
+ * With an endpoint of their own, clients put an access point's name and account into the host name, where a bucket's
+ * name would be. A bucket of that name comes first.
+ */
+export async function accessPointOfHost(ctx: CallContext, name: string): Promise<AccessPoint | undefined> {
+  const match = /^([a-z0-9-]{3,50})-(\d{12})$/.exec(name);
+  if (!match || !operations.has(ctx.operation)) return undefined;
+  const at = { account: match[2]!, region: ctx.region, service: "s3" };
+  return (await ctx.state.get<AccessPoint>("accessPoint", match[1]!, at))?.value;
+}
+
 interface Place {
   name: string;
   account: string;

@@ -2,7 +2,7 @@
 import { AwsError } from "#kernel/errors.ts";
 import type { CallContext } from "#gateway/context.ts";
 import { accountOf } from "#gateway/principal.ts";
-import { namesAccessPoint, requireAccessPoint, type AccessPoint } from "./accessPoint.ts";
+import { accessPointOfHost, namesAccessPoint, requireAccessPoint, type AccessPoint } from "./accessPoint.ts";
 import { accessDenied, noSuchBucket } from "./errors.ts";
 import { checkBucketName } from "./names.ts";
 import { getBucket, type Bucket, type ObjectOwnership } from "./state.ts";
@@ -36,9 +36,13 @@ export async function namedBucket(
   name: string | undefined,
   expectedOwner: string | undefined,
 ): Promise<NamedBucket> {
-  const via = namesAccessPoint(name ?? "") ? await requireAccessPoint(ctx, name!) : undefined;
+  let via = namesAccessPoint(name ?? "") ? await requireAccessPoint(ctx, name!) : undefined;
   if (!via) checkBucketName(name ?? "");
-  const bucket = (await getBucket(ctx, via?.bucket ?? name!))?.value;
+  let bucket = (await getBucket(ctx, via?.bucket ?? name!))?.value;
+  if (!bucket && !via) {
+    via = await accessPointOfHost(ctx, name!);
+    if (via) bucket = (await getBucket(ctx, via.bucket))?.value;
+  }
   if (!bucket) throw noSuchBucket(via?.bucket ?? name!);
   if (expectedOwner !== undefined && expectedOwner !== bucket.owner) throw accessDenied();
   return via ? { ...bucket, via } : bucket;
