@@ -22,10 +22,6 @@ export function parseArn(text: string): Arn | undefined {
   };
 }
 
-export function formatArn(arn: Partial<Arn> & Pick<Arn, "service" | "resource">): string {
-  return `arn:${arn.partition ?? "aws"}:${arn.service}:${arn.region ?? ""}:${arn.account ?? ""}:${arn.resource}`;
-}
-
 /** The partition a Region belongs to. */
 export function partitionOf(region: string): string {
   if (region.startsWith("cn-")) return "aws-cn";

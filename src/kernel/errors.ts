@@ -27,10 +27,3 @@ export class AwsError extends Error {
     this.headers = extra.headers ?? {};
   }
 }
-
-/** A state that this host cannot provide; `needs` says what is missing. */
-export class Unavailable extends AwsError {
-  constructor(needs: string) {
-    super("ServiceUnavailableException", `unavailable: needs ${needs}`, 503);
-  }
-}

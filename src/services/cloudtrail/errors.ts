@@ -12,8 +12,6 @@ export const invalidTimeRange = error("InvalidTimeRangeException");
 export const invalidToken = error("InvalidNextTokenException");
 export const invalidPrefix = error("InvalidS3PrefixException");
 export const invalidTag = error("InvalidTagParameterException");
-export const notPermitted = error("OperationNotPermittedException");
-export const unsupported = error("UnsupportedOperationException");
 
 export const trailNotFound = (name: string, account: string) =>
   new AwsError("TrailNotFoundException", `Unknown trail: ${name} for the user: ${account}`, 400);

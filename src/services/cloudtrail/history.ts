@@ -20,8 +20,6 @@ const attributes: Record<string, (record: AuditRecord) => readonly string[]> = {
   AccessKeyId: (record) => present(record.userIdentity["accessKeyId"]),
 };
 
-export const lookupKeys = Object.keys(attributes);
-
 /** The document of a management event; written again it is the same document. */
 export function historyOperation(record: AuditRecord): Operation {
   const indexes: Record<string, string[]> = {};

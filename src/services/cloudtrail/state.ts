@@ -120,11 +120,6 @@ export function addressOf(ctx: CallContext, nameOrArn: string): TrailAddress {
   return { account: arn.account, region: arn.region, name };
 }
 
-export function addressArn(ctx: CallContext, nameOrArn: string): string {
-  const { account, region, name } = addressOf(ctx, nameOrArn);
-  return `arn:${ctx.partition}:cloudtrail:${region}:${account}:trail/${name}`;
-}
-
 /** @throws TrailNotFoundException */
 export async function requireTrail(ctx: CallContext, nameOrArn: string): Promise<Trail> {
   const { account, region, name } = addressOf(ctx, nameOrArn);
