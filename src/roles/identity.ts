@@ -7,6 +7,7 @@ import type { KeyHolder } from "#keys/contract.ts";
 import type { Store } from "#store/contract.ts";
 import { createIamDirectory } from "../services/iam/directory.ts";
 import { createIamIdentity } from "../services/iam/identitySource.ts";
+import { createOrganizationIdentity } from "../services/organizations/identitySource.ts";
 import { createSessionIdentity } from "../services/sts/identitySource.ts";
 
 export interface JoinedIdentity extends IdentitySource {
@@ -17,12 +18,18 @@ export function joinIdentity(parts: { store: Store; keys: KeyHolder; clock: Cloc
   const iam = createIamIdentity({ ...parts, random: systemRandom });
   const directory = createIamDirectory({ ...parts, random: systemRandom });
   const sessions = createSessionIdentity(parts);
+  const organizations = createOrganizationIdentity(parts);
 
   async function policies(principal: Parameters<IdentitySource["policies"]>[0]): Promise<PolicySet> {
     const own = await iam.policies(principal);
     const accessKeyId = "accessKeyId" in principal ? principal.accessKeyId : undefined;
     const session = accessKeyId?.startsWith("ASIA") ? await sessions.sessionPolicies(accessKeyId) : undefined;
-    return { ...own, ...(session && session.length > 0 ? { session } : {}) };
+    const serviceControl = "account" in principal ? await organizations.serviceControl(principal.account) : undefined;
+    return {
+      ...own,
+      ...(session && session.length > 0 ? { session } : {}),
+      ...(serviceControl ? { serviceControl } : {}),
+    };
   }
 
   return {
@@ -30,10 +37,13 @@ export function joinIdentity(parts: { store: Store; keys: KeyHolder; clock: Cloc
     credential: (accessKeyId) =>
       accessKeyId.startsWith("ASIA") ? sessions.credential(accessKeyId) : iam.credential(accessKeyId),
     policies,
-    resourceControl: async () => undefined,
-    organization: async () => undefined,
+    resourceControl: (account) => organizations.resourceControl(account),
+    organization: (account) => organizations.organization(account),
     touched: (principal, service, action, region, at) => iam.touched(principal, service, action, region, at),
     accountStatus: (account) => iam.accountStatus(account),
-    close: () => iam.close(),
+    async close() {
+      organizations.close();
+      await iam.close();
+    },
   };
 }

@@ -7,6 +7,7 @@ import { connectIpc } from "#ipc/client.ts";
 import { IpcStore, storeErrors } from "#store/ipc.ts";
 import { IpcStream } from "#stream/ipc.ts";
 import { followClock, openClock } from "./clock.ts";
+import { housekeeping } from "./housekeeping.ts";
 import { callErrors, remoteCalls } from "./internalCalls.ts";
 import { runJobs } from "./jobRunner.ts";
 import { leaseOwner } from "./owner.ts";
@@ -35,17 +36,10 @@ export async function start(config: RoleConfig, log: Logger): Promise<RunningRol
     ...remoteCalls(client),
   };
   const owner = leaseOwner("jobs", config.dataDir);
-  const jobs = runJobs(
-    services.flatMap((service) => service.jobs.map((job) => ({ service: service.id, job }))),
-    ctx,
-    owner,
-  );
-  const reactors = runReactors(
-    services.flatMap((service) => service.reactors.map((reactor) => ({ service: service.id, reactor }))),
-    stream,
-    ctx,
-    owner,
-  );
+  const runnable = services.flatMap((service) => service.reactors.map((reactor) => ({ service: service.id, reactor })));
+  const ofServices = services.flatMap((service) => service.jobs.map((job) => ({ service: service.id, job })));
+  const jobs = runJobs([...ofServices, ...housekeeping(stream, runnable)], ctx, owner);
+  const reactors = runReactors(runnable, stream, ctx, owner);
   return {
     ready: {},
     async stop() {

@@ -1,10 +1,12 @@
 /** Every service that this installation serves. Adding a service is a row here and a folder in `src/services`. */
 import type { Service } from "#gateway/service.ts";
 import { service as cloudtrail } from "../services/cloudtrail/index.ts";
+import { accounts } from "../services/iam/accounts.ts";
 import { service as iam } from "../services/iam/index.ts";
 import { service as kms } from "../services/kms/index.ts";
+import { organizationsService } from "../services/organizations/index.ts";
 import { service as s3 } from "../services/s3/index.ts";
 import { service as s3control } from "../services/s3control/index.ts";
 import { service as sts } from "../services/sts/index.ts";
 
-export const services: readonly Service[] = [cloudtrail, iam, kms, s3, s3control, sts];
+export const services: readonly Service[] = [cloudtrail, iam, kms, organizationsService(accounts), s3, s3control, sts];
