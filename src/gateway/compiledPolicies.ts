@@ -2,7 +2,7 @@
  * Policies compiled once and kept by their text: the same document is evaluated in every call of its principals.
  * Bounded, in two generations: what has been used lately stays.
  */
-import { loadPolicy } from "#policy/parse.ts";
+import { fullAccess, loadPolicy } from "#policy/parse.ts";
 import type { NamedPolicy as CompiledPolicy, Policy, PolicyKind } from "#policy/document.ts";
 import type { NamedPolicy } from "./identity.ts";
 
@@ -16,7 +16,9 @@ export class CompiledPolicies {
   }
 
   compile(policy: NamedPolicy, kind: PolicyKind): CompiledPolicy {
-    const compiled = this.#compiled(`${kind}\0${policy.document}`, policy.document, kind);
+    const compiled = allowsAll(policy, kind)
+      ? fullResourceAccess
+      : this.#compiled(`${kind}\0${policy.document}`, policy.document, kind);
     const issuer = policy.issuedBy === undefined ? {} : { issuedBy: policy.issuedBy };
     return policy.name.startsWith("arn:")
       ? { name: policy.name, arn: policy.name, policy: compiled, ...issuer }
@@ -39,4 +41,11 @@ export class CompiledPolicies {
     this.#young.set(key, policy);
     return policy;
   }
+}
+
+const fullResourceAccess = fullAccess("rcp");
+
+/** The one RCP that may allow; it is AWS's own, so it is known by its name and not by what it says. */
+function allowsAll({ name }: NamedPolicy, kind: PolicyKind): boolean {
+  return kind === "rcp" && /^arn:[^:]+:organizations::aws:policy\/resource_control_policy\/p-RCPFullAWSAccess$/.test(name);
 }

@@ -26,11 +26,19 @@ function pick(random: Random, alphabet: string, length: number): string {
 
 /**
  * IAM unique identifiers: a four-letter prefix and 17 base-32 characters (`AIDA` user, `AROA` role,
- * `AGPA` group, `ANPA` managed policy, `AIPA` instance profile, `AKIA` access key, `ASIA` session key).
+ * `AGPA` group, `ANPA` managed policy, `AIPA` instance profile).
  * Source: IAM User Guide, "IAM identifiers".
  */
 export function iamId(prefix: string, random: Random = systemRandom): string {
   return prefix + pick(random, base32, 21 - prefix.length);
+}
+
+/**
+ * Access key ids have 20 characters: `AKIA` for long-term keys, `ASIA` for those of sessions.
+ * Source: IAM API Reference, AccessKey.
+ */
+export function accessKeyId(prefix: "AKIA" | "ASIA", random: Random = systemRandom): string {
+  return prefix + pick(random, base32, 16);
 }
 
 /** Hexadecimal suffix such as EC2's `i-0abc…` (17 characters). */

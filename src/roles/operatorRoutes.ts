@@ -1,5 +1,5 @@
 /** `/_jikimi/*` on the operator's socket. Shapes: adminContract.ts. */
-import { AdjustableClock } from "#kernel/clock.ts";
+import type { AdjustableClock } from "#kernel/clock.ts";
 import { AwsError } from "#kernel/errors.ts";
 import { denialKey, type Denial } from "#gateway/denials.ts";
 import { SealError } from "#keys/contract.ts";

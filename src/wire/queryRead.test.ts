@@ -68,3 +68,22 @@ test("__proto__ in names and map keys changes nothing", () => {
   assert.deepEqual(Object.keys(out.Attributes), ["__proto__"]);
   assert.equal(({} as Record<string, unknown>)["x"], undefined);
 });
+
+test("SQS as older clients speak it: SQS API Reference, SendMessage and CreateQueue", () => {
+  assert.deepEqual(
+    read(
+      "sqs",
+      "SendMessage",
+      "QueueUrl=q&MessageBody=b&MessageAttribute.1.Name=n&MessageAttribute.1.Value.StringValue=v&MessageAttribute.1.Value.DataType=String",
+    ),
+    { QueueUrl: "q", MessageBody: "b", MessageAttributes: { n: { StringValue: "v", DataType: "String" } } },
+  );
+  assert.deepEqual(
+    read(
+      "sqs",
+      "CreateQueue",
+      "QueueName=q&Attribute.1.Name=DelaySeconds&Attribute.1.Value=5&Tag.1.Key=k&Tag.1.Value=v",
+    ),
+    { QueueName: "q", Attributes: { DelaySeconds: "5" }, tags: { k: "v" } },
+  );
+});

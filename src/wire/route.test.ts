@@ -81,6 +81,13 @@ const table: [what: string, parts: Partial<HttpRequest>, claim: Claim, form: str
     "sts GetCallerIdentity awsQuery",
   ],
   [
+    "query to a queue's own path (SQS)",
+    { path: "/123456789012/q", headers: formType },
+    signedFor("sqs"),
+    "Action=SendMessage&Version=2012-11-05",
+    "sqs SendMessage awsQuery",
+  ],
+  [
     "query without a version",
     { headers: formType },
     signedFor("sts"),

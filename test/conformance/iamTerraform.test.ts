@@ -44,6 +44,7 @@ resource "aws_iam_user" "alice" {
   name                 = "tf-alice"
   path                 = "/tf/"
   permissions_boundary = aws_iam_policy.boundary.arn
+  force_destroy        = true
   tags                 = { stage = "${stage}" }
 }
 resource "aws_iam_group" "devs" {

@@ -96,7 +96,6 @@ const runs: [service: string, protocol: string | null][] = [
   ...chosen.map((row): [string, null] => [row.id, null]),
   ["cloudwatch", "json"],
   ["cloudwatch", "query"],
-  ["sqs", "query"],
 ];
 
 describe("round trip with botocore", { skip: botocore === undefined && "botocore is not installed" }, () => {

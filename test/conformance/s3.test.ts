@@ -25,6 +25,10 @@ import { S3Control } from "@aws-sdk/client-s3-control";
 import { Upload } from "@aws-sdk/lib-storage";
 import { createPresignedPost } from "@aws-sdk/s3-presigned-post";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
+import { chunks } from "#blob/conformance.ts";
+import { BlobExists } from "#blob/contract.ts";
+import { openBlobs } from "#blob/open.ts";
+import { systemClock } from "#kernel/clock.ts";
 import { type Instance, startInstance } from "../instance.ts";
 
 const MiB = 1024 ** 2;
@@ -581,6 +585,36 @@ describe("S3 Control", () => {
     await control.deleteAccessPoint({ AccountId: AccountId(), Name });
     await assert.rejects(read(Alias!), fails("NoSuchAccessPoint", 404));
     await s3.deleteBucket({ Bucket });
+  });
+});
+
+describe("our own blob store on S3", () => {
+  test("keeps, reads in ranges, lists and removes bodies, a large one in parts", async () => {
+    const Bucket = await bucket("blob-store");
+    const { endpoint, region, accessKeyId, secretAccessKey } = instance.ready;
+    const url = `s3://${Bucket}/blobs?endpoint=${encodeURIComponent(endpoint)}&region=${region}`;
+    const blobs = await openBlobs(url, {
+      clock: systemClock,
+      credentials: { accessKeyId, secretAccessKey },
+      partSize: 5 * MiB,
+    });
+    const body = randomBytes(12 * MiB + 5);
+    await blobs.put("large", chunks(body));
+    await assert.rejects(blobs.put("large", chunks("again")), BlobExists);
+    const back: Uint8Array[] = [];
+    for await (const piece of blobs.get("large", { start: 5 * MiB - 1, end: 5 * MiB + 1 })) back.push(piece);
+    assert.deepEqual(Buffer.concat(back), body.subarray(5 * MiB - 1, 5 * MiB + 2));
+    await blobs.put("empty", chunks());
+    assert.deepEqual(
+      (await blobs.list(undefined, 10)).map(({ id, size }) => [id, size]),
+      [
+        ["empty", 0],
+        ["large", body.length],
+      ],
+    );
+    await blobs.delete("large");
+    assert.equal(await blobs.info("large"), undefined);
+    await blobs.close();
   });
 });
 

@@ -192,6 +192,9 @@ export const access = {
   TagMFADevice: ask("TagMFADevice", theMfaDevice, requestTags),
   UntagMFADevice: ask("UntagMFADevice", theMfaDevice, requestTagKeys),
   ListMFADeviceTags: ask("ListMFADeviceTags", theMfaDevice),
+  ListSSHPublicKeys: ask("ListSSHPublicKeys", theUser),
+  ListSigningCertificates: ask("ListSigningCertificates", theUser),
+  ListServiceSpecificCredentials: ask("ListServiceSpecificCredentials", theUser),
 
   // Groups
   CreateGroup: ask(

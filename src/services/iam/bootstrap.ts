@@ -5,7 +5,7 @@
  */
 import { isAccountId } from "#kernel/arn.ts";
 import type { Clock } from "#kernel/clock.ts";
-import { iamId, secretAccessKey, type Random } from "#kernel/ids.ts";
+import { accessKeyId, iamId, secretAccessKey, type Random } from "#kernel/ids.ts";
 import type { KeyHolder } from "#keys/contract.ts";
 import type { Store } from "#store/contract.ts";
 import { protectSecret, putAccessKey } from "./accessKeySecret.ts";
@@ -125,9 +125,8 @@ async function addAdministrator(
   return { userName, arn: principal.arn, accessKeyId, secretAccessKey: secret };
 }
 
-/** An access key id has 20 characters. Source: IAM API Reference, AccessKey. */
 export function newAccessKey(random: Random): { accessKeyId: string; secretAccessKey: string } {
-  return { accessKeyId: iamId("AKIA", random).slice(0, 20), secretAccessKey: secretAccessKey(random) };
+  return { accessKeyId: accessKeyId("AKIA", random), secretAccessKey: secretAccessKey(random) };
 }
 
 function addRole(

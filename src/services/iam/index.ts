@@ -16,6 +16,7 @@ import { loginProfiles } from "./operations/loginProfiles.ts";
 import { managedPolicies } from "./operations/managedPolicies.ts";
 import { mfaDevices } from "./operations/mfaDevices.ts";
 import { oidcProviders } from "./operations/oidcProviders.ts";
+import { otherCredentials } from "./operations/otherCredentials.ts";
 import { passwordPolicy } from "./operations/passwordPolicy.ts";
 import { permissionsBoundaries } from "./operations/permissionsBoundaries.ts";
 import { roles } from "./operations/roles.ts";
@@ -39,6 +40,7 @@ export const service = defineService<Sdk>()({
     ...loginProfiles,
     ...passwordPolicy,
     ...mfaDevices,
+    ...otherCredentials,
     ...managedPolicies,
     ...attachments,
     ...inlinePolicies,

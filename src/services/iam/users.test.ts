@@ -120,6 +120,20 @@ test("a user goes only when nothing is left of it, and each refusal says what", 
   await iam.call("DeleteUser", { UserName: "alice" });
 });
 
+test("credentials that nothing here takes: a user has none, and nobody asks about a user that does not exist", async () => {
+  const iam = new IamTest();
+  await iam.call("CreateUser", { UserName: "alice" });
+  const rows = {
+    ListSSHPublicKeys: "SSHPublicKeys",
+    ListSigningCertificates: "Certificates",
+    ListServiceSpecificCredentials: "ServiceSpecificCredentials",
+  };
+  for (const [operation, list] of Object.entries(rows)) {
+    assert.deepEqual((await iam.call(operation, { UserName: "alice" }))[list], []);
+    await iam.refused(operation, { UserName: "nobody" }, "NoSuchEntity");
+  }
+});
+
 test("pages follow their markers, whatever happens in between", async () => {
   const iam = new IamTest();
   for (const name of ["a", "b", "c", "d", "e"]) await iam.call("CreateUser", { UserName: name });

@@ -1,4 +1,5 @@
 /** Documents as the API shows them. */
+import type { Handshake } from "@aws-sdk/client-organizations";
 import type { AccountRecord } from "#gateway/accounts.ts";
 import { arns, type AccountRequest, type ControlPolicy, type HandshakeRecord, type Member, type Unit } from "./documents.ts";
 import { defaultPolicyArn, policyTypes, type PolicyTypeName } from "./policyTypes.ts";
@@ -92,7 +93,7 @@ export function renderHandshake(
   management: AccountRecord,
   handshake: HandshakeRecord,
   now: number,
-) {
+): Handshake {
   const { id, featureSet } = organization.organization;
   return {
     Id: handshake.id,

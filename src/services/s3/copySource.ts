@@ -12,7 +12,7 @@ export interface CopySource {
 
 export function parseCopySource(header: string): { bucket: string; key: string; versionId: string | undefined } {
   const invalid = (message: string) => invalidArgument(message, "x-amz-copy-source", header);
-  const [path = "", query] = splitLast(header, "?versionId=");
+  const [path, query] = splitLast(header, "?versionId=");
   let text: string;
   try {
     text = decodeURIComponent(path.replaceAll("+", "%20"));

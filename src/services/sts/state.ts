@@ -5,7 +5,7 @@
 import type { CallContext } from "#gateway/context.ts";
 import type { Credential, NamedPolicy } from "#gateway/identity.ts";
 import type { Principal, SessionContext } from "#gateway/principal.ts";
-import { iamId, secretAccessKey } from "#kernel/ids.ts";
+import { accessKeyId as newAccessKeyId, secretAccessKey } from "#kernel/ids.ts";
 import { globalRegion, type Scope } from "#store/contract.ts";
 
 export const sessionScope: Scope = { account: "000000000000", region: globalRegion, service: "sts" };
@@ -40,7 +40,7 @@ export async function issueSession(
   policies: readonly NamedPolicy[] | undefined,
 ): Promise<IssuedCredentials> {
   const issued = await ctx.once("credentials", async () => {
-    const accessKeyId = iamId("ASIA", ctx.random);
+    const accessKeyId = newAccessKeyId("ASIA", ctx.random);
     const secret = secretAccessKey(ctx.random);
     const token = Buffer.from(ctx.random.bytes(192)).toString("base64");
     const sealed = await ctx.keys.protect(sessionPurpose, accessKeyId, Buffer.from(`${secret}\0${token}`));

@@ -4,7 +4,7 @@
  * implicitly based on the AWS access key ID signing the request".
  */
 import type { CallContext } from "#gateway/context.ts";
-import { iamId, secretAccessKey } from "#kernel/ids.ts";
+import { accessKeyId as newAccessKeyId, secretAccessKey } from "#kernel/ids.ts";
 import { protectSecret, putAccessKey } from "../accessKeySecret.ts";
 import { isRootItself, entityById, putEntity, userOrCaller } from "../entities.ts";
 import { accessDenied, noSuch, quotaExceeded } from "../errors.ts";
@@ -53,7 +53,7 @@ export const accessKeys = {
     if (owner.keys.length >= quotas.accessKeysPerUser) {
       throw quotaExceeded("AccessKeysPerUser", quotas.accessKeysPerUser);
     }
-    const accessKeyId = iamId("AKIA", ctx.random).slice(0, 20);
+    const accessKeyId = newAccessKeyId("AKIA", ctx.random);
     const secret = secretAccessKey(ctx.random);
     const key: AccessKey = {
       accessKeyId,

@@ -131,7 +131,7 @@ function identityOf(grant: {
 }): string {
   const constraints = (grant.constraints ?? {}) as Record<string, Record<string, string> | undefined>;
   const pairs = ["EncryptionContextEquals", "EncryptionContextSubset"].map((kind) =>
-    Object.entries(constraints[kind] ?? {}).sort(),
+    Object.entries(constraints[kind] ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1)),
   );
   return JSON.stringify([grant.name, grant.granteePrincipal, grant.retiringPrincipal ?? null, grant.operations, pairs]);
 }

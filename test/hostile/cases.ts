@@ -1,0 +1,144 @@
+/** Every hostile request of an operation. */
+import type { Member, OperationModel, ServiceModel } from "#model/types.ts";
+import { encode, Source, withBody, type Input } from "./encode.ts";
+import type { Draft } from "./signedRequest.ts";
+import {
+  formSources,
+  hostileTexts,
+  jsonSources,
+  largeText,
+  ordinary,
+  outOfBounds,
+  wrongTypes,
+  xmlSources,
+  type Known,
+} from "./values.ts";
+
+export interface Case {
+  service: ServiceModel;
+  operation: OperationModel;
+  /** e.g. "missing", "wrong type". */
+  kind: Kind;
+  /** What is wrong, for people: member and value. */
+  what: string;
+  draft: Draft;
+}
+
+export type Kind = "empty" | "missing" | "wrong type" | "out of bounds" | "hostile" | "source";
+
+/** Services that check in the handler what the model states. */
+const looselyChecked = new Set(["s3", "s3control"]);
+
+export function* casesOf(service: ServiceModel, operation: OperationModel, known: Known): Generator<Case> {
+  const members = operation.input.members ?? [];
+  const protocol = service.protocols[0]!;
+  const base: Input = {};
+  for (const member of members) {
+    if (member.required || member.location === "payload") base[member.name] = ordinary(member, known);
+  }
+  const make = (kind: Kind, what: string, draft: Draft): Case => ({ service, operation, kind, what, draft });
+  const draft = (change: Input): Draft => encode(service, operation, { ...base, ...change });
+
+  yield make("empty", "no members", encode(service, operation, {}));
+  for (const member of members) {
+    const { name } = member;
+    // Without a label or a required query member the request is one of another operation.
+    if (member.required && member.location !== "label" && member.location !== "query") {
+      yield make("missing", name, draft({ [name]: undefined }));
+    }
+    if (member.streaming) continue;
+    for (const value of wrongTypes(member.shape, protocol)) {
+      yield make("wrong type", `${name} = ${shown(value)}`, draft({ [name]: value }));
+    }
+    if (!looselyChecked.has(service.id)) {
+      for (const value of outOfBounds(member.shape)) {
+        yield make("out of bounds", `${name} = ${shown(value)}`, draft({ [name]: value }));
+      }
+    }
+    for (const [at, value] of hostileValues(member, known)) {
+      yield make("hostile", `${at} = ${shown(value.text)}`, draft({ [name]: value.value }));
+    }
+  }
+  yield* sourceCases(service, operation, members, make, draft);
+}
+
+function* sourceCases(
+  service: ServiceModel,
+  operation: OperationModel,
+  members: readonly Member[],
+  make: (kind: Kind, what: string, draft: Draft) => Case,
+  draft: (change: Input) => Draft,
+): Generator<Case> {
+  const member = members[0]?.name ?? "A";
+  const protocol = service.protocols[0]!;
+  if (protocol.startsWith("awsJson")) {
+    for (const source of jsonSources(member)) {
+      yield make("source", shown(source), encode(service, operation, new Source(source)));
+    }
+  } else if (protocol === "awsQuery") {
+    for (const source of formSources(member)) {
+      yield make("source", shown(source), encode(service, operation, new Source(source)));
+    }
+  } else {
+    const payload = members.find((each) => each.location === "payload" && each.shape.members !== undefined);
+    const inBody = members.some((each) => each.location === undefined);
+    if (payload === undefined && !inBody) return;
+    const root = payload?.wireName ?? payload?.shape.xmlName ?? operation.input.xmlName ?? operation.input.name;
+    for (const source of xmlSources(root)) yield make("source", shown(source), withBody(draft({}), new Source(source)));
+  }
+}
+
+/** Every text inside a member, with one hostile value each; the largest one only at the top. */
+function* hostileValues(member: Member, known: Known): Generator<[at: string, { text: string; value: unknown }]> {
+  const { shape, name } = member;
+  if (shape.kind === "string") {
+    for (const text of hostileTexts) yield [name, { text, value: text }];
+    yield [name, { text: largeText, value: largeText }];
+    return;
+  }
+  for (const text of hostileTexts) {
+    for (const [at, value] of withTextInside(member, text, known, 0)) yield [at, { text, value }];
+  }
+}
+
+function* withTextInside(
+  member: Member,
+  text: string,
+  known: Known,
+  depth: number,
+): Generator<[at: string, value: unknown]> {
+  const { shape, name } = member;
+  if (depth > 3) return;
+  switch (shape.kind) {
+    case "string":
+      yield [name, text];
+      return;
+    case "list":
+      for (const [at, value] of withTextInside(shape.element!, text, known, depth + 1)) yield [`${name}[]${at}`, [value]];
+      return;
+    case "map":
+      yield [`${name}{key}`, { [text]: ordinary(shape.element!, known) }];
+      for (const [at, value] of withTextInside(shape.element!, text, known, depth + 1)) {
+        yield [`${name}{}${at}`, { key: value }];
+      }
+      return;
+    case "structure":
+    case "union": {
+      const base = shape.kind === "structure" ? (ordinary({ ...member, name: "" }, known) as Input) : {};
+      for (const inner of shape.members ?? []) {
+        for (const [at, value] of withTextInside(inner, text, known, depth + 1)) {
+          yield [`${name}.${at}`, { ...base, [inner.name]: value }];
+        }
+      }
+    }
+  }
+}
+
+function shown(value: unknown): string {
+  const text = Buffer.isBuffer(value)
+    ? value.toString("latin1")
+    : typeof value === "string"
+      ? value
+      : JSON.stringify(value);
+  return JSON.stringify(text.slice(0, 60)) + (text.length > 60 ? ` (${text.length})` : "");
+}
