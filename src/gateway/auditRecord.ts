@@ -91,15 +91,17 @@ export function auditRecord(call: AuditInput): AuditRecord {
     eventName: detail.eventName ?? call.operation,
     awsRegion: eventRegion(call.service, call.region),
     sourceIPAddress: via ?? source.ip,
-    userAgent: via ?? source.userAgent,
-    ...(call.error ? { errorCode: call.error.code, errorMessage: call.error.message } : {}),
-    requestParameters: emptyIsNull(parameters),
-    responseElements: call.error ? null : emptyIsNull(response),
-    ...(detail.additionalEventData ? { additionalEventData: detail.additionalEventData } : {}),
+    userAgent: (via ?? source.userAgent).slice(0, textLimit),
+    ...(call.error ? { errorCode: call.error.code, errorMessage: call.error.message.slice(0, textLimit) } : {}),
+    requestParameters: bounded("requestParameters", emptyIsNull(parameters)),
+    responseElements: call.error ? null : bounded("responseElements", emptyIsNull(response)),
+    ...(detail.additionalEventData
+      ? { additionalEventData: bounded("additionalEventData", detail.additionalEventData) ?? {} }
+      : {}),
     requestID: call.requestId,
     eventID: call.eventId,
     readOnly,
-    ...(detail.resources ? { resources: detail.resources } : {}),
+    ...(detail.resources ? { resources: boundedResources(detail.resources) } : {}),
     eventType: "AwsApiCall",
     managementEvent: category === "Management",
     recipientAccountId: call.account,
@@ -110,11 +112,34 @@ export function auditRecord(call: AuditInput): AuditRecord {
           tlsDetails: {
             tlsVersion: source.tls.protocol,
             cipherSuite: source.tls.cipher,
-            clientProvidedHostHeader: source.host,
+            clientProvidedHostHeader: source.host.slice(0, textLimit),
           },
         }
       : {}),
   };
+}
+
+/** Longest user agent and error message, in characters: "maximum size of 1 KB". */
+const textLimit = 1024;
+/**
+ * Longest JSON of a part of the record, in characters. "CloudTrail truncates a field if the field's contents exceeds
+ * the maximum field size. If a field is truncated, omitted is present with a value of true."
+ */
+const partLimits = { requestParameters: 100 * 1024, responseElements: 100 * 1024, additionalEventData: 28 * 1024 };
+/** "ARNs may have up to 2,048 characters"; what is longer names nothing. */
+const arnLimit = 2048;
+const resourceLimit = 20;
+
+/** INVARIANT: a record has a largest size whatever a client sends, so that no call is too large to be recorded. */
+function bounded(part: keyof typeof partLimits, value: Record<string, unknown> | null): Record<string, unknown> | null {
+  if (value === null) return null;
+  const { length } = JSON.stringify(value);
+  if (length <= partLimits[part]) return value;
+  return { reason: `${part} too large`, omitted: true, originalSize: length };
+}
+
+function boundedResources(resources: NonNullable<AuditDetail["resources"]>): NonNullable<AuditDetail["resources"]> {
+  return resources.filter(({ ARN }) => ARN.length <= arnLimit).slice(0, resourceLimit);
 }
 
 function namedInput(input: Record<string, unknown> | null, detail: AuditDetail): Record<string, unknown> | null {

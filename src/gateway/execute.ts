@@ -6,7 +6,7 @@
  */
 import { AwsError } from "#kernel/errors.ts";
 import { partitionOf } from "#kernel/arn.ts";
-import { Sealed } from "#keys/contract.ts";
+import { KeyHolderUnavailable, Sealed } from "#keys/contract.ts";
 import { BlobUnavailable } from "#blob/contract.ts";
 import { Conflict, StoreUnavailable, type Operation } from "#store/contract.ts";
 import { accessLevelOf, actionsOf } from "#policy/actions.ts";
@@ -282,7 +282,11 @@ export function publicError(error: unknown): AwsError {
   if (error instanceof Sealed) {
     return new AwsError("KMSInternalException", "The key holder is sealed. Unseal it with `jikimi unseal`.", 500);
   }
-  if (error instanceof StoreUnavailable || error instanceof BlobUnavailable) {
+  if (
+    error instanceof StoreUnavailable ||
+    error instanceof BlobUnavailable ||
+    error instanceof KeyHolderUnavailable
+  ) {
     return new AwsError("ServiceUnavailable", "The service is unavailable. Please retry.", 503, { cause: error });
   }
   return new AwsError(

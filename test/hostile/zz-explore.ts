@@ -11,9 +11,9 @@ const known = await createResources(instance);
 const attacker = new Attacker(instance.ready);
 const all: any[] = [];
 let n = 0, big=0;
-for (const s of services) { if (only && !only.includes(s.id)) continue; const model = loadModel(s.id);
+for (const s of services) { if (only && !only.includes(s.id) && !only.some((o)=>o.startsWith(s.id+":"))) continue; const model = loadModel(s.id);
   const ops=[...s.operations.keys()].sort((a,b)=>Number(/^(Delete|Detach|Remove|Schedule|Disable|Stop|Abort|Complete|Deregister)/.test(a))-Number(/^(Delete|Detach|Remove|Schedule|Disable|Stop|Abort|Complete|Deregister)/.test(b)));
-  for (const op of ops) for (const c of casesOf(model, model.operations.get(op)!, known[s.id] ?? {})) { all.push(c); n++; } }
+  for (const op of ops) if (!only || only.includes(s.id) || only.includes(s.id+":"+op)) for (const c of casesOf(model, model.operations.get(op)!, known[s.id] ?? {})) { all.push(c); n++; } }
 console.log("cases", n);
 const per:any={};for(const c of all){per[c.service.id+":"+c.kind]=(per[c.service.id+":"+c.kind]??0)+1;}console.log(per);
 const since = performance.now();
@@ -26,6 +26,7 @@ await Promise.all(Array.from({length: 24}, async () => { for (;;) { const c = al
 console.log("seconds", (performance.now()-since)/1000, "slow", slow.length);
 writeFileSync(`/tmp/robust-out${only?"-"+only.join("-"):""}.tsv`, out.join("\n")); writeFileSync("/tmp/robust-slow.txt", slow.join("\n"));
 console.log((await import("node:fs")).readFileSync(instance.dataDir+"/logs/api.log","utf8").split("\n").filter(l=>/"err"/.test(l)).slice(0,400).map(l=>{const j=JSON.parse(l);return (j.err.message+" "+(j.err.stack??"").split("\n").slice(1,5).join(" ")).replaceAll("file:///work/main/src/","")}).reduce((m,l)=>m.set(l,(m.get(l)??0)+1),new Map()));
+import {cpSync} from "node:fs"; cpSync(instance.dataDir+"/logs","/tmp/robust-logs",{recursive:true});
 attacker.close(); await instance.stop();
 const count: any = {}; for (const l of out) { const [s, c] = l.split("\t"); count[`${s} ${c}`] = (count[`${s} ${c}`] ?? 0) + 1; }
 console.log(count);

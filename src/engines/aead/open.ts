@@ -14,7 +14,7 @@ export class OpenError extends Error {
   }
 }
 
-export interface SealedSource {
+interface SealedSource {
   /** Bytes of the sealed form, both ends inclusive. */
   read(start: number, end: number): AsyncIterable<Uint8Array>;
   /** Size of the body before it was sealed, from a trusted place. */

@@ -24,7 +24,7 @@ export const maxBodySize = 5 * 1024 ** 3;
 export const bodyPrefix = "s3-";
 
 /** What the caller claims about a body. */
-export interface BodyClaims {
+interface BodyClaims {
   contentLength?: number | undefined;
   /** Base64. */
   contentMd5?: string | undefined;

@@ -61,11 +61,21 @@ function isRegionless(ctx: CallContext): boolean {
 }
 
 function wrongRegion(ctx: CallContext, bucket: Bucket): AwsError {
+  const headers = { "x-amz-bucket-region": bucket.region };
+  // The one operation whose refusal has no body: clients go by its status and read the Region from the header.
+  if (ctx.operation === "HeadBucket") {
+    return new AwsError(
+      "PermanentRedirect",
+      "The bucket you are attempting to access must be addressed using the specified endpoint. Please send all future requests to this endpoint.",
+      301,
+      { headers },
+    );
+  }
   return new AwsError(
     "AuthorizationHeaderMalformed",
     `The authorization header is malformed; the region '${ctx.region}' is wrong; expecting '${bucket.region}'`,
     400,
-    { fields: { Region: bucket.region }, headers: { "x-amz-bucket-region": bucket.region } },
+    { fields: { Region: bucket.region }, headers },
   );
 }
 

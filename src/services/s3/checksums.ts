@@ -19,7 +19,7 @@ const members = {
 /** Algorithms that the API names and that are not computed here: refused rather than ignored. */
 const unserved = ["ChecksumSHA512", "ChecksumMD5", "ChecksumXXHASH64", "ChecksumXXHASH3", "ChecksumXXHASH128"] as const;
 
-export type ChecksumMembers = { [M in (typeof members)[ChecksumAlgorithm]]?: string };
+type ChecksumMembers = { [M in (typeof members)[ChecksumAlgorithm]]?: string };
 
 export interface RequestedChecksum {
   algorithm: ChecksumAlgorithm;
@@ -28,7 +28,7 @@ export interface RequestedChecksum {
   asked: boolean;
 }
 
-export function isChecksumAlgorithm(name: string): name is ChecksumAlgorithm {
+function isChecksumAlgorithm(name: string): name is ChecksumAlgorithm {
   return name in checksumAlgorithms;
 }
 

@@ -13,7 +13,7 @@ import { blockedByPublicAccessBlock, effectiveBlock } from "./publicAccess.ts";
 import type { Bucket, ContentHeaders, Description } from "./state.ts";
 import { parseTagHeader } from "./tags.ts";
 
-export interface DescriptionInput extends AclInput, LockInput {
+interface DescriptionInput extends AclInput, LockInput {
   CacheControl?: string | undefined;
   ContentDisposition?: string | undefined;
   ContentEncoding?: string | undefined;
@@ -69,7 +69,7 @@ export async function describe(ctx: CallContext, bucket: Bucket, input: Descript
   };
 }
 
-export function checkStorageClass(name: string): string {
+function checkStorageClass(name: string): string {
   if (storageClasses.has(name)) return name;
   throw new AwsError("InvalidStorageClass", "The storage class you specified is not valid", 400, {
     fields: { StorageClassRequested: name },
@@ -97,7 +97,7 @@ function checkHeaderText(name: string, value: string): void {
   if (control.test(value)) throw invalidArgument("Header values must not hold control characters", name, value);
 }
 
-export function contentHeaders(ctx: CallContext, input: DescriptionInput): ContentHeaders {
+function contentHeaders(ctx: CallContext, input: DescriptionInput): ContentHeaders {
   for (const [name, value] of [
     ["Cache-Control", input.CacheControl],
     ["Content-Disposition", input.ContentDisposition],

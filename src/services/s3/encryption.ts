@@ -23,7 +23,7 @@ export type EncryptionChoice =
   | { kind: "SSE-KMS" | "DSSE-KMS"; keyId: string | undefined; context: Record<string, string>; bucketKey: boolean }
   | { kind: "SSE-C"; customer: CustomerKey };
 
-export interface CustomerKey {
+interface CustomerKey {
   key: KeyObject;
   md5: string;
 }

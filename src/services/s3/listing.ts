@@ -25,7 +25,7 @@ export interface Source {
   start: Start;
 }
 
-export interface Walk {
+interface Walk {
   prefix: string;
   delimiter: string;
   limit: number;
@@ -35,7 +35,7 @@ export interface Walk {
 
 export type Row<T> = { prefix: string } | { document: Document<T>; key: string; source: number };
 
-export interface Walked<T> {
+interface Walked<T> {
   rows: Row<T>[];
   /** Whether there is more after the last row. */
   truncated: boolean;
@@ -71,7 +71,7 @@ export async function walk<T>(ctx: CallContext, bucket: Bucket, query: Walk): Pr
 }
 
 /** S3's order: by the bytes of UTF-8, which is the order of code points and not of JavaScript's strings. */
-export function compareKeys(a: string, b: string): number {
+function compareKeys(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
@@ -175,7 +175,7 @@ export function listParameters(input: {
 }
 
 /** `encoding-type=url`: what XML cannot carry is percent-encoded; "/" stays. */
-export function urlEncoded(text: string): string {
+function urlEncoded(text: string): string {
   return encodeURIComponent(text)
     .replaceAll("%2F", "/")
     .replaceAll("%20", "+")

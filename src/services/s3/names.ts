@@ -23,7 +23,7 @@ export function checkBucketName(name: string): void {
   if (!isBucketName(name)) throw invalidBucketName(name);
 }
 
-export const maxKeyBytes = 1024;
+const maxKeyBytes = 1024;
 
 /** U+0000 and U+0001 take two bytes in a document id; together with its other parts it must fit the store. */
 const maxEscapedBytes = 1900;

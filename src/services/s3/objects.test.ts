@@ -261,7 +261,11 @@ test("buckets: names, owners, Regions, emptiness", async () => {
   await world.call("CreateBucket", { Bucket: "in-virginia" }, { region: "us-east-1" });
   assert.deepEqual(await world.call("GetBucketLocation", { Bucket: "in-virginia" }), {});
   assert.deepEqual(await world.call("GetBucketLocation", { Bucket: "owned-one" }), { LocationConstraint: region });
-  await assert.rejects(world.call("HeadBucket", { Bucket: "in-virginia" }), refused("AuthorizationHeaderMalformed"));
+  await assert.rejects(
+    world.call("HeadBucket", { Bucket: "in-virginia" }),
+    refused("PermanentRedirect", { status: 301 }),
+  );
+  await assert.rejects(world.call("ListObjectsV2", { Bucket: "in-virginia" }), refused("AuthorizationHeaderMalformed"));
   await assert.rejects(
     world.call("HeadBucket", { Bucket: "owned-one", ExpectedBucketOwner: "999999999999" }),
     refused("AccessDenied"),

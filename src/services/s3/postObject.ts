@@ -10,7 +10,7 @@ import { checkTags, tagSet } from "./tags.ts";
 import type { In, Out } from "./sdk.ts";
 
 /** What is needed of a form, names of fields in lower case. */
-export interface PostedForm {
+interface PostedForm {
   key: string;
   fields: ReadonlyMap<string, string>;
   contentType: string | undefined;
@@ -85,7 +85,7 @@ function taggingHeader(xml: string): string {
     .join("&");
 }
 
-export interface PostAnswer {
+interface PostAnswer {
   status: number;
   headers: Record<string, string>;
   body: string | undefined;

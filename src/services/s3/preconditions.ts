@@ -5,7 +5,7 @@
 import { noSuchKey, notImplementedHeader, notModified, preconditionFailed } from "./errors.ts";
 import type { ObjectVersion } from "./state.ts";
 
-export interface ReadConditions {
+interface ReadConditions {
   IfMatch?: string | undefined;
   IfNoneMatch?: string | undefined;
   IfModifiedSince?: Date | undefined;

@@ -7,7 +7,7 @@ import type { CallContext } from "#gateway/context.ts";
 import { globalRegion } from "#store/contract.ts";
 import type { Bucket, PublicAccessBlock } from "./state.ts";
 
-export const noBlock: PublicAccessBlock = {
+const noBlock: PublicAccessBlock = {
   BlockPublicAcls: false,
   IgnorePublicAcls: false,
   BlockPublicPolicy: false,

@@ -120,7 +120,7 @@ export interface StoredBody {
 }
 
 /** What a completed object remembers of a part. */
-export interface PartFacts {
+interface PartFacts {
   number: number;
   size: number;
   /** Base64, of the upload's algorithm. */

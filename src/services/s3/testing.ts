@@ -55,7 +55,7 @@ export interface CallOptions {
 }
 
 /** Keys of the stand-in KMS: 256 bits of material each, enabled until a test disables them. */
-export class TestKms {
+class TestKms {
   readonly disabled = new Set<string>();
   readonly #keys = new Map<string, Buffer>();
   readonly calls: { operation: string; context: Record<string, string> | undefined }[] = [];
