@@ -126,9 +126,10 @@ const textLimit = 1024;
  * the maximum field size. If a field is truncated, omitted is present with a value of true."
  */
 const partLimits = { requestParameters: 100 * 1024, responseElements: 100 * 1024, additionalEventData: 28 * 1024 };
-/** "ARNs may have up to 2,048 characters"; what is longer names nothing. */
+/** What is longer is no ARN. */
 const arnLimit = 2048;
-const resourceLimit = 20;
+/** All ARNs of a record together, in characters. */
+const resourcesLimit = 64 * 1024;
 
 /** INVARIANT: a record has a largest size whatever a client sends, so that no call is too large to be recorded. */
 function bounded(part: keyof typeof partLimits, value: Record<string, unknown> | null): Record<string, unknown> | null {
@@ -139,7 +140,8 @@ function bounded(part: keyof typeof partLimits, value: Record<string, unknown> |
 }
 
 function boundedResources(resources: NonNullable<AuditDetail["resources"]>): NonNullable<AuditDetail["resources"]> {
-  return resources.filter(({ ARN }) => ARN.length <= arnLimit).slice(0, resourceLimit);
+  let left = resourcesLimit;
+  return resources.filter(({ ARN }) => ARN.length <= arnLimit && (left -= ARN.length) >= 0);
 }
 
 function namedInput(input: Record<string, unknown> | null, detail: AuditDetail): Record<string, unknown> | null {

@@ -50,6 +50,7 @@ export function requestContext({ principal, now, region, source, principalOrgani
   if ("session" in principal && principal.session?.federatedContext) {
     Object.assign(context, principal.session.federatedContext);
   }
+  if ("session" in principal && principal.session?.assumedRoot) context["aws:AssumedRoot"] = "true";
   if (principalOrganization) {
     context["aws:PrincipalOrgID"] = principalOrganization.id;
     context["aws:PrincipalOrgPaths"] = [principalOrganization.path];

@@ -19,6 +19,7 @@ import { denialOperation } from "./denials.ts";
 import { clientsFor } from "./internal.ts";
 import type { Call, Runtime } from "./runtime.ts";
 import type { AuditDetail, Service } from "./service.ts";
+import { sessionRefusal } from "./sessionLimits.ts";
 import { UnitOfWork } from "./state.ts";
 
 /** How often a call is run again when it lost a race for a document; the losers of a burst back off at random. */
@@ -162,6 +163,11 @@ class Execution {
   }
 
   async authorize(ctx: CallContext): Promise<void> {
+    const { principal, source, operation } = this.#call;
+    // What a service does for its caller is the service's doing.
+    const refusal =
+      source.calledVia.length === 0 ? sessionRefusal(principal, this.#service.id, operation) : undefined;
+    if (refusal) throw refusal;
     const answer = await this.#service.access.get(this.#call.operation)!(this.#call.input, ctx);
     if (answer === "none") return;
     for (const access of Array.isArray(answer) ? answer : [answer]) await ctx.authorize(access);

@@ -11,6 +11,8 @@ export interface SessionContext {
   mfaAt?: number;
   /** Opened by signing in to the console; absent for sessions that STS issued. */
   console?: true;
+  /** Of AssumeRoot: a root session that its task policy narrows. */
+  assumedRoot?: true;
   sourceIdentity?: string;
   /** Session tags, and which of them are transitive. */
   tags?: Record<string, string>;

@@ -1,8 +1,12 @@
 /**
  * The unit of work behind `ctx.state`: reads go to the store and remember versions, writes are staged as
  * operations with those versions as preconditions, and the gateway commits them with the audit record.
+ *
+ * Ids and index values often come from clients as they are. What no engine can hold (NUL, half a surrogate pair, too
+ * long) names nothing: reading it finds nothing. Writing it is a mistake of the handler and fails.
  */
 import type { Document, DocumentKey, Operation, Page, Scope, Store } from "#store/contract.ts";
+import { isStorable, keyLimits } from "#store/limits.ts";
 import { everyRegion, type At, type State, type StateIndexQuery, type StateQuery } from "./context.ts";
 
 /** Page size where a caller names none; every caller pages. */
@@ -39,6 +43,7 @@ export class UnitOfWork implements State {
     const key = this.#key(type, id, at);
     const staged = this.#stagedDocument<T>(key);
     if (staged !== "not staged") return staged;
+    if (!isStorable(id)) return undefined;
     const document = await this.#store.get<T>(key);
     this.#saw(nameOf(key), document?.version ?? 0);
     return document;
@@ -46,25 +51,32 @@ export class UnitOfWork implements State {
 
   async getMany<T>(type: string, ids: readonly string[], at?: At): Promise<(Document<T> | undefined)[]> {
     const keys = ids.map((id) => this.#key(type, id, at));
-    const documents = await this.#store.getMany<T>(keys);
-    return keys.map((key, i) => {
+    const possible = keys.filter(({ id }) => isStorable(id));
+    const documents = await this.#store.getMany<T>(possible);
+    const found = new Map(possible.map((key, i) => [key, documents[i]]));
+    return keys.map((key) => {
       const staged = this.#stagedDocument<T>(key);
       if (staged !== "not staged") return staged;
-      this.#saw(nameOf(key), documents[i]?.version ?? 0);
-      return documents[i];
+      const document = found.get(key);
+      if (found.has(key)) this.#saw(nameOf(key), document?.version ?? 0);
+      return document;
     });
   }
 
-  list<T>(type: string, query: StateQuery = {}, at?: At): Promise<Page<T>> {
-    return this.#store.list<T>({ ...this.#readScope(at), type, ...query, limit: query.limit ?? defaultLimit });
+  async list<T>(type: string, query: StateQuery = {}, at?: At): Promise<Page<T>> {
+    if (!isStorable(query.prefix ?? "")) return { items: [] };
+    return await this.#store.list<T>({ ...this.#readScope(at), type, ...query, limit: query.limit ?? defaultLimit });
   }
 
-  find<T>(type: string, index: string, query: StateIndexQuery, at?: At): Promise<Page<T>> {
-    return this.#store.find<T>({ ...this.#readScope(at), type, index, ...query, limit: query.limit ?? defaultLimit });
+  async find<T>(type: string, index: string, query: StateIndexQuery, at?: At): Promise<Page<T>> {
+    const values = [query.value, query.from, query.to].filter((value) => value !== undefined);
+    if (!values.every((value) => isStorable(value, keyLimits.valueAndId))) return { items: [] };
+    return await this.#store.find<T>({ ...this.#readScope(at), type, index, ...query, limit: query.limit ?? defaultLimit });
   }
 
-  count(type: string, prefix?: string, at?: At): Promise<number> {
-    return this.#store.count({ ...this.#readScope(at), type, ...(prefix === undefined ? {} : { prefix }) });
+  async count(type: string, prefix?: string, at?: At): Promise<number> {
+    if (!isStorable(prefix ?? "")) return 0;
+    return await this.#store.count({ ...this.#readScope(at), type, ...(prefix === undefined ? {} : { prefix }) });
   }
 
   put<T>(type: string, id: string, value: T, options: Parameters<State["put"]>[3] = {}): void {

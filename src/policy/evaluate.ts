@@ -76,7 +76,7 @@ export function applicablePolicies(request: EvaluationRequest): ApplicablePolici
       type: "permissions boundary",
       levels: limited && policies.boundary !== undefined ? [[policies.boundary]] : [],
     },
-    { type: "session policy", levels: limited && needsSession(request) ? [policies.session ?? []] : [] },
+    { type: "session policy", levels: needsSession(request, limited) ? [policies.session ?? []] : [] },
   ];
   return all;
 }
@@ -88,10 +88,12 @@ function isLimited(principal: Principal): boolean {
 /**
  * "If there is no session policy, the code checks whether the principal is a role session. If the principal is a
  * role session, then the request is allowed. Otherwise, the request is implicitly denied": a federated user always
- * answers to session policies, even to none.
+ * answers to session policies, even to none. A root session of AssumeRoot is narrowed by the denials of its task policy.
  */
-function needsSession(request: EvaluationRequest): boolean {
-  return (request.policies.session?.length ?? 0) > 0 || request.principal.kind === "federatedUser";
+function needsSession(request: EvaluationRequest, limited: boolean): boolean {
+  const { principal, policies } = request;
+  const passed = (policies.session?.length ?? 0) > 0;
+  return principal.kind === "root" ? passed : limited && (passed || principal.kind === "federatedUser");
 }
 
 export function decide(request: EvaluationRequest, subject: Subject): Decision {

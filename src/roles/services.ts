@@ -1,4 +1,5 @@
 /** Every service that this installation serves. Adding a service is a row here and a folder in `src/services`. */
+import { systemClock } from "#kernel/clock.ts";
 import type { Service } from "#gateway/service.ts";
 import { service as cloudtrail } from "../services/cloudtrail/index.ts";
 import { accounts } from "../services/iam/accounts.ts";
@@ -7,6 +8,7 @@ import { service as kms } from "../services/kms/index.ts";
 import { organizationsService } from "../services/organizations/index.ts";
 import { service as s3 } from "../services/s3/index.ts";
 import { service as s3control } from "../services/s3control/index.ts";
-import { service as sts } from "../services/sts/index.ts";
+import { stsService } from "../services/sts/index.ts";
+import { IssuerKeys } from "../services/sts/webIdentity/issuerKeys.ts";
 
-export const services: readonly Service[] = [cloudtrail, iam, kms, organizationsService(accounts), s3, s3control, sts];
+export const services: readonly Service[] = [cloudtrail, iam, kms, organizationsService(accounts), s3, s3control, stsService(new IssuerKeys(systemClock))];

@@ -38,6 +38,11 @@ export function checkText(what: string, text: unknown, limit: number): asserts t
   }
 }
 
+/** Whether an engine could hold a document of this id, or an index row of this value. */
+export function isStorable(text: string, limit: number = keyLimits.id): boolean {
+  return text.isWellFormed() && !text.includes("\0") && Buffer.byteLength(text) <= limit;
+}
+
 export function checkScope(key: Omit<DocumentKey, "id">): void {
   checkText("account", key.account, keyLimits.account);
   checkText("region", key.region, keyLimits.region);

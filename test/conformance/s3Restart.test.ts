@@ -10,14 +10,15 @@ import { S3 } from "@aws-sdk/client-s3";
 import { repository, startInstance, type Instance } from "../instance.ts";
 
 let dataDir: string;
-let instance: Instance;
+let instance!: Instance;
 const args = ["--adjustable-clock"];
 before(async () => {
   dataDir = await mkdtemp(join(tmpdir(), "jikimi-s3-restart-"));
   instance = await startInstance({ dataDir, args });
 });
 after(async () => {
-  await instance.stop();
+  // Undefined when it did not start: then that is the error to see.
+  await (instance as Instance | undefined)?.stop();
   await rm(dataDir, { recursive: true, force: true });
 });
 

@@ -10,6 +10,8 @@ export const invalidSelectors = error("InvalidEventSelectorsException");
 export const invalidLookup = error("InvalidLookupAttributesException");
 export const invalidTimeRange = error("InvalidTimeRangeException");
 export const invalidToken = error("InvalidNextTokenException");
+/** ListTags, ListPublicKeys: "NextToken: Reserved for future use"; "InvalidTokenException: Reserved for future use". */
+export const reservedToken = () => new AwsError("InvalidTokenException", "Reserved for future use.", 400);
 export const invalidPrefix = error("InvalidS3PrefixException");
 export const invalidTag = error("InvalidTagParameterException");
 

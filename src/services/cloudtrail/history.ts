@@ -4,7 +4,11 @@
  */
 import type { AuditRecord } from "#gateway/auditRecord.ts";
 import type { Operation } from "#store/contract.ts";
+import { isStorable } from "#store/limits.ts";
 import { serviceId, type HistoryEvent } from "./state.ts";
+
+/** In bytes; with the times of the index value and of the event's id it fits into an index row. */
+const longestValue = 2100;
 
 const retentionMs = 90 * 24 * 3600 * 1000;
 
@@ -24,7 +28,8 @@ const attributes: Record<string, (record: AuditRecord) => readonly string[]> = {
 export function historyOperation(record: AuditRecord): Operation {
   const indexes: Record<string, string[]> = {};
   for (const [name, values] of Object.entries(attributes)) {
-    const distinct = [...new Set(values(record))];
+    // INVARIANT: whatever a client put into its request, the record can be kept; a value that cannot be looked up is not indexed.
+    const distinct = [...new Set(values(record))].filter((value) => isStorable(value, longestValue));
     if (distinct.length > 0) indexes[name] = distinct.map((value) => indexValue(value, record.eventTime));
   }
   const value: HistoryEvent = { record };

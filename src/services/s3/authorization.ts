@@ -11,7 +11,7 @@ import { accessPointArn, accessPointKeys, type AccessPoint } from "./accessPoint
 import { ownershipOf, type NamedBucket } from "./bucket.ts";
 import type { Keys } from "./conditionKeys.ts";
 import { accessDenied } from "./errors.ts";
-import { isPublicPolicy } from "../../engines/publicPolicy/publicPolicy.ts";
+import { isPublicPolicy } from "#engines/publicPolicy/publicPolicy.ts";
 import { effectiveBlock, strictest } from "./publicAccess.ts";
 import { bucketArn, objectArn, type Bucket, type Grant, type ObjectVersion } from "./state.ts";
 

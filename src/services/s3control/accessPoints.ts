@@ -7,7 +7,7 @@ import { AwsError } from "#kernel/errors.ts";
 import { base36Id } from "#kernel/ids.ts";
 import { parsePolicy } from "#policy/parse.ts";
 import type { CallContext } from "#gateway/context.ts";
-import { isPublicPolicy } from "../../engines/publicPolicy/publicPolicy.ts";
+import { isPublicPolicy } from "#engines/publicPolicy/publicPolicy.ts";
 import type { In, Out } from "./sdk.ts";
 import {
   installation,

@@ -1,33 +1,49 @@
-import { defineService } from "#gateway/service.ts";
+/** AWS Security Token Service. Operations that are not here answer NotImplemented. */
+import { defineService, type Service } from "#gateway/service.ts";
 import { assumeRole, assumeRoleAccess } from "./operations/assumeRole.ts";
+import {
+  assumeRoleWithWebIdentity,
+  assumeRoleWithWebIdentityAccess,
+} from "./operations/assumeRoleWithWebIdentity.ts";
+import { assumeRoot, assumeRootAccess } from "./operations/assumeRoot.ts";
 import { getFederationToken, getFederationTokenAccess, getSessionToken } from "./operations/userSessions.ts";
 import { getAccessKeyInfo, getCallerIdentity } from "./operations/whoAmI.ts";
 import type { Sts } from "./sdk.ts";
+import type { IssuerKeys } from "./webIdentity/issuerKeys.ts";
 
-export const service = defineService<Sts>()({
-  id: "sts",
-  operations: {
-    AssumeRole: assumeRole,
-    GetAccessKeyInfo: getAccessKeyInfo,
-    GetCallerIdentity: getCallerIdentity,
-    GetFederationToken: getFederationToken,
-    GetSessionToken: getSessionToken,
-  },
-  access: {
-    AssumeRole: assumeRoleAccess,
-    GetAccessKeyInfo: () => ({ action: "sts:GetAccessKeyInfo", resource: "*" }),
-    // "No permissions are required": neither can be denied. Source: STS API Reference.
-    GetCallerIdentity: () => "none",
-    GetFederationToken: getFederationTokenAccess,
-    GetSessionToken: () => "none",
-  },
-  audit: {
-    // CloudTrail records them as read-only calls, with the credentials' id and expiry but never the secret.
-    AssumeRole: (_input, output) => ({ readOnly: true, responseElements: issued(output) }),
-    GetSessionToken: (_input, output) => ({ readOnly: true, responseElements: issued(output) }),
-    GetFederationToken: (_input, output) => ({ readOnly: true, responseElements: issued(output) }),
-  },
-});
+/** `issuers` remembers what identity providers publish, for as long as the process lives. */
+export function stsService(issuers: IssuerKeys): Service {
+  return defineService<Sts>()({
+    id: "sts",
+    operations: {
+      AssumeRole: assumeRole,
+      AssumeRoleWithWebIdentity: assumeRoleWithWebIdentity(issuers),
+      AssumeRoot: assumeRoot,
+      GetAccessKeyInfo: getAccessKeyInfo,
+      GetCallerIdentity: getCallerIdentity,
+      GetFederationToken: getFederationToken,
+      GetSessionToken: getSessionToken,
+    },
+    access: {
+      AssumeRole: assumeRoleAccess,
+      AssumeRoleWithWebIdentity: assumeRoleWithWebIdentityAccess(issuers),
+      AssumeRoot: assumeRootAccess,
+      GetAccessKeyInfo: () => ({ action: "sts:GetAccessKeyInfo", resource: "*" }),
+      // "No permissions are required": neither can be denied. Source: STS API Reference.
+      GetCallerIdentity: () => "none",
+      GetFederationToken: getFederationTokenAccess,
+      GetSessionToken: () => "none",
+    },
+    audit: {
+      // CloudTrail records them as read-only calls, with the credentials' id and expiry but never the secret.
+      AssumeRole: (_input, output) => ({ readOnly: true, responseElements: issued(output) }),
+      AssumeRoleWithWebIdentity: (_input, output) => ({ readOnly: true, responseElements: issued(output) }),
+      AssumeRoot: (_input, output) => ({ readOnly: true, responseElements: issued(output) }),
+      GetSessionToken: (_input, output) => ({ readOnly: true, responseElements: issued(output) }),
+      GetFederationToken: (_input, output) => ({ readOnly: true, responseElements: issued(output) }),
+    },
+  });
+}
 
 interface Issued {
   Credentials?: { AccessKeyId?: string | undefined; Expiration?: Date | undefined } | undefined;

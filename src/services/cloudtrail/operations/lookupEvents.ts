@@ -1,6 +1,6 @@
 /** LookupEvents. Source: CloudTrail API Reference: one attribute, 50 events a page, the last 90 days. */
 import type { CallContext } from "#gateway/context.ts";
-import type { Document } from "#store/contract.ts";
+import { InvalidKey, type Document, type Page } from "#store/contract.ts";
 import { isoSeconds } from "#kernel/clock.ts";
 import { invalidLookup, invalidTimeRange, invalidToken } from "../errors.ts";
 import { indexValue, usernameOf } from "../history.ts";
@@ -21,9 +21,11 @@ export async function lookupEvents(input: Input<"LookupEvents">, ctx: CallContex
   const attributes = input.LookupAttributes ?? [];
   if (attributes.length > 1) throw invalidLookup("You can specify only one lookup attribute.");
   const [attribute] = attributes;
-  const page = attribute
-    ? await byAttribute(ctx, attribute.AttributeKey!, attribute.AttributeValue!, from, to, input.NextToken, limit)
-    : await byTime(ctx, from, to, input.NextToken, limit);
+  const page = await refusingToken(
+    attribute
+      ? byAttribute(ctx, attribute.AttributeKey!, attribute.AttributeValue!, from, to, input.NextToken, limit)
+      : byTime(ctx, from, to, input.NextToken, limit),
+  );
   return {
     Events: page.items.map(({ value }) => eventView(value)),
     ...(page.next === undefined ? {} : { NextToken: seal(page.next) }),
@@ -75,6 +77,15 @@ function eventView({ record }: HistoryEvent) {
     Resources: (record.resources ?? []).map(({ ARN, type }) => ({ ResourceType: type, ResourceName: ARN })),
     CloudTrailEvent: JSON.stringify(record),
   };
+}
+
+/** A token is a cursor of the store, which knows its own. */
+async function refusingToken<T extends Pick<Page<unknown>, "items">>(page: Promise<T>): Promise<T> {
+  try {
+    return await page;
+  } catch (error) {
+    throw error instanceof InvalidKey ? invalidToken("The token is not valid.") : error;
+  }
 }
 
 function seal(cursor: string): string {

@@ -1,6 +1,6 @@
 /** ListPublicKeys. Source: CloudTrail API Reference: keys whose validity overlaps the time range, the present when none is given. */
 import type { CallContext } from "#gateway/context.ts";
-import { invalidTimeRange } from "../errors.ts";
+import { invalidTimeRange, reservedToken } from "../errors.ts";
 import type { Input, Output } from "../sdk.ts";
 import { signingScope, type SigningKey } from "../state.ts";
 
@@ -8,6 +8,7 @@ export async function listPublicKeys(
   input: Input<"ListPublicKeys">,
   ctx: CallContext,
 ): Promise<Output<"ListPublicKeys">> {
+  if (input.NextToken !== undefined) throw reservedToken();
   const until = input.EndTime?.getTime() ?? ctx.now;
   const from = input.StartTime?.getTime() ?? until;
   if (from > until) throw invalidTimeRange("The start time is after the end time.");

@@ -5,7 +5,7 @@ import type { CallContext } from "#gateway/context.ts";
 import { requireBucket } from "../bucket.ts";
 import { accountOfCanonicalId } from "../canonical.ts";
 import { malformedXml, noSuchConfiguration } from "../errors.ts";
-import { isPublicPolicy } from "../../../engines/publicPolicy/publicPolicy.ts";
+import { isPublicPolicy } from "#engines/publicPolicy/publicPolicy.ts";
 import { blockedByPublicAccessBlock, effectiveBlock } from "../publicAccess.ts";
 import type { In, Out } from "../sdk.ts";
 import { bucketArn, putBucket } from "../state.ts";

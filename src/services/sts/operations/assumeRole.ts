@@ -165,7 +165,8 @@ function sessionOf(ctx: CallContext): SessionContext | undefined {
   return "session" in ctx.principal ? ctx.principal.session : undefined;
 }
 
-function resourceTags(role: RoleFacts | undefined): Record<string, string> {
+/** Condition keys of the role's own tags. */
+export function resourceTags(role: RoleFacts | undefined): Record<string, string> {
   return Object.fromEntries(
     Object.entries(role?.tags ?? {}).flatMap(([key, value]) => [
       [`aws:ResourceTag/${key}`, value],
