@@ -30,9 +30,7 @@ export const defaultPort = 4566;
 export function roleConfig(cli: Cli, options: ConfigOptions, dataDir: string): RoleConfig {
   const env = (name: string): string | undefined => cli.host.env[`JIKIMI_${name}`] || undefined;
   const storeUrl = options.store ?? env("STORE") ?? `sqlite:${join(dataDir, "store.sqlite")}`;
-  // SQLite has one writer per file; the streams have a file of their own. PostgreSQL holds both.
-  const besideStore = storeUrl.startsWith("sqlite:") ? `sqlite:${join(dataDir, "stream.sqlite")}` : storeUrl;
-  const streamUrl = options.stream ?? env("STREAM") ?? besideStore;
+  const streamUrl = options.stream ?? env("STREAM") ?? storeUrl;
   const blobUrl = options.blob ?? env("BLOB") ?? `file:${join(dataDir, "blobs")}`;
   for (const url of [storeUrl, streamUrl, blobUrl]) {
     if (!/^[a-z][a-z0-9+]*:./.test(url)) {

@@ -13,6 +13,7 @@ import { accessLevelOf, actionsOf } from "#policy/actions.ts";
 import { auditRecord, auditStream, type AuditRecord } from "./auditRecord.ts";
 import { auditView } from "./auditView.ts";
 import type { ServiceModel } from "#model/types.ts";
+import { abandonOutput } from "#wire/abandon.ts";
 import { Authorizer, Denied } from "./authorize.ts";
 import type { CallContext } from "./context.ts";
 import { denialOperation } from "./denials.ts";
@@ -44,6 +45,7 @@ export async function execute(runtime: Runtime, call: Call): Promise<Record<stri
       await execution.commit(output);
       return output;
     } catch (error) {
+      await abandonOutput(output);
       if (!(error instanceof Conflict)) throw publicError(error);
       if (attempt === maxAttempts) {
         throw await execution.refuse(

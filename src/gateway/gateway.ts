@@ -1,6 +1,7 @@
 /**
  * The HTTP pipeline: wire → who → may → do → record. One instance serves one port.
  */
+import { abandonOutput } from "#wire/abandon.ts";
 import { readClaim } from "#wire/claim.ts";
 import type { Bytes, Claim, HttpRequest, HttpResponse, Route, Wire } from "#wire/contract.ts";
 import type { AwsError } from "#kernel/errors.ts";
@@ -34,7 +35,7 @@ export class Gateway {
       const { received, form } = await this.#formFirst(request, claim);
       route = this.#wire.route(received, claim, form);
       const output = await this.#serve(received, claim, route, requestId, signal);
-      return this.#wire.encode(route, output, requestId);
+      return await this.#encode(route, output, requestId);
     } catch (error) {
       const shown = publicError(error);
       outcome = outcomeOf(shown);
@@ -48,6 +49,15 @@ export class Gateway {
         outcome,
         seconds,
       );
+    }
+  }
+
+  async #encode(route: Route, output: Record<string, unknown>, requestId: string): Promise<HttpResponse> {
+    try {
+      return this.#wire.encode(route, output, requestId);
+    } catch (error) {
+      await abandonOutput(output);
+      throw error;
     }
   }
 

@@ -48,9 +48,9 @@ export interface ApplicablePolicies {
 
 /**
  * Which policies bear on a request at all.
- * - Identity-based policies, boundaries and session policies limit users and sessions; never the root user, AWS
- *   services, or callers without account.
- * - SCPs bind the principals of member accounts, root included; RCPs bind whoever reaches the account's resources.
+ * - Identity-based policies, boundaries and session policies limit users and sessions; never AWS services, callers
+ *   without account, or the root user, except that a root session of AssumeRoot is narrowed by its task policy.
+ * - SCPs bind the principals of member accounts, root included; RCPs bind whoever reaches the account's resources
  *   of the services that support them. Neither binds service-linked roles.
  */
 export function applicablePolicies(request: EvaluationRequest): ApplicablePolicies[] {

@@ -7,7 +7,7 @@
  *     <path>/blobs/          the bodies; encrypted ones stay encrypted
  *     <path>.keys            wrapped keys and the installation's own secrets, mode 0600, to be kept elsewhere
  *
- * The stream is not part of it: events wait in the store's outbox until they are relayed, and findings, audit
+ * Events are part of it where they live in the store's file; elsewhere they wait in the store's outbox until they are relayed, and findings, audit
  * records and configuration items are documents. Consumers of a restored installation start at its new events.
  *
  * Whoever has the folder alone has ciphertext. The keys file keeps keys that are deleted later alive: its

@@ -39,7 +39,7 @@ export async function openInstallation(
   await mkdir(join(config.dataDir, "run"), { recursive: true, mode: 0o700 });
   const clock = await openClock(config);
   const store = await openStore(config.storeUrl, { clock });
-  const stream = await openStream(config.streamUrl, { clock });
+  const stream = await openStream(config.streamUrl, { clock, store });
   const blobs = await openBlobs(config.blobUrl, { clock });
   const keys = await startKeyHolder({
     dataDir: config.dataDir,

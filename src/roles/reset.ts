@@ -18,7 +18,7 @@ export function requireResettable(config: RoleConfig): void {
 export async function removeState(config: RoleConfig): Promise<void> {
   for (const url of [config.storeUrl, config.streamUrl]) {
     const path = url.slice("sqlite:".length);
-    for (const suffix of ["", "-wal", "-shm"]) await rm(`${path}${suffix}`, { force: true });
+    for (const suffix of ["", "-wal", "-shm", "-owner"]) await rm(`${path}${suffix}`, { force: true });
   }
   await rm(config.blobUrl.slice("file:".length), { recursive: true, force: true });
 }

@@ -7,6 +7,7 @@ import { execute, publicError, recordRefusal } from "#gateway/execute.ts";
 import { accountOf, type Principal } from "#gateway/principal.ts";
 import type { Call, Runtime } from "#gateway/runtime.ts";
 import { expiredToken, unknownAccessKey, type Addressed } from "#wire/authErrors.ts";
+import { abandon } from "#wire/abandon.ts";
 import type { HttpRequest, HttpResponse, Wire } from "#wire/contract.ts";
 import { readPostForm, type PostForm } from "#wire/multipart.ts";
 import { anonymousPost, readPostSignature, verifyPostPolicy, type PresentedPost } from "#wire/postPolicy.ts";
@@ -58,8 +59,13 @@ export class S3Browser {
     if (request.headers["origin"] === undefined) return response;
     const { bucket } = this.#address(request);
     if (bucket === undefined) return response;
-    const headers = await crossOriginHeaders(this.#runtime.store, bucket, request.method, request.headers);
-    return { ...response, headers: { ...response.headers, ...headers } };
+    try {
+      const headers = await crossOriginHeaders(this.#runtime.store, bucket, request.method, request.headers);
+      return { ...response, headers: { ...response.headers, ...headers } };
+    } catch (error) {
+      await abandon(response.body);
+      throw error;
+    }
   }
 
   async #upload(request: HttpRequest, requestId: string, signal: AbortSignal): Promise<HttpResponse> {

@@ -11,4 +11,12 @@ import { service as s3control } from "../services/s3control/index.ts";
 import { stsService } from "../services/sts/index.ts";
 import { IssuerKeys } from "../services/sts/webIdentity/issuerKeys.ts";
 
-export const services: readonly Service[] = [cloudtrail, iam, kms, organizationsService(accounts), s3, s3control, stsService(new IssuerKeys(systemClock))];
+export const services: readonly Service[] = [
+  cloudtrail,
+  iam,
+  kms,
+  organizationsService(accounts),
+  s3,
+  s3control,
+  stsService(new IssuerKeys(systemClock)),
+];

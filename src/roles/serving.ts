@@ -3,6 +3,7 @@ import type { Logger } from "#kernel/log.ts";
 import { Gateway } from "#gateway/gateway.ts";
 import { serveIpc } from "#ipc/server.ts";
 import { storeErrors, storeHandlers } from "#store/ipc.ts";
+import { needsRelay } from "#stream/open.ts";
 import { OutboxRelay } from "#stream/outbox.ts";
 import { streamErrors, streamHandlers } from "#stream/ipc.ts";
 import { createWire } from "#wire/wire.ts";
@@ -59,8 +60,10 @@ async function openSockets(
 ): Promise<{ close(): Promise<void> }[]> {
   const { runtime, stream, clock } = installation;
   const owner = leaseOwner("api", config.dataDir);
-  const relay = new OutboxRelay({ store: runtime.store, stream, owner, clock, log });
-  relay.start();
+  const relay = needsRelay(runtime.store, stream)
+    ? new OutboxRelay({ store: runtime.store, stream, owner, clock, log })
+    : undefined;
+  relay?.start();
   const internal = await serveIpc(
     dataPaths.internalSocket(config.dataDir),
     {
@@ -73,7 +76,7 @@ async function openSockets(
   );
   const routes = operatorRoutes(config, installation, ready);
   const admin = await serveUnix(dataPaths.adminSocket(config.dataDir), routes, log);
-  return [internal, admin, { close: () => relay.stop() }];
+  return [internal, admin, { close: async () => relay?.stop() }];
 }
 
 async function readyMessage(config: RoleConfig, installation: Installation, endpoint: string): Promise<ApiReady> {

@@ -16,7 +16,7 @@ import {
   type Page,
   type Store,
 } from "./contract.ts";
-import { toJson } from "./limits.ts";
+import { prepareOperation, restoreOperation, type PreparedOperation } from "./operations.ts";
 
 /** How the store's errors cross the socket. */
 export const storeErrors: readonly ErrorCodec[] = [
@@ -66,18 +66,23 @@ export function storeHandlers(store: Store): IpcHandlers {
   for (const method of Object.keys(methods) as Method[]) {
     handlers[`store.${method}`] = (args) => (store[method] as (...parameters: unknown[]) => unknown)(...args);
   }
+  // Batches arrive as `prepareOperation` has made them: checked and serialised once, on the other side.
+  handlers["store.commit"] = ([batch]) => commitPrepared(store, batch as PreparedOperation[]);
   handlers["store.waitForChange"] = ([after, timeout]) =>
     store.waitForChange(Number(after), Math.min(Number(timeout), longestWait));
   handlers["store.waitForOutbox"] = ([timeout]) => store.waitForOutbox(Math.min(Number(timeout), longestWait));
   return handlers;
 }
 
-/** Values go through JSON on this side, so that what cannot be kept is refused here and the rest means the same as there. */
-function asJson(operation: Operation): Operation {
-  if (operation.op === "put") return { ...operation, value: JSON.parse(toJson("value", operation.value)) as unknown };
-  if (operation.op === "append")
-    return { ...operation, event: JSON.parse(toJson("event", operation.event)) as unknown };
-  return operation;
+/** An engine that takes batches as they are sent. */
+function takesPrepared(
+  store: Store,
+): store is Store & { commitPrepared(batch: readonly PreparedOperation[]): Promise<void> } {
+  return "commitPrepared" in store;
+}
+
+function commitPrepared(store: Store, batch: readonly PreparedOperation[]): Promise<void> {
+  return takesPrepared(store) ? store.commitPrepared(batch) : store.commit(batch.map(restoreOperation));
 }
 
 /** The store of a role that does not own the SQLite file: the same contract, kept by the owner. */
@@ -117,7 +122,7 @@ export class IpcStore implements Store {
     return this.#call("count", query);
   }
   async commit(batch: readonly Operation[]): Promise<void> {
-    await this.#call("commit", batch.map(asJson));
+    if (batch.length > 0) await this.#call("commit", batch.map(prepareOperation));
   }
   changes(after: number, limit: number): Promise<Change[]> {
     return this.#call("changes", after, limit);

@@ -95,3 +95,6 @@ export function afterPrefix(prefix: string): string | undefined {
   }
   return undefined;
 }
+
+/** Changes are kept this long for readers of the feed: 7 days, in milliseconds. */
+export const changeRetention = 7 * 86_400_000;

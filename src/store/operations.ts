@@ -86,6 +86,40 @@ export function prepareOperation(operation: Operation): PreparedOperation {
   }
 }
 
+/** The operation that was prepared, for an engine that prepares by itself. */
+export function restoreOperation(prepared: PreparedOperation): Operation {
+  switch (prepared.op) {
+    case "put": {
+      const { key, value, ifVersion, indexes, expiresAt } = prepared;
+      const byName = Map.groupBy(indexes, ([name]) => name);
+      return {
+        op: "put",
+        key,
+        value: JSON.parse(value) as unknown,
+        indexes: Object.fromEntries([...byName].map(([name, rows]) => [name, rows.map((row) => row[1])])),
+        ...(ifVersion === null ? {} : { ifVersion }),
+        ...(expiresAt === null ? {} : { expiresAt }),
+      };
+    }
+    case "delete":
+      return {
+        op: "delete",
+        key: prepared.key,
+        ...(prepared.ifVersion === null ? {} : { ifVersion: prepared.ifVersion }),
+      };
+    case "append":
+      return { ...prepared, event: JSON.parse(prepared.event) as unknown };
+    case "checkNone":
+      return { op: "checkNone", key: prepared.key, prefix: prepared.prefix };
+    case "guard":
+      return { op: "guard", lease: { name: prepared.name, owner: prepared.owner, fencingToken: prepared.token } };
+    case "check":
+      return prepared;
+    default:
+      throw new InvalidKey(`unknown operation ${String((prepared as { op: unknown }).op)}`);
+  }
+}
+
 function indexRows(id: string, indexes: Record<string, string | readonly string[]>): [string, string][] {
   const rows = new Map<string, [string, string]>();
   const room = keyLimits.valueAndId - Buffer.byteLength(id);

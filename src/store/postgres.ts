@@ -15,7 +15,7 @@ import {
   type Store,
 } from "./contract.ts";
 import { GroupCommit } from "./group-commit.ts";
-import { checkKey } from "./limits.ts";
+import { changeRetention, checkKey } from "./limits.ts";
 import { storeMigrations } from "./migrations/index.ts";
 import { hasPrecondition, isWrite, keyOf, prepareOperation, type PreparedOperation } from "./operations.ts";
 import { PostgresClient } from "./postgres-client.ts";
@@ -31,7 +31,7 @@ import {
   type DocumentRow,
   type ValueRow,
 } from "./queries.ts";
-import { changeRetention, checkLease, toChange } from "./sqlite.ts";
+import { checkLease, toChange } from "./sqlite.ts";
 import { Watermark } from "./watermark.ts";
 
 const dialect: Dialect = { schema: "jikimi.", placeholder: (position) => `$${position}` };

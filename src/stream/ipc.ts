@@ -2,6 +2,7 @@ import { connectIpc } from "#ipc/client.ts";
 import { IpcLost, type ErrorCodec, type IpcClient, type IpcHandlers } from "#ipc/contract.ts";
 import { StoreUnavailable } from "#store/contract.ts";
 import { storeErrors } from "#store/ipc.ts";
+import { SqliteStream, type StoredText } from "./sqlite.ts";
 import { LeaseLost, type PartitionLease, type StoredEvent, type Stream, type StreamEvent } from "./contract.ts";
 
 export const streamErrors: readonly ErrorCodec[] = [
@@ -35,10 +36,22 @@ export function streamHandlers(stream: Stream): IpcHandlers {
   for (const method of Object.keys(methods) as Method[]) {
     handlers[`stream.${method}`] = (args) => (stream[method] as (...parameters: unknown[]) => unknown)(...args);
   }
+  // The content of an event crosses as the text that the engine holds, where it gives that.
+  handlers["stream.read"] = ([name, partition, after, limit]) =>
+    readText(stream, String(name), Number(partition), Number(after), Number(limit));
   handlers["stream.wait"] = ([name, partition, after, timeout]) =>
     stream.wait(String(name), Number(partition), Number(after), Math.min(Number(timeout), longestWait));
   handlers["stream.partitions"] = () => stream.partitions;
   return handlers;
+}
+
+/** Engines that hold events as text give it as it is. */
+async function readText(
+  stream: Stream,
+  ...where: [name: string, partition: number, after: number, limit: number]
+): Promise<StoredText[]> {
+  if (stream instanceof SqliteStream) return stream.readText(...where);
+  return (await stream.read(...where)).map((event) => ({ ...event, event: JSON.stringify(event.event) }));
 }
 
 /** Streams of a role that does not own the SQLite file. */
@@ -81,8 +94,9 @@ export class IpcStream implements Stream {
   append(stream: string, events: readonly StreamEvent[]): Promise<void> {
     return this.#call("append", stream, events);
   }
-  read<T>(stream: string, partition: number, after: number, limit: number): Promise<StoredEvent<T>[]> {
-    return this.#call("read", stream, partition, after, limit);
+  async read<T>(stream: string, partition: number, after: number, limit: number): Promise<StoredEvent<T>[]> {
+    const events = await this.#call<StoredText[]>("read", stream, partition, after, limit);
+    return events.map((stored) => ({ ...stored, event: JSON.parse(stored.event) as T }));
   }
   wait(stream: string, partition: number, after: number, timeoutMs: number): Promise<void> {
     return this.#call("wait", stream, partition, after, timeoutMs);

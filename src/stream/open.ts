@@ -1,5 +1,7 @@
 import type { Clock } from "#kernel/clock.ts";
 import type { Random } from "#kernel/ids.ts";
+import type { Store } from "#store/contract.ts";
+import { SqliteStore } from "#store/sqlite.ts";
 import type { Stream } from "./contract.ts";
 import { IpcStream } from "./ipc.ts";
 import { PostgresStream } from "./postgres.ts";
@@ -12,14 +14,26 @@ export interface StreamOptions {
   partitions?: number;
   timeoutMs?: number;
   connectTimeoutMs?: number;
+  /** The store of the same installation: streams in its own SQLite file are written by its batches. */
+  store?: Store;
+}
+
+/** Whether events reach the stream through the store's outbox, or are in it with the batch that has them. */
+export function needsRelay(store: Store, stream: Stream): boolean {
+  return !(stream instanceof SqliteStream && stream.store === store);
 }
 
 /**
- * Opens the streams that a URL names: `sqlite:<path>` (a file of its own, not the store's), `ipc:<socket path>`,
+ * Opens the streams that a URL names: `sqlite:<path>` (a file of its own, or the one of `options.store`), `ipc:<socket path>`,
  * `postgres://…` (may be the store's database), `nats://user:password@host:4222,host2:4222?replicas=3&caFile=/path`.
  */
 export async function openStream(url: string, options: StreamOptions): Promise<Stream> {
-  if (url.startsWith("sqlite:")) return SqliteStream.open(url.slice("sqlite:".length), options);
+  if (url.startsWith("sqlite:")) {
+    const path = url.slice("sqlite:".length);
+    const { store } = options;
+    if (store instanceof SqliteStore && store.database.path === path) return SqliteStream.beside(store, options);
+    return SqliteStream.open(path, options);
+  }
   if (url.startsWith("ipc:")) return IpcStream.open(url.slice("ipc:".length), options);
   if (/^postgres(ql)?:\/\//.test(url)) return PostgresStream.open(url, options);
   const nats = /^nats:\/\/(?:([^:@/?]+):([^@/?]*)@)?([^/?]+)\/?(?:\?(.*))?$/.exec(url);

@@ -1,123 +1,117 @@
 import type { Clock } from "#kernel/clock.ts";
 import { checkName } from "#store/limits.ts";
-import { checkLease } from "#store/sqlite.ts";
-import { SqliteDatabase } from "#store/sqlite-database.ts";
+import { checkLease, type SqliteStore } from "#store/sqlite.ts";
+import { SqliteDatabase, type Component } from "#store/sqlite-database.ts";
+import { Refusal } from "#store/sqlite-protocol.ts";
 import { LeaseLost, type PartitionLease, type StoredEvent, type Stream, type StreamEvent } from "./contract.ts";
 import { streamMigrations } from "./migrations/0001-events.ts";
-import {
-  checkOffset,
-  checkPartition,
-  checkPartitions,
-  checkRead,
-  deduplicationWindow,
-  defaultPartitions,
-  prepareEvents,
-} from "./partition.ts";
+import { checkOffset, checkPartition, checkPartitions, checkRead, defaultPartitions, prepareEvents } from "./partition.ts";
+import type { StreamCommandOptions, StreamMarks } from "./sqlite-commands.ts";
 import { Watermarks } from "./watermarks.ts";
 
 const sql = {
-  keepPartitions: "insert into settings (name, value) values ('partitions', ?) on conflict do nothing",
-  partitions: "select value from settings where name = 'partitions'",
   head: "select last from stream_heads where stream = ? and partition = ?",
-  setHead:
-    "insert into stream_heads values (?, ?, ?) on conflict (stream, partition) do update set last = excluded.last",
-  insert:
-    "insert into events (stream, partition, offset, id, key, time, event) values (?, ?, ?, ?, ?, ?, ?) on conflict (stream, partition, id) do nothing",
   read: "select partition, offset, id, key, time, event from events where stream = ? and partition = ? and offset > ? order by offset limit ?",
-  group:
-    "select committed, owner, token, expires_at from stream_groups where stream = ? and name = ? and partition = ?",
-  take: `insert into stream_groups (stream, name, partition, committed, owner, token, expires_at) values (?, ?, ?, 0, ?, ?, ?)
-    on conflict (stream, name, partition) do update set owner = excluded.owner, token = excluded.token, expires_at = excluded.expires_at`,
-  commit: `update stream_groups set committed = max(committed, ?)
-    where stream = ? and name = ? and partition = ? and owner = ? and token = ?`,
-  release:
-    "update stream_groups set owner = '', expires_at = 0 where stream = ? and name = ? and partition = ? and owner = ? and token = ?",
-  heads: "select partition, last from stream_heads where stream = ?",
-  trim: "delete from events where stream = ? and partition = ? and offset <= ? and time < ?",
+  committed: "select committed from stream_groups where stream = ? and name = ? and partition = ?",
 } as const;
 
-interface GroupRow {
-  committed: number;
-  owner: string;
-  token: number;
-  expires_at: number;
-}
+/** An event whose content is still the JSON text that was appended. */
+export type StoredText = Omit<StoredEvent, "event"> & { event: string };
 
 /**
- * Streams in a SQLite file of their own (never the store's: it has one owner connection, and events would weigh
- * down its backups), with the same group commit.
+ * Streams in a SQLite file with group commit: in a file of their own, or in the store's. Then the events of a batch
+ * are written by the batch itself, and need neither the outbox nor a second sync.
  */
 export class SqliteStream implements Stream {
   readonly partitions: number;
+  /** The store whose batches write their events here themselves. */
+  readonly store: SqliteStore | undefined;
   readonly #db: SqliteDatabase;
   readonly #clock: Clock;
-  readonly #marks = new Watermarks();
+  readonly #marks: Watermarks;
+  #closed = false;
 
-  private constructor(db: SqliteDatabase, clock: Clock, partitions: number) {
+  private constructor(
+    db: SqliteDatabase,
+    clock: Clock,
+    partitions: number,
+    marks: Watermarks,
+    store: SqliteStore | undefined,
+  ) {
     this.#db = db;
     this.#clock = clock;
+    this.#marks = marks;
     this.partitions = partitions;
+    this.store = store;
   }
 
   /** The number of partitions is set when the file is made; afterwards the file's own number holds. */
   static async open(path: string, options: { clock: Clock; partitions?: number }): Promise<SqliteStream> {
-    const wanted = options.partitions ?? defaultPartitions;
-    checkPartitions(wanted);
-    const db = new SqliteDatabase(path, "stream", streamMigrations);
-    const partitions = await db.write(() => {
-      db.run(sql.keepPartitions, wanted);
-      return db.get<{ value: number }>(sql.partitions)!.value;
-    });
-    return new SqliteStream(db, options.clock, partitions);
+    const { component, marks } = componentOf(options, false);
+    const db = new SqliteDatabase(path, component);
+    try {
+      const partitions = Number(await db.loaded);
+      return new SqliteStream(db, options.clock, partitions, marks, undefined);
+    } catch (error) {
+      await db.close();
+      throw error;
+    }
   }
 
-  #head(stream: string, partition: number): number {
-    return this.#db.get<{ last: number }>(sql.head, stream, partition)?.last ?? 0;
+  /** In the store's file. Events that wait in its outbox are taken over first. */
+  static async beside(store: SqliteStore, options: { clock: Clock; partitions?: number }): Promise<SqliteStream> {
+    const { component, marks } = componentOf(options, true);
+    const partitions = Number(await store.database.use(component));
+    return new SqliteStream(store.database, options.clock, partitions, marks, store);
   }
 
   async append(stream: string, events: readonly StreamEvent[]): Promise<void> {
     const prepared = prepareEvents(stream, events, this.partitions);
-    if (prepared.length === 0) return;
-    const heads = await this.#db.write(() => {
-      const time = Math.floor(this.#clock.now());
-      const last = new Map<number, number>();
-      for (const { partition, id, key, event } of prepared) {
-        const offset = (last.get(partition) ?? this.#head(stream, partition)) + 1;
-        const added = this.#db.run(sql.insert, stream, partition, offset, id, key, time, event);
-        last.set(partition, added ? offset : offset - 1);
-      }
-      for (const [partition, offset] of last) this.#db.run(sql.setHead, stream, partition, offset);
-      return last;
-    });
-    for (const [partition, offset] of heads) this.#marks.of(stream, partition).raise(offset);
+    if (prepared.length > 0) await this.#db.write("stream.append", this.#clock.now(), prepared);
   }
 
   async read<T>(stream: string, partition: number, after: number, limit: number): Promise<StoredEvent<T>[]> {
+    const rows = await this.readText(stream, partition, after, limit);
+    return rows.map((row) => ({ ...row, event: JSON.parse(row.event) as T }));
+  }
+
+  /** `read` for those who pass the events on. */
+  async readText(stream: string, partition: number, after: number, limit: number): Promise<StoredText[]> {
     checkPartition(partition, this.partitions);
     checkRead(after, limit);
-    return this.#db
-      .all<Omit<StoredEvent, "event"> & { event: string }>(sql.read, stream, partition, after, limit)
-      .map((row) => ({ ...row, event: JSON.parse(row.event) as T }));
+    return this.#db.all<StoredText>(sql.read, stream, partition, after, limit);
   }
 
   async wait(stream: string, partition: number, after: number, timeoutMs: number): Promise<void> {
     checkPartition(partition, this.partitions);
-    if (this.#head(stream, partition) > after) return;
-    await this.#marks.of(stream, partition).waitAbove(after, timeoutMs);
+    const mark = this.#marks.of(stream, partition);
+    const head = this.#db.get<{ last: number }>(sql.head, stream, partition)?.last ?? 0;
+    if (head <= after && !this.#closed) await mark.waitAbove(after, timeoutMs);
   }
 
   async committed(stream: string, group: string, partition: number): Promise<number> {
     checkPartition(partition, this.partitions);
-    return this.#db.get<GroupRow>(sql.group, stream, group, partition)?.committed ?? 0;
+    return this.#db.get<{ committed: number }>(sql.committed, stream, group, partition)?.committed ?? 0;
   }
 
   async commit(lease: PartitionLease, offset: number): Promise<void> {
     const { stream, group, partition, owner, fencingToken } = lease;
-    await this.#db.write(() => {
-      checkOffset(offset, this.#head(stream, partition));
-      const updated = this.#db.run(sql.commit, offset, stream, group, partition, owner, fencingToken);
-      if (updated === 0) throw new LeaseLost(lease);
-    });
+    try {
+      await this.#db.write(
+        "stream.commit",
+        this.#clock.now(),
+        stream,
+        group,
+        partition,
+        owner,
+        fencingToken,
+        offset,
+      );
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      if (typeof error.value === "number") checkOffset(offset, error.value);
+      throw new LeaseLost(lease);
+    }
   }
 
   async lease(
@@ -131,38 +125,50 @@ export class SqliteStream implements Stream {
     checkName("group", group);
     checkPartition(partition, this.partitions);
     checkLease(group, owner, ttlMs);
-    return this.#db.write(() => {
-      const now = this.#clock.now();
-      const held = this.#db.get<GroupRow>(sql.group, stream, group, partition);
-      if (held && held.owner !== owner && held.expires_at > now) return undefined;
-      const fencingToken = held ? (held.owner === owner ? held.token : held.token + 1) : 1;
-      const expiresAt = Math.floor(now + ttlMs);
-      this.#db.run(sql.take, stream, group, partition, owner, fencingToken, expiresAt);
-      return { stream, group, partition, owner, fencingToken, expiresAt };
-    });
+    const taken = await this.#db.write<Pick<PartitionLease, "fencingToken" | "expiresAt"> | null>(
+      "stream.lease",
+      this.#clock.now(),
+      stream,
+      group,
+      partition,
+      owner,
+      ttlMs,
+    );
+    return taken === null ? undefined : { stream, group, partition, owner, ...taken };
   }
 
   async release(lease: PartitionLease): Promise<void> {
     const { stream, group, partition, owner, fencingToken } = lease;
-    await this.#db.write(() => this.#db.run(sql.release, stream, group, partition, owner, fencingToken));
+    await this.#db.write("stream.release", this.#clock.now(), stream, group, partition, owner, fencingToken);
   }
 
   async trim(stream: string, groups: readonly string[], before: number): Promise<number> {
-    return this.#db.write(() => {
-      const limit = Math.min(before, this.#clock.now() - deduplicationWindow);
-      let removed = 0;
-      for (const { partition, last } of this.#db.all<{ partition: number; last: number }>(sql.heads, stream)) {
-        const committed = groups.map(
-          (group) => this.#db.get<GroupRow>(sql.group, stream, group, partition)?.committed ?? 0,
-        );
-        removed += this.#db.run(sql.trim, stream, partition, Math.min(last, ...committed), limit);
-      }
-      return removed;
-    });
+    return await this.#db.write<number>("stream.trim", this.#clock.now(), stream, groups, before);
   }
 
+  /** The store's file is closed by the store. */
   async close(): Promise<void> {
-    this.#db.close();
+    this.#closed = true;
+    if (!this.store) await this.#db.close();
     this.#marks.wakeAll();
   }
+}
+
+function componentOf(
+  { clock, partitions = defaultPartitions }: { clock: Clock; partitions?: number },
+  besideStore: boolean,
+): { component: Component; marks: Watermarks } {
+  checkPartitions(partitions);
+  const marks = new Watermarks();
+  const options: StreamCommandOptions = { partitions, besideStore, now: clock.now() };
+  const component: Component = {
+    name: "stream",
+    migrations: streamMigrations,
+    commands: new URL("./sqlite-commands.ts", import.meta.url).href,
+    options,
+    onMarks: (raised: StreamMarks) => {
+      for (const [stream, partition, last] of raised) marks.of(stream, partition).raise(last);
+    },
+  };
+  return { component, marks };
 }

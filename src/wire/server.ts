@@ -6,6 +6,7 @@ import { createServer as createHttpServer, type IncomingMessage, type Server, ty
 import type { AddressInfo, Socket } from "node:net";
 import { createServer as createTlsServer, type Server as TlsServer, type TLSSocket } from "node:tls";
 import type { Logger } from "#kernel/log.ts";
+import { abandon } from "./abandon.ts";
 import type { ByteStream, HttpRequest, HttpResponse } from "./contract.ts";
 import { addressGroup, clientAddress } from "./address.ts";
 import { BodyPace } from "./bodyPace.ts";
@@ -231,7 +232,7 @@ class Front implements FrontServer {
     body: IncomingBody | undefined,
     line: Line,
   ): Promise<void> {
-    if (response.destroyed || response.headersSent) return;
+    if (response.destroyed || response.headersSent) return await abandon(reply.body);
     const headers = dispositionFirst(reply.headers);
     const unread = body !== undefined && !body.finished;
     // INVARIANT: a connection with bytes of an unread body on it carries no second request.
@@ -264,9 +265,14 @@ class Front implements FrontServer {
       return;
     }
 
-    response.writeHead(reply.status, headers as Record<string, string | string[]>);
-    if (request.method === "HEAD") response.end();
-    else await this.#stream(response, content as ByteStream);
+    try {
+      response.writeHead(reply.status, headers as Record<string, string | string[]>);
+      if (request.method === "HEAD") response.end();
+      else await this.#stream(response, content as ByteStream);
+    } finally {
+      // Also what was read to its end may be ended.
+      await abandon(content);
+    }
   }
 
   /** INVARIANT: never more than one unsent piece is held; the source is closed when the client goes away. */

@@ -29,7 +29,16 @@ export type Kind = "empty" | "missing" | "wrong type" | "out of bounds" | "hosti
 /** Services that check in the handler what the model states. */
 const looselyChecked = new Set(["s3", "s3control"]);
 
-export function* casesOf(service: ServiceModel, operation: OperationModel, known: Known): Generator<Case> {
+/**
+ * @param share how many of the hostile texts each place gets: which ones goes round, so that a small share still tries
+ * every text somewhere
+ */
+export function* casesOf(
+  service: ServiceModel,
+  operation: OperationModel,
+  known: Known,
+  share = hostileTexts.length,
+): Generator<Case> {
   const members = operation.input.members ?? [];
   const protocol = service.protocols[0]!;
   const base: Input = {};
@@ -55,7 +64,7 @@ export function* casesOf(service: ServiceModel, operation: OperationModel, known
         yield make("out of bounds", `${name} = ${shown(value)}`, draft({ [name]: value }));
       }
     }
-    for (const [at, value] of hostileValues(member, known)) {
+    for (const [at, value] of hostileValues(member, known, share, operation.name.length + name.length)) {
       yield make("hostile", `${at} = ${shown(value.text)}`, draft({ [name]: value.value }));
     }
   }
@@ -89,14 +98,20 @@ function* sourceCases(
 }
 
 /** Every text inside a member, with one hostile value each; the largest one only at the top. */
-function* hostileValues(member: Member, known: Known): Generator<[at: string, { text: string; value: unknown }]> {
+function* hostileValues(
+  member: Member,
+  known: Known,
+  share: number,
+  start: number,
+): Generator<[at: string, { text: string; value: unknown }]> {
   const { shape, name } = member;
+  const some = Array.from({ length: share }, (_, i) => hostileTexts[(start * 7 + i) % hostileTexts.length]!);
   if (shape.kind === "string") {
-    for (const text of hostileTexts) yield [name, { text, value: text }];
+    for (const text of some) yield [name, { text, value: text }];
     yield [name, { text: largeText, value: largeText }];
     return;
   }
-  for (const text of hostileTexts) {
+  for (const text of some) {
     for (const [at, value] of withTextInside(member, text, known, 0)) yield [at, { text, value }];
   }
 }

@@ -1,6 +1,6 @@
 /** Attacks a server and counts what must not happen. */
 import { Choices } from "./random.ts";
-import { Connection } from "./client.ts";
+import { Connection, type Outcome } from "./client.ts";
 import { healthCheck, nextAttempt, slowAttempt, type Attempt } from "./requests.ts";
 
 /** Bytes: the resident set, and what is still referred to after a collection. */
@@ -40,6 +40,11 @@ export interface FuzzReport {
   memoryAfter?: Memory;
 }
 
+/** Record type 21, version 3.x. */
+function isTlsAlert(outcome: Outcome): boolean {
+  return outcome.kind === "nonsense" && outcome.text.startsWith("\u0015\u0003");
+}
+
 /** Each attempt has its own seed: it can be made again without the million before it. */
 export function attemptNumber(options: { seed: number; slow: boolean }, attempt: number): Attempt {
   const choices = new Choices(options.seed * 1_000_003 + attempt);
@@ -73,6 +78,9 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
     report.statuses[name] = (report.statuses[name] ?? 0) + 1;
     const kind = `${made.kind}: ${name}`;
     report.kinds[kind] = (report.kinds[kind] ?? 0) + 1;
+    // A server that speaks TLS too answers what looks like TLS in TLS: an alert, or nothing until the handshake's time is up.
+    const handshake = made.bytes[0] === 0x16 && made.kind === "garbage";
+    if (handshake && (outcome.kind === "silence" || isTlsAlert(outcome))) return false;
     if (outcome.kind === "silence") fail(attempt, made, `no answer within ${options.timeout} ms`);
     else if (outcome.kind === "nonsense") fail(attempt, made, `no HTTP: ${outcome.text}`);
     else if (outcome.kind === "answer" && outcome.status >= 500) fail(attempt, made, `status ${outcome.status}`);

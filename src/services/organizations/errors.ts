@@ -13,8 +13,7 @@ const texts = {
   AccessDeniedException: "You don't have permissions to access this resource.",
   AWSOrganizationsNotInUseException: "Your account is not a member of an organization.",
   AccountAlreadyClosedException: "You attempted to close an account that is already closed.",
-  AccountAlreadyRegisteredException:
-    "The provided account is already a delegated administrator for your organization.",
+  AccountAlreadyRegisteredException: "The provided account is already a delegated administrator for your organization.",
   AccountNotFoundException: "You specified an account that doesn't exist.",
   AccountNotRegisteredException:
     "The provided account is not a registered delegated administrator for your organization.",
@@ -32,7 +31,8 @@ const texts = {
   HandshakeAlreadyInStateException: "The specified handshake is already in the requested state.",
   HandshakeNotFoundException: "You specified a handshake that doesn't exist.",
   InvalidHandshakeTransitionException: "You can't perform the operation on the handshake in its current state.",
-  MalformedPolicyDocumentException: "The provided policy document does not meet the requirements of the specified policy type.",
+  MalformedPolicyDocumentException:
+    "The provided policy document does not meet the requirements of the specified policy type.",
   MasterCannotLeaveOrganizationException:
     "You can't remove a management account from an organization. If you want the management account to become a member account in another organization, you must first delete the current organization of the management account.",
   OrganizationNotEmptyException:

@@ -1,7 +1,14 @@
 /** Documents as the API shows them. */
 import type { Handshake } from "@aws-sdk/client-organizations";
 import type { AccountRecord } from "#gateway/accounts.ts";
-import { arns, type AccountRequest, type ControlPolicy, type HandshakeRecord, type Member, type Unit } from "./documents.ts";
+import {
+  arns,
+  type AccountRequest,
+  type ControlPolicy,
+  type HandshakeRecord,
+  type Member,
+  type Unit,
+} from "./documents.ts";
 import { defaultPolicyArn, policyTypes, type PolicyTypeName } from "./policyTypes.ts";
 import type { OrganizationState } from "./state.ts";
 
@@ -45,7 +52,11 @@ export function renderUnit(organization: OrganizationState, unit: Unit, lineage:
 }
 
 /** Name and address are those of the account as it stands today. */
-export async function renderAccount(organization: OrganizationState, member: Member, record: AccountRecord | undefined) {
+export async function renderAccount(
+  organization: OrganizationState,
+  member: Member,
+  record: AccountRecord | undefined,
+) {
   const status = record?.status ?? "SUSPENDED";
   return {
     Id: member.account,

@@ -162,11 +162,20 @@ export async function started(stream: ByteStream): Promise<ByteStream> {
     }
     throw error;
   }
-  return (async function* () {
-    try {
-      for (let next = first; !next.done; next = await iterator.next()) yield next.value;
-    } finally {
+  let begun = false;
+  // Not a generator: one that is ended before it was started would not end what it reads from.
+  const rest: AsyncIterableIterator<Uint8Array> = {
+    [Symbol.asyncIterator]: () => rest,
+    async next() {
+      if (begun) return await iterator.next();
+      begun = true;
+      return first;
+    },
+    async return() {
+      begun = true;
       await iterator.return?.();
-    }
-  })();
+      return { done: true, value: undefined };
+    },
+  };
+  return rest;
 }

@@ -29,7 +29,7 @@ export interface RequestedChecksum {
 }
 
 function isChecksumAlgorithm(name: string): name is ChecksumAlgorithm {
-  return name in checksumAlgorithms;
+  return Object.hasOwn(checksumAlgorithms, name);
 }
 
 /**

@@ -1,10 +1,7 @@
 /** AWS Security Token Service. Operations that are not here answer NotImplemented. */
 import { defineService, type Service } from "#gateway/service.ts";
 import { assumeRole, assumeRoleAccess } from "./operations/assumeRole.ts";
-import {
-  assumeRoleWithWebIdentity,
-  assumeRoleWithWebIdentityAccess,
-} from "./operations/assumeRoleWithWebIdentity.ts";
+import { assumeRoleWithWebIdentity, assumeRoleWithWebIdentityAccess } from "./operations/assumeRoleWithWebIdentity.ts";
 import { assumeRoot, assumeRootAccess } from "./operations/assumeRoot.ts";
 import { getFederationToken, getFederationTokenAccess, getSessionToken } from "./operations/userSessions.ts";
 import { getAccessKeyInfo, getCallerIdentity } from "./operations/whoAmI.ts";

@@ -1,4 +1,5 @@
 import { documents } from "./0001-documents.ts";
+import { indexRowsInDocuments } from "./0002-index-rows-in-documents.ts";
 import type { Migration } from "./migration.ts";
 
-export const storeMigrations: readonly Migration[] = [documents];
+export const storeMigrations: readonly Migration[] = [documents, indexRowsInDocuments];

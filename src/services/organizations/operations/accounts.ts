@@ -180,7 +180,9 @@ export const accountOperations = (accounts: Accounts): Operations => ({
     }
     if (member.closedAt !== undefined) throw fault("AccountAlreadyClosedException");
     const members = (await organization.all("member")).filter(({ account }) => account !== managementAccount);
-    const recent = members.filter(({ closedAt }) => closedAt !== undefined && closedAt > ctx.now - quotas.closedWithinMs);
+    const recent = members.filter(
+      ({ closedAt }) => closedAt !== undefined && closedAt > ctx.now - quotas.closedWithinMs,
+    );
     const quota = Math.min(quotas.mostClosures, Math.max(quotas.fewestClosures, Math.floor(members.length / 10)));
     if (recent.length >= quota) {
       throw constraint("CLOSE_ACCOUNT_QUOTA_EXCEEDED", "You have exceeded close account quota for the past 30 days.");

@@ -61,6 +61,8 @@ export async function assumeRootAccess(input: Input<"AssumeRoot">, ctx: CallCont
     resource: arn,
     resourceAccount: account,
     resourcePolicies: await centralAccess(ctx, account, arn),
+    // Without that consent nobody is let in, the account's own administrators included.
+    trust: "delegated",
     context: { "sts:TaskPolicyArn": input.TaskPolicyArn?.arn ?? "" },
   };
 }
