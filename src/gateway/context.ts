@@ -52,6 +52,8 @@ export interface State {
   list<T>(type: string, query?: StateQuery, at?: At): Promise<Page<T>>;
   find<T>(type: string, index: string, query: StateIndexQuery, at?: At): Promise<Page<T>>;
   count(type: string, prefix?: string, at?: At): Promise<number>;
+  /** Number of index rows with values in [from, to). */
+  countIndex(type: string, index: string, range: { from?: string; to?: string }, at?: At): Promise<number>;
   put<T>(
     type: string,
     id: string,
@@ -122,10 +124,16 @@ export interface CallContext {
   };
   /** The streaming body of the request; `digests` (MD5, CRC64NVME, the claimed checksum) are there once it has been read. */
   readonly payload?: Payload;
+  /** Waiting for what other calls do, in this process or another: the store's change feed. Nothing is read through it. */
+  readonly feed: ChangeFeed;
+  /** Runs `work` once, when the call has been committed or refused and will not be run again. It must not throw. */
+  onSettled(work: () => void): void;
   /** Aborted when the client goes away. */
   readonly signal: AbortSignal;
   readonly config: InstallationConfig;
 }
+
+export type ChangeFeed = Pick<Store, "changes" | "lastChange" | "waitForChange">;
 
 /** Facts of this installation that services need in their answers. */
 export interface InstallationConfig {

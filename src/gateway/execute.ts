@@ -32,12 +32,25 @@ export async function execute(runtime: Runtime, call: Call): Promise<Record<stri
   if (!service || !handler) throw await recordRefusal(runtime, call, notImplemented(call));
 
   const execution = new Execution(runtime, call, service);
+  try {
+    return await attempts(runtime, execution, handler, call.input);
+  } finally {
+    execution.settle();
+  }
+}
+
+async function attempts(
+  runtime: Runtime,
+  execution: Execution,
+  handler: NonNullable<ReturnType<Service["operations"]["get"]>>,
+  input: Record<string, unknown>,
+): Promise<Record<string, unknown>> {
   for (let attempt = 1; ; attempt++) {
     const ctx = execution.begin();
     let output: Record<string, unknown>;
     try {
       await execution.authorize(ctx);
-      output = await handler(call.input, ctx);
+      output = await handler(input, ctx);
     } catch (error) {
       throw await execution.refuse(error);
     }
@@ -69,6 +82,7 @@ class Execution {
   #detail: AuditDetail = {};
   /** Accounts other than the caller's whose resources the call touched; each gets its own copy of the record. */
   readonly #owners = new Set<string>();
+  readonly #whenSettled: (() => void)[] = [];
 
   constructor(runtime: Runtime, call: Call, service: Service) {
     this.#runtime = runtime;
@@ -158,10 +172,19 @@ class Execution {
         calledVia: source.calledVia,
       },
       ...(this.#call.payload ? { payload: this.#call.payload } : {}),
+      feed: store,
+      onSettled: (work) => {
+        this.#whenSettled.push(work);
+      },
       signal: this.#call.signal,
       config,
     };
     return this.#ctx;
+  }
+
+  /** The call is over, however it ended. */
+  settle(): void {
+    for (const work of this.#whenSettled.splice(0)) work();
   }
 
   async authorize(ctx: CallContext): Promise<void> {

@@ -79,6 +79,15 @@ export class UnitOfWork implements State {
     return await this.#store.count({ ...this.#readScope(at), type, ...(prefix === undefined ? {} : { prefix }) });
   }
 
+  async countIndex(
+    type: string,
+    index: string,
+    range: { from?: string; to?: string },
+    at?: At,
+  ): Promise<number> {
+    return await this.#store.count({ ...this.#readScope(at), type, index: { name: index, ...range } });
+  }
+
   put<T>(type: string, id: string, value: T, options: Parameters<State["put"]>[3] = {}): void {
     const key = this.#key(type, id, options.at);
     const ifVersion = this.#precondition(key, options.version);

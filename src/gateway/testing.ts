@@ -11,6 +11,7 @@ import type { KeyHolder } from "#keys/contract.ts";
 import {
   Conflict,
   type Change,
+  type CountQuery,
   type Document,
   type DocumentKey,
   type IndexQuery,
@@ -93,7 +94,16 @@ export class MemoryStore implements Store {
     };
   }
 
-  async count(query: Omit<ListQuery, "limit" | "after" | "from" | "reverse">): Promise<number> {
+  async count(query: CountQuery): Promise<number> {
+    if (query.index) {
+      const { name, from, to } = query.index;
+      const inRange = (value: string) =>
+        (from === undefined || byBytes(value, from) >= 0) && (to === undefined || byBytes(value, to) < 0);
+      return this.#matching(query)
+        .filter((document) => document.key.id.startsWith(query.prefix ?? ""))
+        .flatMap((document) => this.rows.get(path(document.key))!.indexes)
+        .filter(([index, value]) => index === name && inRange(value)).length;
+    }
     return this.#matching(query).filter((document) => document.key.id.startsWith(query.prefix ?? "")).length;
   }
 
@@ -215,6 +225,12 @@ function page<T>(items: Document<T>[], limit: number, cursor: (document: Documen
   return { items: shown, ...(items.length > shown.length ? { next: cursor(shown.at(-1)!) } : {}) };
 }
 
+const pushTo =
+  <T>(list: T[]) =>
+  (item: T): void => {
+    list.push(item);
+  };
+
 export interface TestCallOptions {
   account?: string;
   region?: string;
@@ -269,16 +285,21 @@ export class TestGateway {
     const handler = this.#service.operations.get(operation);
     if (!handler) throw new AwsError("NotImplemented", `${this.#service.id}:${operation}`);
     const remembered = new Map<string, unknown>();
-    for (let attempt = 0; ; attempt++) {
-      const ctx = this.context(operation, options, remembered);
-      await this.#service.access.get(operation)!(input, ctx);
-      const output = await handler(input, ctx);
-      try {
-        await this.store.commit((ctx.state as UnitOfWork).operations);
-        return output;
-      } catch (error) {
-        if (!(error instanceof Conflict) || attempt === 10) throw error;
+    const whenSettled: (() => void)[] = [];
+    try {
+      for (let attempt = 0; ; attempt++) {
+        const ctx = { ...this.context(operation, options, remembered), onSettled: pushTo(whenSettled) };
+        await this.#service.access.get(operation)!(input, ctx);
+        const output = await handler(input, ctx);
+        try {
+          await this.store.commit((ctx.state as UnitOfWork).operations);
+          return output;
+        } catch (error) {
+          if (!(error instanceof Conflict) || attempt === 10) throw error;
+        }
       }
+    } finally {
+      for (const work of whenSettled) work();
     }
   }
 
@@ -337,6 +358,8 @@ export class TestGateway {
         host: "127.0.0.1:4566",
         calledVia: merged.calledVia ?? [],
       },
+      feed: this.store,
+      onSettled: () => {},
       signal: new AbortController().signal,
       config: testConfig,
     };

@@ -6,7 +6,6 @@ import { mkdir } from "node:fs/promises";
 import { systemClock, type Clock } from "#kernel/clock.ts";
 import { systemRandom } from "#kernel/ids.ts";
 import type { Logger } from "#kernel/log.ts";
-import { openBlobs } from "#blob/open.ts";
 import type { InstallationConfig } from "#gateway/context.ts";
 import type { Runtime } from "#gateway/runtime.ts";
 import { startKeyHolder } from "#keys/client.ts";
@@ -14,11 +13,13 @@ import { loadModel } from "#model/load.ts";
 import { openStore } from "#store/open.ts";
 import { openStream } from "#stream/open.ts";
 import type { Stream } from "#stream/contract.ts";
+import { openRoleBlobs } from "./blobs.ts";
 import { openClock } from "./clock.ts";
 import { administrator, type Administrator } from "./firstStart.ts";
 import { joinIdentity, type JoinedIdentity } from "./identity.ts";
 import { createMetrics, type RoleMetrics } from "./metrics.ts";
 import type { RoleConfig } from "./role.ts";
+import { sealOf } from "./seal.ts";
 import { services } from "./services.ts";
 
 export interface Installation {
@@ -40,10 +41,10 @@ export async function openInstallation(
   const clock = await openClock(config);
   const store = await openStore(config.storeUrl, { clock });
   const stream = await openStream(config.streamUrl, { clock, store });
-  const blobs = await openBlobs(config.blobUrl, { clock });
+  const blobs = await openRoleBlobs(config, clock);
   const keys = await startKeyHolder({
     dataDir: config.dataDir,
-    seal: config.passphraseFile ? { kind: "passphrase", file: config.passphraseFile } : { kind: "development" },
+    seal: await sealOf(config),
     logger: log,
     clock,
   });

@@ -1,11 +1,11 @@
 /** The jobs role: what happens by the clock, and what follows from events. */
 import { systemRandom } from "#kernel/ids.ts";
 import type { Logger } from "#kernel/log.ts";
-import { openBlobs } from "#blob/open.ts";
 import type { JobContext } from "#gateway/context.ts";
 import { connectIpc } from "#ipc/client.ts";
 import { IpcStore, storeErrors } from "#store/ipc.ts";
 import { IpcStream } from "#stream/ipc.ts";
+import { openRoleBlobs } from "./blobs.ts";
 import { followClock, openClock } from "./clock.ts";
 import { housekeeping } from "./housekeeping.ts";
 import { callErrors, remoteCalls } from "./internalCalls.ts";
@@ -23,7 +23,7 @@ export async function start(config: RoleConfig, log: Logger): Promise<RunningRol
   });
   const store = new IpcStore(client);
   const stream = await IpcStream.open(dataPaths.internalSocket(config.dataDir), {});
-  const blobs = await openBlobs(config.blobUrl, { clock });
+  const blobs = await openRoleBlobs(config, clock);
   const facts = (await client.call("installation.facts", [])) as JobContext["config"];
   const ctx: JobContext = {
     clock,

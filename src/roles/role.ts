@@ -28,7 +28,7 @@ export interface RoleConfig {
   adjustableClock: boolean;
   /** Nothing is kept; `POST /_jikimi/reset` empties everything. */
   ephemeral: boolean;
-  /** File with the passphrase of the seal; absent: the development seal. */
+  /** File with the passphrase of the seal. Absent: the development seal, or sealed where a passphrase sealed the folder. */
   passphraseFile?: string;
 }
 

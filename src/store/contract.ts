@@ -94,6 +94,11 @@ export interface IndexQuery {
   reverse?: boolean;
 }
 
+export interface CountQuery extends Omit<ListQuery, "limit" | "after" | "from" | "reverse"> {
+  /** Counts rows of this index with values in [from, to), of documents with the id prefix. */
+  index?: { name: string; from?: string; to?: string };
+}
+
 export interface Page<T> {
   items: Document<T>[];
   /** Present when there is more: the last id (`list`) or an opaque cursor (`find`). */
@@ -130,8 +135,8 @@ export interface Store {
   getMany<T>(keys: readonly DocumentKey[]): Promise<(Document<T> | undefined)[]>;
   list<T>(query: ListQuery): Promise<Page<T>>;
   find<T>(query: IndexQuery): Promise<Page<T>>;
-  /** Number of documents of a type, optionally with an id prefix. */
-  count(query: Omit<ListQuery, "limit" | "after" | "from" | "reverse">): Promise<number>;
+  /** Number of documents of a type, optionally with an id prefix; with `index`, the number of index rows in a range. */
+  count(query: CountQuery): Promise<number>;
 
   /** Applies all or nothing. Rejects with `Conflict` when a precondition fails. */
   commit(batch: readonly Operation[]): Promise<void>;

@@ -6,6 +6,7 @@ import {
   InvalidKey,
   StoreUnavailable,
   type Change,
+  type CountQuery,
   type Document,
   type DocumentKey,
   type IndexQuery,
@@ -118,7 +119,7 @@ export class IpcStore implements Store {
   find<T>(query: IndexQuery): Promise<Page<T>> {
     return this.#call("find", query);
   }
-  count(query: Omit<ListQuery, "limit" | "after" | "from" | "reverse">): Promise<number> {
+  count(query: CountQuery): Promise<number> {
     return this.#call("count", query);
   }
   async commit(batch: readonly Operation[]): Promise<void> {

@@ -4,6 +4,7 @@ import {
   Conflict,
   StoreUnavailable,
   type Change,
+  type CountQuery,
   type Document,
   type DocumentKey,
   type IndexQuery,
@@ -147,7 +148,7 @@ export class PostgresStore implements Store {
     return toFindPage<T>(await this.#client.read<DocumentRow>(text, values), query);
   }
 
-  async count(query: Omit<ListQuery, "limit" | "after" | "from" | "reverse">): Promise<number> {
+  async count(query: CountQuery): Promise<number> {
     const { text, values } = countQuery(query, this.#now(), dialect);
     return (await this.#client.read<{ n: number }>(text, values))[0]?.n ?? 0;
   }

@@ -1,4 +1,4 @@
-import { InvalidKey, type Document, type DocumentKey, type IndexQuery, type ListQuery, type Page } from "./contract.ts";
+import { InvalidKey, type CountQuery, type Document, type DocumentKey, type IndexQuery, type ListQuery, type Page } from "./contract.ts";
 import { afterPrefix, checkText, keyLimits } from "./limits.ts";
 
 /**
@@ -114,8 +114,9 @@ export function listQuery(query: ListQuery, now: number, dialect: Dialect): Quer
   return { text, values: b.values };
 }
 
-export function countQuery(query: Omit<ListQuery, "limit">, now: number, dialect: Dialect): Query {
+export function countQuery(query: CountQuery, now: number, dialect: Dialect): Query {
   checkQuery({ ...query, limit: 1 });
+  if (query.index) return countIndexQuery(query, query.index, now, dialect);
   if (query.prefix !== undefined) checkText("prefix", query.prefix, keyLimits.id);
   const b = new Builder(dialect);
   b.equal("service", query.service);
@@ -128,6 +129,33 @@ export function countQuery(query: Omit<ListQuery, "limit">, now: number, dialect
     text: `select count(*) as n from ${dialect.schema}documents where ${b.where.join(" and ")}`,
     values: b.values,
   };
+}
+
+function countIndexQuery(
+  query: CountQuery,
+  index: NonNullable<CountQuery["index"]>,
+  now: number,
+  dialect: Dialect,
+): Query {
+  checkText("index", index.name, keyLimits.index);
+  for (const side of ["from", "to"] as const) {
+    if (index[side] !== undefined) checkText(side, index[side], keyLimits.valueAndId);
+  }
+  const b = new Builder(dialect);
+  b.equal("i.service", query.service);
+  b.equal("i.type", query.type);
+  b.equal("i.name", index.name);
+  b.equal("i.account", query.account);
+  b.equal("i.region", query.region);
+  if (index.from !== undefined) b.compare(["i.value"], ">=", [index.from]);
+  if (index.to !== undefined) b.compare(["i.value"], "<", [index.to]);
+  b.prefix("i.id", query.prefix);
+  b.where.push(`(d.expires_at is null or d.expires_at > ${b.add(now)})`);
+  const text =
+    `select count(*) as n from ${dialect.schema}index_rows i join ${dialect.schema}documents d ` +
+    `on d.service = i.service and d.type = i.type and d.account = i.account and d.region = i.region and d.id = i.id ` +
+    `where ${b.where.join(" and ")}`;
+  return { text, values: b.values };
 }
 
 export function findQuery(query: IndexQuery, now: number, dialect: Dialect): Query {

@@ -2,6 +2,7 @@ import type { Clock } from "#kernel/clock.ts";
 import {
   Conflict,
   type Change,
+  type CountQuery,
   type Document,
   type DocumentKey,
   type IndexQuery,
@@ -96,7 +97,7 @@ export class SqliteStore implements Store {
     return toFindPage<T>(this.database.all<DocumentRow>(text, ...values), query);
   }
 
-  async count(query: Omit<ListQuery, "limit" | "after" | "from" | "reverse">): Promise<number> {
+  async count(query: CountQuery): Promise<number> {
     const { text, values } = countQuery(query, this.#clock.now(), dialect);
     return this.database.get<{ n: number }>(text, ...values)?.n ?? 0;
   }

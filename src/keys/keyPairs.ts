@@ -1,0 +1,127 @@
+/**
+ * Making key pairs, and the two ways of writing their secret: as the holder keeps it, and as PKCS #8, which is how
+ * keys come in by import and go out as data key pairs.
+ */
+import { createPrivateKey, createPublicKey, generateKeyPair, generateKeyPairSync, type KeyObject } from "node:crypto";
+import type { LatticeRow, PairRow } from "./materials.ts";
+
+/** RSA generations at once: they share libuv's four threads with signatures, which are not to wait for them. */
+const maxGenerations = 2;
+let generations = 0;
+const waiting: (() => void)[] = [];
+
+/** A new pair. RSA takes up to seconds, so it is made on a thread of libuv; the others take less than a millisecond. */
+export async function makePair(row: PairRow): Promise<KeyObject> {
+  if (row.kind !== "rsa") return makeFastPair(row);
+  if (generations >= maxGenerations) await new Promise<void>((resolve) => waiting.push(resolve));
+  generations++;
+  try {
+    return await new Promise((resolve, reject) => {
+      generateKeyPair("rsa", { modulusLength: row.modulusBits, publicExponent: 65537 }, (error, _public, key) =>
+        error ? reject(error) : resolve(key),
+      );
+    });
+  } finally {
+    generations--;
+    waiting.shift()?.();
+  }
+}
+
+function makeFastPair(row: Exclude<PairRow, { kind: "rsa" }>): KeyObject {
+  switch (row.kind) {
+    case "ec":
+      return generateKeyPairSync("ec", { namedCurve: row.curve }).privateKey;
+    case "ed25519":
+      return generateKeyPairSync("ed25519").privateKey;
+    default:
+      return makeLatticePair(row.type);
+  }
+}
+
+function makeLatticePair(type: LatticeRow["type"]): KeyObject {
+  switch (type) {
+    case "ml-dsa-44":
+      return generateKeyPairSync("ml-dsa-44").privateKey;
+    case "ml-dsa-65":
+      return generateKeyPairSync("ml-dsa-65").privateKey;
+    case "ml-dsa-87":
+      return generateKeyPairSync("ml-dsa-87").privateKey;
+    case "ml-kem-512":
+      return generateKeyPairSync("ml-kem-512").privateKey;
+    case "ml-kem-768":
+      return generateKeyPairSync("ml-kem-768").privateKey;
+    case "ml-kem-1024":
+      return generateKeyPairSync("ml-kem-1024").privateKey;
+  }
+}
+
+/** The secret in the holder's form (`materials.ts`). The caller zeroes it. */
+export function secretOf(row: PairRow, key: KeyObject): Buffer {
+  switch (row.kind) {
+    case "rsa":
+      return pkcs8Of(key);
+    case "ml-dsa":
+    case "ml-kem":
+      return key.export({ format: "raw-seed" });
+    default:
+      return key.export({ format: "raw-private" });
+  }
+}
+
+/** The private key of a secret in the holder's form; throws when it is none. */
+export function privateKeyOf(row: PairRow, secret: Buffer): KeyObject {
+  switch (row.kind) {
+    case "rsa":
+      return createPrivateKey({ key: secret, format: "der", type: "pkcs8" });
+    case "ec":
+      return createPrivateKey({
+        key: secret,
+        format: "raw-private",
+        asymmetricKeyType: "ec",
+        namedCurve: row.curve,
+      });
+    case "ed25519":
+      return createPrivateKey({ key: secret, format: "raw-private", asymmetricKeyType: "ed25519" });
+    default:
+      return createPrivateKey({ key: secret, format: "raw-seed", asymmetricKeyType: row.type });
+  }
+}
+
+/** DER, RFC 5958; ML-KEM in seed form, as GenerateDataKeyPair has it. The caller zeroes it. */
+export function pkcs8Of(key: KeyObject): Buffer {
+  return key.export({ type: "pkcs8", format: "der" });
+}
+
+/** DER, X.509 SubjectPublicKeyInfo. */
+export function spkiOf(key: KeyObject): Buffer {
+  return createPublicKey(key).export({ type: "spki", format: "der" });
+}
+
+/** OpenSSL's names of the curves, as a KeyObject tells them. */
+const namedCurves: Readonly<Record<string, string>> = {
+  "P-256": "prime256v1",
+  "P-384": "secp384r1",
+  "P-521": "secp521r1",
+  secp256k1: "secp256k1",
+};
+
+/** The private key in a PKCS #8 document, when it is one of the kind that `row` says; `undefined` otherwise. */
+export function importedKey(row: PairRow, pkcs8: Buffer): KeyObject | undefined {
+  let key: KeyObject;
+  try {
+    key = createPrivateKey({ key: pkcs8, format: "der", type: "pkcs8" });
+  } catch {
+    return undefined;
+  }
+  const details = key.asymmetricKeyDetails ?? {};
+  switch (row.kind) {
+    case "rsa":
+      return key.asymmetricKeyType === "rsa" && details.modulusLength === row.modulusBits ? key : undefined;
+    case "ec":
+      return key.asymmetricKeyType === "ec" && details.namedCurve === namedCurves[row.curve] ? key : undefined;
+    case "ed25519":
+      return key.asymmetricKeyType === "ed25519" ? key : undefined;
+    default:
+      return key.asymmetricKeyType === row.type ? key : undefined;
+  }
+}
