@@ -17,6 +17,9 @@ import {
 /** Uploads under way; nothing in it has a name yet. Starts with a dot, so it is no shard. */
 const incoming = ".incoming";
 
+/** Bytes that are written at a time; twice as many may be held of one upload. */
+const writeSize = 512 * 1024;
+
 /** An upload that has not moved for this long has lost its process. Milliseconds. */
 const abandonedAfter = 24 * 3_600_000;
 
@@ -97,11 +100,7 @@ export class FilesystemBlobs implements BlobStore {
     try {
       file = await this.#guard(() => open(partial, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600));
       const handle = file;
-      let size = 0;
-      for await (const chunk of body) {
-        size += chunk.length;
-        await this.#guard(() => writeAll(handle, chunk));
-      }
+      const size = await this.#write(handle, body);
       return await this.#guard(async () => {
         await handle.sync();
         const { mtimeMs } = await handle.stat();
@@ -112,6 +111,39 @@ export class FilesystemBlobs implements BlobStore {
       await file?.close().catch(() => {});
       await rm(partial, { force: true }).catch(() => {});
     }
+  }
+
+  /** Pieces that come while earlier ones are being written are written together. Gives the size. */
+  async #write(handle: FileHandle, body: AsyncIterable<Uint8Array>): Promise<number> {
+    let size = 0;
+    let held: Uint8Array[] = [];
+    let heldSize = 0;
+    let writing: Promise<void> | undefined;
+    let failure: unknown;
+    const flush = async (): Promise<void> => {
+      await writing;
+      if (failure !== undefined) throw failure;
+      const pieces = held;
+      held = [];
+      heldSize = 0;
+      // What it throws is told with the next piece, or at the end: never to nobody.
+      writing = this.#guard(() => writeAll(handle, pieces)).catch((error: unknown) => {
+        failure = error;
+      });
+    };
+    try {
+      for await (const piece of body) {
+        size += piece.length;
+        heldSize += piece.length;
+        held.push(piece);
+        if (heldSize >= writeSize) await flush();
+      }
+      if (held.length > 0) await flush();
+    } finally {
+      await writing;
+    }
+    if (failure !== undefined) throw failure;
+    return size;
   }
 
   async #name(id: string, partial: string, path: string): Promise<void> {
@@ -231,9 +263,16 @@ function isMissing(error: unknown): boolean {
   return code === "ENOENT" || code === "ENOTDIR";
 }
 
-async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
-  for (let written = 0; written < chunk.length;) {
-    written += (await file.write(chunk, written)).bytesWritten;
+async function writeAll(file: FileHandle, pieces: readonly Uint8Array[]): Promise<void> {
+  let left = pieces.filter((piece) => piece.length > 0);
+  while (left.length > 0) {
+    let { bytesWritten } = await file.writev(left);
+    // A short write: what is left goes on where it ended.
+    left = left.flatMap((piece) => {
+      const skipped = Math.min(bytesWritten, piece.length);
+      bytesWritten -= skipped;
+      return skipped === piece.length ? [] : [piece.subarray(skipped)];
+    });
   }
 }
 

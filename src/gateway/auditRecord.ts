@@ -85,7 +85,7 @@ export function auditRecord(call: AuditInput): AuditRecord {
   const response = detail.responseElements === undefined ? (readOnly ? null : call.output) : detail.responseElements;
   return {
     eventVersion: "1.11",
-    userIdentity: userIdentity(call.principal, via),
+    userIdentity: detail.userIdentity ?? userIdentity(call.principal, via),
     eventTime: isoSeconds(call.now),
     eventSource: call.service.eventSource,
     eventName: detail.eventName ?? call.operation,

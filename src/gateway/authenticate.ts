@@ -14,6 +14,7 @@ import {
   type Addressed,
 } from "#wire/authErrors.ts";
 import type { Bytes, ByteStream, Claim, HttpRequest, Route } from "#wire/contract.ts";
+import { IncomingBody } from "#wire/incomingBody.ts";
 import { openPayload, type Payload } from "#wire/payload.ts";
 import type { PayloadMode, VerifiedSignature } from "#wire/signature.ts";
 import { SigningKeys } from "#wire/signingKeys.ts";
@@ -97,6 +98,7 @@ export class Authenticator {
     const options = {
       addressed,
       clock: this.#runtime.wallClock,
+      operationUri: route.operation.http.uri,
       ...(route.virtualHost && bucket !== undefined ? { virtualHostBucket: bucket } : {}),
     };
     const presented = readSigV2(request, options);
@@ -146,9 +148,12 @@ function hasStreamingInput(route: Route): boolean {
   return route.operation.input.members?.some((member) => member.streaming && member.shape.kind === "blob") ?? false;
 }
 
+/** Services whose resource policies may let everybody in; nothing is allowed that no policy allows. */
+const openServices: ReadonlySet<string> = new Set(["s3", "sns", "sqs"]);
+
 /** Operations that clients call without a signature: S3 for everyone, and those that exchange a token for credentials. */
 function mayBeAnonymous(route: Route): boolean {
-  return route.operation.unsigned === true || route.service.id === "s3";
+  return route.operation.unsigned === true || openServices.has(route.service.id);
 }
 
 function attributed<T>(principal: Principal, check: () => T): T {
@@ -165,14 +170,17 @@ function bodyOf(route: Route): string {
 
 /** Throws RequestEntityTooLarge; `what` names it in the text. */
 export async function collect(body: ByteStream, what: string): Promise<Bytes> {
+  if (body instanceof IncomingBody) return await body.collect(maxBufferedBody, () => tooLarge(what));
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of body) {
     size += chunk.length;
-    if (size > maxBufferedBody) {
-      throw new AwsError("RequestEntityTooLarge", `${what} must be smaller than ${maxBufferedBody} bytes.`, 413);
-    }
+    if (size > maxBufferedBody) throw tooLarge(what);
     chunks.push(chunk);
   }
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size);
+}
+
+function tooLarge(what: string): AwsError {
+  return new AwsError("RequestEntityTooLarge", `${what} must be smaller than ${maxBufferedBody} bytes.`, 413);
 }

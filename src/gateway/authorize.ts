@@ -113,9 +113,14 @@ export class Authorizer {
   async #requestContext(): Promise<ContextValues> {
     const { principal, region, source } = this.#call;
     const account = accountOf(principal);
-    const principalOrganization =
-      account === undefined ? undefined : await this.#runtime.identity.organization(account);
-    return requestContext({ principal, now: this.#now, region, source, principalOrganization });
+    const sourceAccount = principal.kind === "service" ? principal.sourceAccount : undefined;
+    const organization = async (of: string | undefined) =>
+      of === undefined ? undefined : await this.#runtime.identity.organization(of);
+    const [principalOrganization, sourceOrganization] = await Promise.all([
+      organization(account),
+      organization(sourceAccount),
+    ]);
+    return requestContext({ principal, now: this.#now, region, source, principalOrganization, sourceOrganization });
   }
 
   #touched(action: string): void {

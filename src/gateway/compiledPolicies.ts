@@ -47,5 +47,7 @@ const fullResourceAccess = fullAccess("rcp");
 
 /** The one RCP that may allow; it is AWS's own, so it is known by its name and not by what it says. */
 function allowsAll({ name }: NamedPolicy, kind: PolicyKind): boolean {
-  return kind === "rcp" && /^arn:[^:]+:organizations::aws:policy\/resource_control_policy\/p-RCPFullAWSAccess$/.test(name);
+  return (
+    kind === "rcp" && /^arn:[^:]+:organizations::aws:policy\/resource_control_policy\/p-RCPFullAWSAccess$/.test(name)
+  );
 }

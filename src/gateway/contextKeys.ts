@@ -22,9 +22,12 @@ export interface CallFacts {
   region: string;
   source: CallSource;
   principalOrganization?: Organization | undefined;
+  /** Of the resource on whose behalf a service calls. */
+  sourceOrganization?: Organization | undefined;
 }
 
-export function requestContext({ principal, now, region, source, principalOrganization }: CallFacts): ContextValues {
+export function requestContext(facts: CallFacts): ContextValues {
+  const { principal, now, region, source, principalOrganization, sourceOrganization } = facts;
   const { calledVia } = source;
   const viaService = calledVia.length > 0;
   const context: ContextValues = {
@@ -46,6 +49,10 @@ export function requestContext({ principal, now, region, source, principalOrgani
   if (principal.kind === "service") {
     if (principal.sourceArn) context["aws:SourceArn"] = principal.sourceArn;
     if (principal.sourceAccount) context["aws:SourceAccount"] = principal.sourceAccount;
+  }
+  if (sourceOrganization) {
+    context["aws:SourceOrgID"] = sourceOrganization.id;
+    context["aws:SourceOrgPaths"] = [sourceOrganization.path];
   }
   if ("session" in principal && principal.session?.federatedContext) {
     Object.assign(context, principal.session.federatedContext);

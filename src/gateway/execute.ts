@@ -190,8 +190,7 @@ class Execution {
   async authorize(ctx: CallContext): Promise<void> {
     const { principal, source, operation } = this.#call;
     // What a service does for its caller is the service's doing.
-    const refusal =
-      source.calledVia.length === 0 ? sessionRefusal(principal, this.#service.id, operation) : undefined;
+    const refusal = source.calledVia.length === 0 ? sessionRefusal(principal, this.#service.id, operation) : undefined;
     if (refusal) throw refusal;
     const answer = await this.#service.access.get(this.#call.operation)!(this.#call.input, ctx);
     if (answer === "none") return;
@@ -313,11 +312,7 @@ export function publicError(error: unknown): AwsError {
   if (error instanceof Sealed) {
     return new AwsError("KMSInternalException", "The key holder is sealed. Unseal it with `jikimi unseal`.", 500);
   }
-  if (
-    error instanceof StoreUnavailable ||
-    error instanceof BlobUnavailable ||
-    error instanceof KeyHolderUnavailable
-  ) {
+  if (error instanceof StoreUnavailable || error instanceof BlobUnavailable || error instanceof KeyHolderUnavailable) {
     return new AwsError("ServiceUnavailable", "The service is unavailable. Please retry.", 503, { cause: error });
   }
   return new AwsError(

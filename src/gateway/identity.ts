@@ -69,6 +69,11 @@ export interface IdentitySource {
   touched(principal: Principal, service: string, action: string, region: string, at: number): void;
   /** `undefined` when the account has no such role. */
   role(arn: string): Promise<RoleFacts | undefined>;
+  /**
+   * The unique id (`AIDA…`, `AROA…`) of the user or role that has an ARN today. "missing": its account is ours and has
+   * no such entity; "elsewhere": the account is none of ours.
+   */
+  principalId(arn: string): Promise<{ id: string } | "missing" | "elsewhere">;
   /** Document of a managed policy by ARN, AWS managed or of the account. */
   managedPolicy(account: string, arn: string): Promise<NamedPolicy | undefined>;
   oidcProvider(account: string, url: string): Promise<OidcProviderFacts | undefined>;

@@ -86,6 +86,8 @@ export interface AuditDetail {
   readOnly?: boolean;
   /** CloudTrail's name of the event where it is not the operation's. */
   eventName?: string;
+  /** Of a caller that signs nothing and is vouched for by an identity provider: `WebIdentityUser`, `SAMLUser`. */
+  userIdentity?: Record<string, unknown>;
   /** Data events (S3 objects, Lambda invocations) are recorded only where a trail selects them. */
   category?: "Management" | "Data" | "Insight";
   /** Shared event id for cross-account deliveries. */

@@ -43,7 +43,7 @@ export class UnitOfWork implements State {
     const key = this.#key(type, id, at);
     const staged = this.#stagedDocument<T>(key);
     if (staged !== "not staged") return staged;
-    if (!isStorable(id)) return undefined;
+    if (!isPossible(key)) return undefined;
     const document = await this.#store.get<T>(key);
     this.#saw(nameOf(key), document?.version ?? 0);
     return document;
@@ -51,7 +51,7 @@ export class UnitOfWork implements State {
 
   async getMany<T>(type: string, ids: readonly string[], at?: At): Promise<(Document<T> | undefined)[]> {
     const keys = ids.map((id) => this.#key(type, id, at));
-    const possible = keys.filter(({ id }) => isStorable(id));
+    const possible = keys.filter(isPossible);
     const documents = await this.#store.getMany<T>(possible);
     const found = new Map(possible.map((key, i) => [key, documents[i]]));
     return keys.map((key) => {
@@ -64,27 +64,29 @@ export class UnitOfWork implements State {
   }
 
   async list<T>(type: string, query: StateQuery = {}, at?: At): Promise<Page<T>> {
-    if (!isStorable(query.prefix ?? "")) return { items: [] };
+    if (!isPossible({ ...this.#scope, ...at, id: query.prefix ?? "" })) return { items: [] };
     return await this.#store.list<T>({ ...this.#readScope(at), type, ...query, limit: query.limit ?? defaultLimit });
   }
 
   async find<T>(type: string, index: string, query: StateIndexQuery, at?: At): Promise<Page<T>> {
     const values = [query.value, query.from, query.to].filter((value) => value !== undefined);
+    if (!isPossible({ ...this.#scope, ...at, id: "" })) return { items: [] };
     if (!values.every((value) => isStorable(value, keyLimits.valueAndId))) return { items: [] };
-    return await this.#store.find<T>({ ...this.#readScope(at), type, index, ...query, limit: query.limit ?? defaultLimit });
+    return await this.#store.find<T>({
+      ...this.#readScope(at),
+      type,
+      index,
+      ...query,
+      limit: query.limit ?? defaultLimit,
+    });
   }
 
   async count(type: string, prefix?: string, at?: At): Promise<number> {
-    if (!isStorable(prefix ?? "")) return 0;
+    if (!isPossible({ ...this.#scope, ...at, id: prefix ?? "" })) return 0;
     return await this.#store.count({ ...this.#readScope(at), type, ...(prefix === undefined ? {} : { prefix }) });
   }
 
-  async countIndex(
-    type: string,
-    index: string,
-    range: { from?: string; to?: string },
-    at?: At,
-  ): Promise<number> {
+  async countIndex(type: string, index: string, range: { from?: string; to?: string }, at?: At): Promise<number> {
     return await this.#store.count({ ...this.#readScope(at), type, index: { name: index, ...range } });
   }
 
@@ -184,6 +186,11 @@ export class UnitOfWork implements State {
     this.#staged.set(name, { ...content, index: this.#operations.length });
     this.#operations.push(operation);
   }
+}
+
+/** Whether there can be a document of this key. */
+function isPossible({ account, region, id }: Pick<DocumentKey, "account" | "region" | "id">): boolean {
+  return isStorable(id) && isStorable(account, keyLimits.account) && isStorable(region, keyLimits.region);
 }
 
 function nameOf(key: DocumentKey): string {

@@ -29,12 +29,16 @@ export class AdjustableClock implements Clock {
 
   /** Moves the clock forward. Going back would make issued tokens and leases valid again, so it is refused. */
   advance(milliseconds: number): void {
-    if (!Number.isFinite(milliseconds) || milliseconds < 0) {
-      throw new RangeError(`the clock moves forward only, got ${milliseconds} ms`);
+    if (!Number.isSafeInteger(milliseconds) || milliseconds < 0) {
+      throw new RangeError(`the clock moves forward by whole milliseconds only, got ${milliseconds} ms`);
     }
+    if (this.now() + milliseconds > latest) throw new RangeError("the clock does not go beyond the year 9999");
     this.#offset += milliseconds;
   }
 }
+
+/** The last instant whose ISO 8601 form has a year of four digits. */
+const latest = Date.UTC(9999, 11, 31, 23, 59, 59);
 
 /** A clock that stands still until a test moves it. */
 export class ManualClock implements Clock {

@@ -4,6 +4,7 @@ import { createServer, type FrontServer, type TlsIdentity } from "#wire/server.t
 import type { HttpRequest, HttpResponse } from "#wire/contract.ts";
 import { openClock } from "./clock.ts";
 import { publicRoutes } from "./publicRoutes.ts";
+import { refuseForeignPages } from "./ownPages.ts";
 import { removeState, requireResettable } from "./reset.ts";
 import type { RoleConfig, RunningRole } from "./role.ts";
 import { answerRoute, ownPrefix, type Routes } from "./routes.ts";
@@ -14,7 +15,8 @@ import { openTlsIdentity } from "./tlsIdentity.ts";
 const drainMs = 20_000;
 
 export async function start(config: RoleConfig, log: Logger): Promise<RunningRole> {
-  const front = new Front(log, await openTlsIdentity(config.dataDir, await openClock(config), hostSuffixes));
+  const tls = await openTlsIdentity(config.dataDir, await openClock(config), hostSuffixes);
+  const front = new Front(log, tls, [...hostSuffixes, config.host.toLowerCase()]);
   // The port is taken before the store is opened: a second installation must not touch the first one's files.
   const { port } = await front.listen(config);
   const endpoint = `http://${config.host === "0.0.0.0" || config.host === "::" ? "127.0.0.1" : config.host}:${port}`;
@@ -51,8 +53,11 @@ class Front {
   readonly #server: FrontServer;
   #serving: Serving | undefined;
   #routes: Routes = {};
+  readonly #ownNames: readonly string[];
 
-  constructor(log: Logger, tls: TlsIdentity) {
+  /** @param ownNames host names under which a browser may call what is ours */
+  constructor(log: Logger, tls: TlsIdentity, ownNames: readonly string[]) {
+    this.#ownNames = ownNames;
     this.#server = createServer({ handler: (request, signal) => this.#answer(request, signal), tls, logger: log });
   }
 
@@ -76,7 +81,9 @@ class Front {
   #answer(request: HttpRequest, signal: AbortSignal): HttpResponse | Promise<HttpResponse> {
     const serving = this.#serving;
     if (!serving) return { status: 503, headers: { "retry-after": "1" }, body: "starting\n" };
-    if (request.path.startsWith(ownPrefix)) return answerRoute(this.#routes, request);
+    if (request.path.startsWith(ownPrefix)) {
+      return answerRoute(this.#routes, request, (asked) => refuseForeignPages(asked, this.#ownNames));
+    }
     return serving.browser.answer(request, signal, () => serving.gateway.handle(request, signal));
   }
 }

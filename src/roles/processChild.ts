@@ -1,8 +1,18 @@
 /** One forked process of a role, as the supervisor sees it. */
 import { fork, type ChildProcess } from "node:child_process";
+import { existsSync } from "node:fs";
 import { isFromRole } from "./processMessages.ts";
 import type { RoleLog } from "./processLog.ts";
 import type { RoleConfig } from "./role.ts";
+
+const shell = "/bin/sh";
+
+/** A role's memory holds secrets of callers; a core file would put them on the disk. Node has no setrlimit, the shell has. */
+function withoutCoreFiles(): { execPath?: string; execArgv?: string[] } {
+  if (!existsSync(shell)) return {};
+  const command = 'ulimit -c 0; exec "$0" "$@"';
+  return { execPath: shell, execArgv: ["-c", command, process.execPath, ...process.execArgv] };
+}
 
 export interface RoleSpec {
   name: string;
@@ -33,12 +43,21 @@ export class RoleProcess {
   readonly ready: Promise<Record<string, unknown>>;
   readonly exited: Promise<RoleExit>;
   readonly #child: ChildProcess;
+  readonly #ownConfig: Partial<RoleConfig> | undefined;
+  readonly #waiting = Promise.withResolvers<void>();
   #killed = false;
 
-  constructor(spec: RoleSpec, config: RoleConfig, log: RoleLog, env: NodeJS.ProcessEnv) {
+  /** The process loads its program at once and waits for `begin`. */
+  constructor(spec: RoleSpec, log: RoleLog, env: NodeJS.ProcessEnv) {
+    this.#ownConfig = spec.config;
     const [script, ...args] = spec.entry;
     // "advanced" carries undefined and binary values as they are.
-    const child = fork(script, args, { stdio: ["ignore", "pipe", "pipe", "ipc"], serialization: "advanced", env });
+    const child = fork(script, args, {
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+      serialization: "advanced",
+      env,
+      ...withoutCoreFiles(),
+    });
     this.#child = child;
     child.stdout?.on("data", (chunk: Buffer) => log.write(chunk));
     child.stderr?.on("data", (chunk: Buffer) => log.write(chunk));
@@ -49,7 +68,7 @@ export class RoleProcess {
     this.ready = new Promise((resolve, reject) => {
       child.on("message", (message: unknown) => {
         if (!isFromRole(message)) return;
-        if (message.type === "waiting") child.send({ type: "start", config: { ...config, ...spec.config } });
+        if (message.type === "waiting") this.#waiting.resolve();
         else if (message.type === "ready") resolve(message.ready);
         else if (message.type === "failed") reject(new RoleFailed(spec.name, message.message, message.code));
       });
@@ -59,6 +78,14 @@ export class RoleProcess {
     });
     // Whoever waits for it sees the rejection; nobody waits for a process that is being stopped.
     this.ready.catch(() => {});
+  }
+
+  /** Tells it its configuration, as soon as it listens. */
+  begin(config: RoleConfig): void {
+    void this.#waiting.promise.then(() => {
+      if (this.#child.connected)
+        this.#child.send({ type: "start", config: { ...config, ...this.#ownConfig } }, () => {});
+    });
   }
 
   get pid(): number | undefined {

@@ -14,6 +14,8 @@ const batchSize = 500;
 /** Shorter than a third of the lease, which is renewed in between. */
 const idleMs = 4_000;
 const longestPauseMs = 10_000;
+/** Pause after a batch that was not full: what comes in meanwhile is handled, and written, together. */
+const gatherMs = 50;
 
 export interface RunnableReactor {
   service: string;
@@ -125,6 +127,7 @@ class PartitionLoop {
         await this.#reactor.handle(events, this.#ctx);
         offset = events.at(-1)!.offset;
         await this.#stream.commit(lease, offset);
+        if (events.length < batchSize) await pause(gatherMs, this.#ctx.signal);
       }
     } finally {
       await this.#stream.release(lease).catch(() => {

@@ -24,8 +24,14 @@ export class Rendered {
 
 const maxBody = 64 * 1024;
 
-export async function answerRoute(routes: Routes, request: HttpRequest): Promise<HttpResponse> {
+/** @param check refuses, by throwing an AwsError, before a handler is asked */
+export async function answerRoute(
+  routes: Routes,
+  request: HttpRequest,
+  check: (request: HttpRequest) => void = () => {},
+): Promise<HttpResponse> {
   try {
+    check(request);
     const handler = routes[`${request.method} ${request.path}`];
     if (!handler) throw new AwsError("NotFound", `There is no ${request.method} ${request.path}.`, 404);
     const answer = await handler(new URLSearchParams(request.query), await readJson(request));

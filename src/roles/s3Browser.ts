@@ -13,6 +13,7 @@ import { readPostForm, type PostForm } from "#wire/multipart.ts";
 import { anonymousPost, readPostSignature, verifyPostPolicy, type PresentedPost } from "#wire/postPolicy.ts";
 import { addressBucket } from "#wire/s3Address.ts";
 import { SigningKeys } from "#wire/signingKeys.ts";
+import { sandboxed } from "./ownPages.ts";
 import { crossOriginHeaders, preflight } from "../services/s3/crossOrigin.ts";
 import { postAnswer, putObjectInput } from "../services/s3/postObject.ts";
 
@@ -29,10 +30,12 @@ export class S3Browser {
   }
 
   /** `serve` answers what is an operation of an API. */
-  answer(request: HttpRequest, signal: AbortSignal, serve: () => Promise<HttpResponse>): Promise<HttpResponse> {
+  async answer(request: HttpRequest, signal: AbortSignal, serve: () => Promise<HttpResponse>): Promise<HttpResponse> {
     const { method, headers } = request;
     const isPlain = method !== "OPTIONS" && headers["origin"] === undefined && !isForm(request);
-    return isPlain ? serve() : this.#answer(request, signal, serve);
+    const response = isPlain ? await serve() : await this.#answer(request, signal, serve);
+    const isOurOrigin = headers["authorization"] === undefined && !this.#address(request).virtualHost;
+    return isOurOrigin ? { ...response, headers: { ...response.headers, ...sandboxed } } : response;
   }
 
   async #answer(request: HttpRequest, signal: AbortSignal, serve: () => Promise<HttpResponse>): Promise<HttpResponse> {

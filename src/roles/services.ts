@@ -1,22 +1,28 @@
 /** Every service that this installation serves. Adding a service is a row here and a folder in `src/services`. */
 import { systemClock } from "#kernel/clock.ts";
 import type { Service } from "#gateway/service.ts";
+import { accountService } from "../services/account/index.ts";
 import { service as cloudtrail } from "../services/cloudtrail/index.ts";
 import { accounts } from "../services/iam/accounts.ts";
+import { service as cloudtrailData } from "../services/cloudtrail-data/index.ts";
 import { service as iam } from "../services/iam/index.ts";
 import { service as kms } from "../services/kms/index.ts";
 import { organizationsService } from "../services/organizations/index.ts";
 import { service as s3 } from "../services/s3/index.ts";
 import { service as s3control } from "../services/s3control/index.ts";
+import { service as sqs } from "../services/sqs/index.ts";
 import { stsService } from "../services/sts/index.ts";
 import { IssuerKeys } from "../services/sts/webIdentity/issuerKeys.ts";
 
 export const services: readonly Service[] = [
+  accountService(accounts),
   cloudtrail,
+  cloudtrailData,
   iam,
   kms,
   organizationsService(accounts),
   s3,
   s3control,
+  sqs,
   stsService(new IssuerKeys(systemClock)),
 ];

@@ -83,9 +83,11 @@ export class Supervisor {
   async start(): Promise<Map<string, Record<string, unknown>>> {
     const said = new Map<string, Record<string, unknown>>();
     try {
-      for (const spec of this.#options.roles) {
+      // All load their programs at the same time; each begins when the one before it is ready.
+      const forked = this.#options.roles.map((spec) => [spec, this.#fork(spec)] as const);
+      for (const [spec, process] of forked) {
         if (this.#stopping) throw new Error("stopped while starting");
-        const process = this.#spawn(spec);
+        this.#begin(spec, process);
         const ready = await this.#untilReady(spec, process);
         said.set(spec.name, ready);
         void this.#keep(spec, process);
@@ -131,14 +133,13 @@ export class Supervisor {
     this.#logs.clear();
   }
 
-  #spawn(spec: RoleSpec): RoleProcess {
+  #begin(spec: RoleSpec, process: RoleProcess): void {
     this.#tell({ type: "starting", role: spec.name });
-    const process = new RoleProcess(
-      spec,
-      this.#config,
-      this.#log(spec.name),
-      this.#options.env ?? globalThis.process.env,
-    );
+    process.begin(this.#config);
+  }
+
+  #fork(spec: RoleSpec): RoleProcess {
+    const process = new RoleProcess(spec, this.#log(spec.name), this.#options.env ?? globalThis.process.env);
     this.#running.set(spec.name, process);
     void process.exited.then(() => {
       if (this.#running.get(spec.name) === process) this.#running.delete(spec.name);
@@ -200,7 +201,8 @@ export class Supervisor {
       if (this.#stopping) return;
       pauseMs = Math.min(pauseMs * 2, this.#limits.longestPauseMs);
       startedAt = performance.now();
-      process = this.#spawn(spec);
+      process = this.#fork(spec);
+      this.#begin(spec, process);
       await this.#untilReady(spec, process).catch(() => {
         // It has told its log why; its exit is counted above.
       });

@@ -2,14 +2,19 @@ import { Worker } from "node:worker_threads";
 import { StoreUnavailable } from "./contract.ts";
 import { Refusal, type FromWriter, type Outcome, type ToWriter, type Write } from "./sqlite-protocol.ts";
 
+/**
+ * Writes that are sent before the turn of the event loop is over, so that the thread works while this one still
+ * serves the other callers of the turn.
+ */
+const sendAt = 4;
+
 interface Pending {
   resolve: (value: unknown) => void;
   reject: (error: unknown) => void;
 }
 
 /**
- * The owner's end of the writer thread: writes of one turn of the event loop travel together, and are answered in
- * their order.
+ * The owner's end of the writer thread. Writes are answered in their order.
  */
 export class SqliteWriter {
   readonly #worker: Worker;
@@ -30,6 +35,9 @@ export class SqliteWriter {
       workerData: { path },
       // Flags of the owner's command line (an evaluated text, a test runner) are none of the thread's.
       execArgv: [],
+      // Piped through, they would make the standard streams of the whole process non-blocking.
+      stdout: true,
+      stderr: true,
       resourceLimits: { maxYoungGenerationSizeMb: 4 },
     });
     this.#worker.on("message", (message: FromWriter) => this.#receive(message));
@@ -59,14 +67,17 @@ export class SqliteWriter {
     return new Promise((resolve, reject) => {
       this.#queue.push([command, now, args]);
       this.#queued.push({ resolve, reject });
+      if (this.#queue.length >= sendAt) this.#flush();
       if (this.#scheduled) return;
       this.#scheduled = true;
-      setImmediate(() => this.#flush());
+      setImmediate(() => {
+        this.#scheduled = false;
+        this.#flush();
+      });
     });
   }
 
   #flush(): void {
-    this.#scheduled = false;
     if (this.#queue.length === 0) return;
     const writes = this.#queue;
     this.#sent.push(...this.#queued);

@@ -43,6 +43,7 @@ function missingFromS3(member: Member): [string, string] {
 
 const byService: Readonly<Record<string, Partial<ErrorRules>>> = {
   sns: { validation: "InvalidParameter" },
+  sqs: { validation: "InvalidParameterValue", constraints: "required", missing: missingParameter },
   guardduty: { validation: "BadRequestException" },
   apigateway: { validation: "BadRequestException" },
   apigatewayv2: { validation: "BadRequestException" },

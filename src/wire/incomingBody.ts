@@ -107,8 +107,8 @@ export class IncomingBody implements ByteStream {
     }
   }
 
-  /** The whole body at once; faster than iterating for the small bodies of most calls. Throws `bodyTooLarge`. */
-  collect(limit: number): Promise<Buffer> {
+  /** The whole body at once; faster than iterating for the small bodies of most calls. Throws `bodyTooLarge`, or what the caller says instead. */
+  collect(limit: number, tooLarge: () => AwsError = () => bodyTooLarge(limit)): Promise<Buffer> {
     if (this.#begun) return Promise.reject(alreadyRead());
     this.#begin();
     const message = this.#message;
@@ -129,7 +129,7 @@ export class IncomingBody implements ByteStream {
         watch.received(piece.length);
         if (size > limit) {
           message.pause();
-          settle(() => bodyTooLarge(limit));
+          settle(tooLarge);
         } else {
           pieces.push(piece);
         }

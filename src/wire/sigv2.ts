@@ -18,6 +18,8 @@ export interface SigV2Options {
   clock: Clock;
   /** Set when the bucket came in the host name: it is part of what was signed. */
   virtualHostBucket?: string;
+  /** URI of the addressed operation in the model: `/{Bucket}/{Key+}?retention`. */
+  operationUri?: string;
 }
 
 export interface PresentedSigV2 {
@@ -66,6 +68,27 @@ const signedParameters: ReadonlySet<string> = new Set([
   "website",
 ]);
 
+/** Chooses between two operations that list the same bucket by the same permission. */
+const harmless: ReadonlySet<string> = new Set(["list-type", "x-id"]);
+
+/**
+ * INVARIANT: a signature holds for one operation. Version 2 does not sign subresources younger than itself, so a URL
+ * for an object would otherwise serve for its retention, legal hold or attributes.
+ */
+function requireSignedOperation(uri: string): void {
+  const [, query = ""] = uri.split("?");
+  const unsigned = query
+    .split("&")
+    .map((part) => part.split("=")[0]!)
+    .filter((name) => name !== "" && !signedParameters.has(name) && !harmless.has(name));
+  if (unsigned.length === 0) return;
+  throw new AwsError(
+    "InvalidRequest",
+    "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
+    400,
+  );
+}
+
 /** Form and time. Throws AccessDenied ("Request has expired", "Query-string authentication requires …"). */
 export function readSigV2(request: HttpRequest, options: SigV2Options): PresentedSigV2 {
   for (const name of ["AWSAccessKeyId", "Signature", "Expires"]) {
@@ -86,6 +109,7 @@ export function readSigV2(request: HttpRequest, options: SigV2Options): Presente
       request.headers["authorization"],
     );
   }
+  requireSignedOperation(options.operationUri ?? "");
   const expires = queryValue(request.query, "Expires") as string;
   if (!/^\d{1,12}$/.test(expires)) {
     throw new AwsError("AccessDenied", `Invalid date (should be seconds since epoch): ${expires}`, 403);

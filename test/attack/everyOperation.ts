@@ -20,8 +20,19 @@ export interface ServedOperation {
 /** Values that the model asks for and no resource of the hostile tests has. */
 const formed: Readonly<Record<string, Known>> = {
   iam: { AuthenticationCode1: "123456", AuthenticationCode2: "654321" },
-  sts: { TargetPrincipal: "000000000001", TaskPolicyArn: { arn: "arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials" } },
-  s3: { ObjectAttributes: ["ETag"] },
+  sts: {
+    TargetPrincipal: "000000000001",
+    TaskPolicyArn: { arn: "arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials" },
+  },
+  account: {
+    AccountId: "000000000001",
+    PhoneNumber: "+1 555 0100",
+    EmailAddress: "member@example.com",
+    PrimaryEmail: "member@example.com",
+    Otp: "123456",
+  },
+  cloudtrail: { QueryId: "00000000-0000-4000-8000-000000000001", QueryStatement: "SELECT eventID FROM ordinary" },
+  kms: { ReplicaRegion: "eu-west-1", PrimaryRegion: "eu-west-1" },
   organizations: {
     RootId: "r-abcd",
     ParentId: "r-abcd",
@@ -47,6 +58,15 @@ const named: Readonly<Record<string, readonly string[]>> = {
   "kms:RetireGrant": ["KeyId", "GrantId"],
 };
 
+/** Lists in headers, which the hostile encoder writes as JSON. */
+const headers: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  "s3:GetObjectAttributes": { "x-amz-object-attributes": "ETag" },
+};
+
+function withHeaders(draft: Draft, more: Readonly<Record<string, string>> = {}): Draft {
+  return { ...draft, headers: { ...draft.headers, ...more } };
+}
+
 export function servedOperations(resources: Readonly<Record<string, Known>>): ServedOperation[] {
   const found: ServedOperation[] = [];
   for (const { id, operations } of services) {
@@ -56,7 +76,8 @@ export function servedOperations(resources: Readonly<Record<string, Known>>): Se
       const operation = service.operations.get(name)!;
       const input: Input = {};
       for (const member of operation.input.members ?? []) {
-        const wanted = member.required || member.location === "payload" || named[`${id}:${name}`]?.includes(member.name);
+        const wanted =
+          member.required || member.location === "payload" || named[`${id}:${name}`]?.includes(member.name);
         if (wanted) input[member.name] = ordinary(member, known);
       }
       found.push({
@@ -64,7 +85,7 @@ export function servedOperations(resources: Readonly<Record<string, Known>>): Se
         service,
         operation,
         actions: actionsOf(service.iamPrefix, name, { service: id }),
-        draft: encode(service, operation, input),
+        draft: withHeaders(encode(service, operation, input), headers[`${id}:${name}`]),
       });
     }
   }

@@ -2,9 +2,10 @@
  * Every operation that is served, by somebody who may do nothing, and by somebody who may do everything but that:
  * refused, before anything has been done.
  */
-import { after, before, test } from "node:test";
+import { after, before, test, type TestContext } from "node:test";
 import assert from "node:assert/strict";
 import { CreateAccessKeyCommand, CreateUserCommand, IAMClient, PutUserPolicyCommand } from "@aws-sdk/client-iam";
+import { CreateGrantCommand, KMSClient } from "@aws-sdk/client-kms";
 import { createResources } from "../hostile/resources.ts";
 import { Attacker, type Answer } from "../hostile/signedRequest.ts";
 import { startInstance, type Instance } from "../instance.ts";
@@ -16,6 +17,10 @@ const open = new Set(["sts:GetCallerIdentity", "sts:GetSessionToken"]);
 /** Those that ask about a token instead of a signature; a wrong token is their refusal. */
 const byToken = new Set(["sts:AssumeRoleWithWebIdentity", "sts:AssumeRoleWithSAML"]);
 
+/** What a request without signature is told; to S3 it may be somebody anonymous. */
+const refusals =
+  /MissingAuthenticationToken|MissingAuthenticationTokenException|AccessDenied|InvalidIdentityToken|InvalidAction|UnknownOperation|MethodNotAllowed/;
+
 let instance: Instance;
 let operations: ServedOperation[];
 let iam: IAMClient;
@@ -23,9 +28,18 @@ let iam: IAMClient;
 before(async () => {
   instance = await startInstance();
   iam = new IAMClient(instance.client);
-  operations = servedOperations(await createResources(instance));
+  const resources = await createResources(instance);
+  const { endpoint, accountId } = instance.ready;
+  const { KeyId, GranteePrincipal } = resources["kms"]! as { KeyId: string; GranteePrincipal: string };
+  const grant = new CreateGrantCommand({ KeyId, GranteePrincipal, Operations: ["Decrypt"] });
+  const { GrantId } = await new KMSClient(instance.client).send(grant);
+  operations = servedOperations({
+    ...resources,
+    kms: { ...resources["kms"], GrantId },
+    sqs: { QueueUrl: `${endpoint}/${accountId}/queue` },
+  });
 });
-after(() => instance.stop());
+after(() => instance?.stop());
 
 async function attackerNamed(UserName: string): Promise<Attacker> {
   await iam.send(new CreateUserCommand({ UserName }));
@@ -41,25 +55,72 @@ function isRefused({ name }: ServedOperation, { status, code }: Answer): boolean
   return /^AccessDenied(Exception)?$/.test(code);
 }
 
-test("a user without any permission is refused everything, and nothing is done", async () => {
+/** Refused for its form before anybody asked who it is: nothing served, and nothing learned of the authorization. */
+function isUnreached({ status, code }: Answer): boolean {
+  return status >= 400 && status < 500 && code !== "";
+}
+
+/** Of the operations that are served, those whose authorization the requests have to reach. */
+const leastReached = 0.95;
+
+function checkReach(unreached: readonly string[], context: TestContext): void {
+  for (const one of unreached) context.diagnostic(`not reached: ${one}`);
+  const share = 1 - unreached.length / operations.length;
+  assert.ok(
+    share >= leastReached,
+    `only ${share} of all operations got as far as authorization: ${unreached.join(", ")}`,
+  );
+}
+
+test("a stranger without credentials is refused everything, and nothing is done", async (t) => {
+  const before = documents(instance);
+  const served: string[] = [];
+  const unreached: string[] = [];
+  for (const { name, draft } of operations) {
+    const query = draft.query === undefined ? "" : `?${draft.query}`;
+    const { "content-length": _, ...headers } = draft.headers;
+    const hasBody = draft.method !== "GET" && draft.method !== "HEAD" && draft.body.length > 0;
+    const response = await fetch(`${instance.endpoint}${draft.path}${query}`, {
+      method: draft.method,
+      headers,
+      ...(hasBody ? { body: new Uint8Array(draft.body) } : {}),
+    });
+    const text = await response.text();
+    const isRefusal = response.status >= 400 && response.status < 500;
+    const asked = name.startsWith("s3:Head") || refusals.test(text);
+    if (isRefusal && !asked) unreached.push(name);
+    const saysItOfEachKey = name === "s3:DeleteObjects" && text.includes("<Code>AccessDenied</Code>");
+    if (!isRefusal && !saysItOfEachKey) served.push(`${name}: ${response.status} ${text.slice(0, 200)}`);
+  }
+  assert.deepEqual(served, []);
+  assert.deepEqual(changes(before, documents(instance)), []);
+  checkReach(unreached, t);
+});
+
+test("a user without any permission is refused everything, and nothing is done", async (t) => {
   const attacker = await attackerNamed("nobody");
   const before = documents(instance);
   const served: string[] = [];
+  const unreached: string[] = [];
   for (const operation of operations) {
     if (open.has(operation.name)) continue;
     const answer = await attacker.send(operation.draft);
-    if (!isRefused(operation, answer)) served.push(`${operation.name}: ${answer.status} ${answer.text.slice(0, 200)}`);
+    if (isRefused(operation, answer)) continue;
+    if (isUnreached(answer)) unreached.push(`${operation.name} (${answer.code})`);
+    else served.push(`${operation.name}: ${answer.status} ${answer.text.slice(0, 200)}`);
   }
   attacker.close();
   assert.deepEqual(served, []);
   assert.deepEqual(changes(before, documents(instance)), []);
   assert.ok(operations.length > 250, `only ${operations.length} operations were tried`);
+  checkReach(unreached, t);
 });
 
-test("an administrator who is denied one action is refused what needs it, and nothing is done", async () => {
+test("an administrator who is denied one action is refused what needs it, and nothing is done", async (t) => {
   const attacker = await attackerNamed("nearly");
   const ofCaller = (name: string) => name.startsWith("iam/user/") && name.endsWith("/nearly");
   const served: string[] = [];
+  const unreached: string[] = [];
   for (const operation of operations) {
     if (open.has(operation.name) || byToken.has(operation.name)) continue;
     for (const action of operation.actions) {
@@ -79,11 +140,16 @@ test("an administrator who is denied one action is refused what needs it, and no
       const before = documents(instance, ofCaller);
       const answer = await attacker.send(operation.draft);
       const done = changes(before, documents(instance, ofCaller));
-      if (!isRefused(operation, answer) || done.length > 0) {
-        served.push(`${operation.name} without ${action}: ${answer.status} ${answer.text.slice(0, 200)} ${done.join(" ")}`);
+      if (isRefused(operation, answer) && done.length === 0) continue;
+      if (isUnreached(answer) && done.length === 0) unreached.push(`${operation.name} (${answer.code})`);
+      else {
+        served.push(
+          `${operation.name} without ${action}: ${answer.status} ${answer.text.slice(0, 200)} ${done.join(" ")}`,
+        );
       }
     }
   }
   attacker.close();
   assert.deepEqual(served, []);
+  checkReach(unreached, t);
 });

@@ -25,7 +25,8 @@ export type Documents = ReadonlyMap<string, string>;
 export function documents(instance: Instance, ignored: (name: string) => boolean = () => false): Documents {
   const folder = mkdtempSync(join(tmpdir(), "jikimi-copy-"));
   try {
-    for (const suffix of ["", "-wal"]) cpSync(join(instance.dataDir, `store.sqlite${suffix}`), join(folder, `store.sqlite${suffix}`));
+    for (const suffix of ["", "-wal"])
+      cpSync(join(instance.dataDir, `store.sqlite${suffix}`), join(folder, `store.sqlite${suffix}`));
     const database = new DatabaseSync(join(folder, "store.sqlite"));
     const rows = database.prepare("select service, type, account, region, id, value from documents").all();
     database.close();

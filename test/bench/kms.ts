@@ -1,69 +1,21 @@
 /**
- * `node test/bench/kms.ts`: KMS Encrypt and Decrypt over HTTP with real signatures, beside a bare `node:http` server
+ * KMS Encrypt and Decrypt over HTTP with real signatures, policy and audit record, beside a bare `node:http` server
  * that reads the same request and sends an answer of the same size, and beside moto's server where it is installed.
- * Requests are signed beforehand, so that the client costs the same for each. One run each: read the ratios.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { Agent, createServer, request } from "node:http";
+import { Agent, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { KMS } from "@aws-sdk/client-kms";
 import { startInstance } from "../instance.ts";
+import { cpuOfInstance } from "./parts/processes.ts";
+import { perSecond, prepare, send, type Prepared } from "./parts/requests.ts";
+import { print, skipped, type Row } from "./parts/row.ts";
 
 const connections = 16;
 const requests = Number(process.env["JIKIMI_BENCH_REQUESTS"] ?? 4000);
-
-interface Prepared {
-  headers: Record<string, string>;
-  body: Buffer;
-}
-
-/** What the SDK would send for a command, caught at its HTTP handler. */
-async function prepare(client: KMS, call: (client: KMS) => Promise<unknown>): Promise<Prepared> {
-  let caught: Prepared | undefined;
-  const handler = client.config.requestHandler;
-  client.config.requestHandler = {
-    ...handler,
-    handle: async (sent: { headers: Record<string, string>; body: Uint8Array }) => {
-      caught = { headers: sent.headers, body: Buffer.concat([sent.body]) };
-      throw new Error("caught");
-    },
-  } as unknown as typeof handler;
-  await call(client).catch(() => undefined);
-  client.config.requestHandler = handler;
-  if (!caught) throw new Error("the SDK sent nothing");
-  return caught;
-}
-
-function send(agent: Agent, port: number, { headers, body }: Prepared): Promise<{ status: number; size: number }> {
-  return new Promise((resolve, reject) => {
-    const sent = request({ host: "127.0.0.1", port, method: "POST", path: "/", agent, headers }, (response) => {
-      let size = 0;
-      response.on("data", (chunk: Buffer) => (size += chunk.length));
-      response.on("end", () => resolve({ status: response.statusCode ?? 0, size }));
-    });
-    sent.on("error", reject);
-    sent.end(body);
-  });
-}
-
-/** Requests per second over keep-alive connections; throws when one is refused. */
-async function measure(port: number, prepared: Prepared): Promise<number> {
-  const agent = new Agent({ keepAlive: true, maxSockets: connections });
-  let left = requests;
-  const worker = async (): Promise<void> => {
-    while (left-- > 0) {
-      const { status } = await send(agent, port, prepared);
-      if (status !== 200) throw new Error(`answered ${status}`);
-    }
-  };
-  for (let n = 0; n < 200; n++) await send(agent, port, prepared);
-  const start = performance.now();
-  await Promise.all(Array.from({ length: connections }, worker));
-  const perSecond = requests / ((performance.now() - start) / 1000);
-  agent.destroy();
-  return perSecond;
-}
+/** moto answers a few hundred a second. */
+const motoRequests = Math.ceil(requests / 8);
 
 /** A server that does nothing but HTTP. In a process of its own, like what it is compared with. */
 const echoSource = `
@@ -95,15 +47,18 @@ async function freePort(): Promise<number> {
 async function startMoto(): Promise<{ port: number; child: ChildProcess } | undefined> {
   const port = await freePort();
   const child = spawn("moto_server", ["-H", "127.0.0.1", "-p", String(port)], { stdio: "ignore" });
-  const missing = once(child, "error").then(() => "missing" as const);
-  for (let tries = 0; tries < 100; tries++) {
+  const gone = Promise.race([once(child, "error"), once(child, "exit")]).then(
+    () => "gone" as const,
+    () => "gone" as const,
+  );
+  for (let tries = 0; tries < 150; tries++) {
     const up = await fetch(`http://127.0.0.1:${port}/moto-api/`).then(
       () => true,
       () => false,
     );
     if (up) return { port, child };
     const pause = new Promise((resolve) => setTimeout(resolve, 100));
-    if ((await Promise.race([pause, missing])) === "missing") return undefined;
+    if ((await Promise.race([pause, gone])) === "gone") return undefined;
   }
   child.kill();
   return undefined;
@@ -121,39 +76,41 @@ async function requestsFor(client: KMS): Promise<Record<"Encrypt" | "Decrypt", P
   };
 }
 
-const instance = await startInstance();
-const moto = await startMoto();
-try {
-  const port = Number(new URL(instance.endpoint).port);
-  const ours = await requestsFor(new KMS(instance.client));
-  const theirs =
-    moto &&
-    (await requestsFor(
-      new KMS({
-        endpoint: `http://127.0.0.1:${moto.port}`,
-        region: "us-east-1",
-        credentials: { accessKeyId: "test", secretAccessKey: "test" },
-      }),
-    ));
+export async function bench(): Promise<Row[]> {
+  const instance = await startInstance();
+  const moto = await startMoto();
+  const rows: Row[] = [];
   const agent = new Agent();
-  for (const operation of ["Encrypt", "Decrypt"] as const) {
-    const { size } = await send(agent, port, ours[operation]);
-    const echo = await startEcho(size);
-    const bare = await measure(echo.port, ours[operation]);
-    echo.child.kill();
-    const jikimi = await measure(port, ours[operation]);
-    const other = theirs && (await measure(moto.port, theirs[operation]));
-    const parts = [
-      `${Math.round(jikimi)}/s`,
-      `${(jikimi / bare).toFixed(2)} of a bare node:http echo (${Math.round(bare)}/s)`,
-      other === undefined
-        ? "moto is not installed"
-        : `${(jikimi / other).toFixed(1)} times moto (${Math.round(other)}/s)`,
-    ];
-    process.stdout.write(`kms ${operation}: ${parts.join(", ")}\n`);
+  try {
+    const port = Number(new URL(instance.endpoint).port);
+    const ours = await requestsFor(new KMS(instance.client));
+    const credentials = { accessKeyId: "test", secretAccessKey: "test" };
+    const theirs =
+      moto &&
+      (await requestsFor(new KMS({ endpoint: `http://127.0.0.1:${moto.port}`, region: "us-east-1", credentials })));
+    for (const operation of ["Encrypt", "Decrypt"] as const) {
+      const name = `kms ${operation}`;
+      const echo = await startEcho(await send(agent, port, ours[operation]));
+      const bare = await perSecond(echo.port, ours[operation], connections, requests);
+      echo.child.kill();
+      const before = await cpuOfInstance(instance);
+      const jikimi = await perSecond(port, ours[operation], connections, requests);
+      const cpu = ((await cpuOfInstance(instance)) - before) / (requests * 1.1);
+      const own = `${Math.round(jikimi)}/s, ${Math.round(cpu * 1000)} µs of CPU in all processes`;
+      rows.push({ name: `${name}, bare node:http echo`, ratio: jikimi / bare, detail: `${own}; echo ${Math.round(bare)}/s` });
+      if (!theirs) {
+        rows.push(skipped(`${name}, moto`, "moto_server is not installed"));
+        continue;
+      }
+      const other = await perSecond(moto.port, theirs[operation], connections, motoRequests);
+      rows.push({ name: `${name}, moto`, ratio: jikimi / other, detail: `${own}; moto ${Math.round(other)}/s` });
+    }
+    return rows;
+  } finally {
+    agent.destroy();
+    moto?.child.kill();
+    await instance.stop();
   }
-  agent.destroy();
-} finally {
-  moto?.child.kill();
-  await instance.stop();
 }
+
+if (import.meta.main) print(await bench());

@@ -16,12 +16,7 @@ import { PostgresStream } from "#stream/postgres.ts";
 import { SqliteStream } from "#stream/sqlite.ts";
 import type { Stream } from "#stream/contract.ts";
 import { findPostgres, PostgresServer } from "../postgres.ts";
-
-export interface Row {
-  name: string;
-  ratio: number;
-  detail: string;
-}
+import { print, skipped, type Row } from "./parts/row.ts";
 
 const documents = 2000;
 const value = { KeyId: "1234abcd", Description: "d".repeat(380), Enabled: true, Tags: [{ Key: "a", Value: "b" }] };
@@ -158,7 +153,7 @@ async function sqliteRows(folder: string): Promise<Row[]> {
 
 async function postgresRows(): Promise<Row[]> {
   const found = findPostgres();
-  if ("reason" in found) return [{ name: "postgres", ratio: Number.NaN, detail: `skipped: ${found.reason}` }];
+  if ("reason" in found) return [skipped("postgres", found.reason)];
   const server = await PostgresServer.create();
   try {
     const store = await openStore(await server.createDatabase("ours"), { clock: systemClock });
@@ -266,4 +261,4 @@ export async function bench(): Promise<Row[]> {
   }
 }
 
-if (import.meta.main) console.table(await bench());
+if (import.meta.main) print(await bench());

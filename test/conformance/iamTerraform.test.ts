@@ -3,13 +3,13 @@
  * The provider comes from `TF_PLUGIN_DIR` or from where terraform's own configuration finds it; without, skipped.
  */
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { aws, awsCommand, isInstalled, run, type Ran } from "../cli.ts";
-import { startInstance, type Instance } from "../instance.ts";
+import { aws, awsCommand, isInstalled } from "../cli.ts";
+import { startInstance } from "../instance.ts";
+import { Terraform } from "../terraform.ts";
 
 const policy = (action: string) =>
   `jsonencode({ Version = "2012-10-17", Statement = [{ Effect = "Allow", Action = "${action}", Resource = "*" }] })`;
@@ -140,52 +140,6 @@ resource "aws_iam_virtual_mfa_device" "phone" {
   virtual_mfa_device_name = "tf-phone"
 }
 `;
-
-class Terraform {
-  readonly #folder: string;
-  readonly #env: NodeJS.ProcessEnv;
-
-  constructor(instance: Instance, folder: string) {
-    this.#folder = folder;
-    const own = process.env["TF_CLI_CONFIG_FILE"];
-    this.#env = instance.env({
-      CHECKPOINT_DISABLE: "1",
-      TF_IN_AUTOMATION: "1",
-      ...(own === undefined ? {} : { TF_CLI_CONFIG_FILE: own }),
-    });
-  }
-
-  /** False when no AWS provider is to be had here; the public registry is not asked. */
-  async init(): Promise<boolean> {
-    const plugins = process.env["TF_PLUGIN_DIR"];
-    if (plugins === undefined && !existsSync(process.env["TF_CLI_CONFIG_FILE"] ?? "")) return false;
-    const { code } = await this.#run("init", "-input=false", ...(plugins ? [`-plugin-dir=${plugins}`] : []));
-    return code === 0;
-  }
-
-  async apply(text: string): Promise<void> {
-    await writeFile(join(this.#folder, "main.tf"), text);
-    await this.#must("apply", "-auto-approve", "-input=false");
-  }
-
-  destroy(): Promise<void> {
-    return this.#must("destroy", "-auto-approve", "-input=false");
-  }
-
-  /** 0: nothing to do. */
-  plan(): Promise<Ran> {
-    return this.#run("plan", "-detailed-exitcode", "-input=false");
-  }
-
-  async #must(...args: string[]): Promise<void> {
-    const ran = await this.#run(...args);
-    assert.equal(ran.code, 0, `terraform ${args[0]}: ${ran.stderr}${ran.stdout.slice(-2000)}`);
-  }
-
-  #run(...args: string[]): Promise<Ran> {
-    return run("terraform", [`-chdir=${this.#folder}`, ...args, "-no-color"], this.#env);
-  }
-}
 
 const installed = (await isInstalled("terraform")) && (await isInstalled(awsCommand()));
 

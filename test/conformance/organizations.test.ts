@@ -1,11 +1,15 @@
 /** Organizations through the unmodified AWS SDK for JavaScript: what a control policy says, every call of a member account obeys. */
 import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { IAM } from "@aws-sdk/client-iam";
 import { KMS } from "@aws-sdk/client-kms";
 import { Organizations, paginateListAccounts } from "@aws-sdk/client-organizations";
 import { S3 } from "@aws-sdk/client-s3";
 import { STS } from "@aws-sdk/client-sts";
+import { aws, awsCommand, isInstalled } from "../cli.ts";
 import { eventually, startInstance, type Instance } from "../instance.ts";
 import { advance } from "../operator.ts";
 import { rootKey } from "../rootKey.ts";
@@ -20,21 +24,27 @@ const document = (...Statement: object[]) => JSON.stringify({ Version: "2012-10-
 const deny = (Action: string | string[], more: object = {}) =>
   document({ Effect: "Deny", Action, Resource: "*", ...more });
 const day = 24 * 3600 * 1000;
+const hasCli = await isInstalled(awsCommand());
 
 describe("Organizations", () => {
+  let dataDir: string;
   let instance: Instance;
   let organizations: Organizations;
   let sts: STS;
   let root: string;
 
   before(async () => {
-    instance = await startInstance({ args: ["--adjustable-clock"] });
+    dataDir = await mkdtemp(join(tmpdir(), "jikimi-organizations-"));
+    instance = await startInstance({ dataDir, args: ["--adjustable-clock"] });
     organizations = new Organizations(instance.client);
     sts = new STS(instance.client);
     await organizations.createOrganization({ FeatureSet: "ALL" });
     root = (await organizations.listRoots({})).Roots![0]!.Id!;
   });
-  after(() => instance.stop());
+  after(async () => {
+    await instance.stop();
+    await rm(dataDir, { recursive: true, force: true });
+  });
 
   const as = (credentials: Credentials) => ({ ...instance.client, credentials });
   const refusedWith = (name: string, reason?: string) => (error: Error & { Reason?: string }) => {
@@ -245,6 +255,7 @@ describe("Organizations", () => {
     const session = await stops(() => new STS(as(admin)).getCallerIdentity({}));
     assert.equal(session.name, "InvalidClientTokenId");
     await stops(() => rootUser.listKeys({}));
+    await assert.rejects(administrator(account), refusedWith("AccessDenied"));
     await assert.rejects(
       organizations.closeAccount({ AccountId: account }),
       refusedWith("AccountAlreadyClosedException"),
@@ -346,5 +357,33 @@ describe("Organizations", () => {
       }),
       refusedWith("InvalidInputException", "UNSUPPORTED_ACTION_IN_RESOURCE_POLICY"),
     );
+  });
+
+  test("AWS CLI", { skip: hasCli ? false : "no AWS CLI" }, async () => {
+    const cli = (...args: string[]) => aws(instance, ["organizations", ...args]);
+    const { Accounts } = await cli("list-accounts", "--page-size", "4");
+    assert.equal(Accounts.length, 10);
+    const { Organization } = await cli("describe-organization");
+    assert.equal(Organization.FeatureSet, "ALL");
+    const { Policy } = await cli("describe-policy", "--policy-id", "p-FullAWSAccess");
+    assert.equal(JSON.parse(Policy.Content).Statement[0].Effect, "Allow");
+    assert.equal(Policy.PolicySummary.Arn, "arn:aws:organizations::aws:policy/service_control_policy/p-FullAWSAccess");
+    const { Policies } = await cli("list-policies", "--filter", "TAG_POLICY");
+    assert.deepEqual(Policies, []);
+    await assert.rejects(cli("describe-account", "--account-id", "111122223333"), /AccountNotFoundException/);
+  });
+
+  test("after a restart the same policies bind the same accounts", async () => {
+    const { Accounts } = await organizations.listAccounts({});
+    const account = Accounts!.find(({ Name }) => Name === "target")!.Id!;
+    const noKeys = await policy("no-keys", deny("kms:*"), "SERVICE_CONTROL_POLICY");
+    await organizations.attachPolicy({ PolicyId: noKeys, TargetId: account });
+    const { port } = new URL(instance.endpoint);
+    await instance.kill();
+    instance = await startInstance({ dataDir, port: Number(port), args: ["--adjustable-clock"] });
+    const kms = new KMS(as(await administrator(account)));
+    await assert.rejects(kms.listKeys({}), /explicit deny in a service control policy/);
+    await organizations.detachPolicy({ PolicyId: noKeys, TargetId: account });
+    await works(() => kms.listKeys({}));
   });
 });

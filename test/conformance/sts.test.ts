@@ -2,11 +2,13 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { after, before, describe, test } from "node:test";
+import { CloudTrail } from "@aws-sdk/client-cloudtrail";
 import { IAM } from "@aws-sdk/client-iam";
 import { Organizations } from "@aws-sdk/client-organizations";
 import { S3 } from "@aws-sdk/client-s3";
 import { STS, type AssumeRoleCommandInput } from "@aws-sdk/client-sts";
 import { isoSeconds } from "#kernel/clock.ts";
+import { aws, awsCommand, isInstalled } from "../cli.ts";
 import { eventually, startInstance, type Instance } from "../instance.ts";
 import { OidcIssuer } from "../oidcIssuer.ts";
 import { advance } from "../operator.ts";
@@ -21,6 +23,7 @@ interface Key {
 const document = (...Statement: object[]) => JSON.stringify({ Version: "2012-10-17", Statement });
 const allow = (Action: string | string[], more: object = {}) =>
   document({ Effect: "Allow", Action, Resource: "*", ...more });
+const hasCli = await isInstalled(awsCommand());
 const day = 24 * 3600 * 1000;
 
 describe("STS", () => {
@@ -130,6 +133,18 @@ describe("STS", () => {
       const { Arn } = await new STS(session).getCallerIdentity({});
       assert.equal(Arn, `arn:aws:sts::${instance.ready.accountId}:assumed-role/deploy/ci`);
       await new IAM(session).listUsers({});
+      // The trail names who came, not the token.
+      const trail = new CloudTrail(instance.client);
+      const LookupAttributes = [{ AttributeKey: "EventName", AttributeValue: "AssumeRoleWithWebIdentity" } as const];
+      const event = await eventually(async () => (await trail.lookupEvents({ LookupAttributes })).Events![0]);
+      const { userIdentity, requestParameters } = JSON.parse(event.CloudTrailEvent!);
+      assert.deepEqual(userIdentity, {
+        type: "WebIdentityUser",
+        principalId: `${providerArn}:sts.amazonaws.com:repo:team/app`,
+        userName: "repo:team/app",
+        identityProvider: providerArn,
+      });
+      assert.doesNotMatch(JSON.stringify(requestParameters), /eyJ/);
       const untagged = await assume(issuer.token());
       await assert.rejects(new IAM(as(untagged.Credentials)).listUsers({}), named("AccessDenied"));
     });
@@ -172,6 +187,14 @@ describe("STS", () => {
       );
     });
 
+    test("AWS CLI", { skip: hasCli ? false : "no AWS CLI" }, async () => {
+      const role = ["--role-arn", RoleArn, "--role-session-name", "cli", "--duration-seconds", "900"];
+      const token = ["--web-identity-token", issuer.token()];
+      const answer = await aws(instance, ["sts", "assume-role-with-web-identity", ...role, ...token]);
+      assert.equal(answer.SubjectFromWebIdentityToken, "repo:team/app");
+      assert.equal(answer.AssumedRoleUser.Arn.split("/").at(-1), "cli");
+    });
+
     test("keys are looked up once, and again when they were rotated", async () => {
       await assume(issuer.token());
       const before = issuer.hits;
@@ -200,7 +223,9 @@ describe("STS", () => {
   test("session policies narrow what the role may do", async () => {
     const RoleArn = await role("narrowed", { Principal: { AWS: instance.ready.accountId } }, allow("iam:List*"));
     const open = (more: Partial<AssumeRoleCommandInput>) =>
-      sts.assumeRole({ RoleArn, RoleSessionName: "session-s", ...more }).then(({ Credentials }) => new IAM(as(Credentials)));
+      sts
+        .assumeRole({ RoleArn, RoleSessionName: "session-s", ...more })
+        .then(({ Credentials }) => new IAM(as(Credentials)));
     const wide = await open({});
     await wide.listUsers({});
     await wide.listRoles({});
@@ -283,7 +308,10 @@ describe("STS", () => {
     await new S3({ ...plain, forcePathStyle: true }).listBuckets({});
     await assert.rejects(new IAM(plain).listUsers({}), named("InvalidClientTokenId"));
     await assert.rejects(new STS(plain).getSessionToken({}), named("AccessDenied", /session credentials/));
-    await assert.rejects(new STS(plain).getAccessKeyInfo({ AccessKeyId: "AKIAIOSFODNN7EXAMPLE" }), named("AccessDenied"));
+    await assert.rejects(
+      new STS(plain).getAccessKeyInfo({ AccessKeyId: "AKIAIOSFODNN7EXAMPLE" }),
+      named("AccessDenied"),
+    );
     await new STS(plain).getCallerIdentity({});
     const proved = await nils.getSessionToken({ SerialNumber: device.serial, TokenCode: device.next() });
     await new IAM(as(proved.Credentials)).listUsers({});
@@ -353,6 +381,24 @@ describe("STS", () => {
     await assert.rejects(open("AdministratorAccess"), named("ValidationError"));
     await assert.rejects(open("IAMDeleteRootUserCredentials", "111122223333"), named("AccessDenied"));
     await assert.rejects(open("IAMDeleteRootUserCredentials", instance.ready.accountId), named("AccessDenied"));
+
+    // A bucket that its policy shut for everybody is opened again.
+    const { Credentials: memberAdmin } = await sts.assumeRole({
+      RoleArn: `arn:aws:iam::${member}:role/OrganizationAccountAccessRole`,
+      RoleSessionName: "locksOut",
+    });
+    const theirs = new S3({ ...as(memberAdmin), forcePathStyle: true });
+    const Bucket = `locked-${member}`;
+    await theirs.createBucket({ Bucket });
+    await theirs.putBucketPolicy({
+      Bucket,
+      Policy: document({ Effect: "Deny", Principal: "*", Action: "s3:*", Resource: `arn:aws:s3:::${Bucket}` }),
+    });
+    await assert.rejects(theirs.deleteBucketPolicy({ Bucket }), named("AccessDenied"));
+    const unlocker = new S3({ ...as((await open("S3UnlockBucketPolicy")).Credentials), forcePathStyle: true });
+    await assert.rejects(unlocker.deleteBucket({ Bucket }), named("AccessDenied"));
+    await unlocker.deleteBucketPolicy({ Bucket });
+    await theirs.deleteBucket({ Bucket });
 
     const auditor = new IAM(as((await open("IAMAuditRootUserCredentials")).Credentials));
     const { AccessKeyMetadata } = await auditor.listAccessKeys({});

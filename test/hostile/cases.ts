@@ -49,14 +49,19 @@ export function* casesOf(
   const draft = (change: Input): Draft => encode(service, operation, { ...base, ...change });
 
   yield make("empty", "no members", encode(service, operation, {}));
+  // One member of each operation gets the largest text; the others one that is as impossible and cheaper.
+  let size = largeText.length;
   for (const member of members) {
     const { name } = member;
-    // Without a label or a required query member the request is one of another operation.
-    if (member.required && member.location !== "label" && member.location !== "query") {
+    // Without a label, a required query member or the header of a copy the request is one of another operation.
+    const routes =
+      member.location === "label" || member.location === "query" || member.wireName?.startsWith("x-amz-copy-");
+    if (member.required && !routes) {
       yield make("missing", name, draft({ [name]: undefined }));
     }
     if (member.streaming) continue;
-    for (const value of wrongTypes(member.shape, protocol)) {
+    const json = protocol.startsWith("awsJson") || (protocol === "restJson1" && member.location === undefined);
+    for (const value of wrongTypes(member.shape, json)) {
       yield make("wrong type", `${name} = ${shown(value)}`, draft({ [name]: value }));
     }
     if (!looselyChecked.has(service.id)) {
@@ -64,9 +69,10 @@ export function* casesOf(
         yield make("out of bounds", `${name} = ${shown(value)}`, draft({ [name]: value }));
       }
     }
-    for (const [at, value] of hostileValues(member, known, share, operation.name.length + name.length)) {
+    for (const [at, value] of hostileValues(member, known, share, operation.name.length + name.length, size)) {
       yield make("hostile", `${at} = ${shown(value.text)}`, draft({ [name]: value.value }));
     }
+    if (member.shape.kind === "string") size = 40_000;
   }
   yield* sourceCases(service, operation, members, make, draft);
 }
@@ -80,7 +86,10 @@ function* sourceCases(
 ): Generator<Case> {
   const member = members[0]?.name ?? "A";
   const protocol = service.protocols[0]!;
-  if (protocol.startsWith("awsJson")) {
+  if (protocol === "restJson1") {
+    for (const source of jsonSources(member))
+      yield make("source", shown(source), withBody(draft({}), new Source(source)));
+  } else if (protocol.startsWith("awsJson")) {
     for (const source of jsonSources(member)) {
       yield make("source", shown(source), encode(service, operation, new Source(source)));
     }
@@ -103,12 +112,14 @@ function* hostileValues(
   known: Known,
   share: number,
   start: number,
+  size: number,
 ): Generator<[at: string, { text: string; value: unknown }]> {
   const { shape, name } = member;
   const some = Array.from({ length: share }, (_, i) => hostileTexts[(start * 7 + i) % hostileTexts.length]!);
   if (shape.kind === "string") {
     for (const text of some) yield [name, { text, value: text }];
-    yield [name, { text: largeText, value: largeText }];
+    const long = largeText.slice(0, size);
+    yield [name, { text: long, value: long }];
     return;
   }
   for (const text of some) {
@@ -129,7 +140,8 @@ function* withTextInside(
       yield [name, text];
       return;
     case "list":
-      for (const [at, value] of withTextInside(shape.element!, text, known, depth + 1)) yield [`${name}[]${at}`, [value]];
+      for (const [at, value] of withTextInside(shape.element!, text, known, depth + 1))
+        yield [`${name}[]${at}`, [value]];
       return;
     case "map":
       yield [`${name}{key}`, { [text]: ordinary(shape.element!, known) }];

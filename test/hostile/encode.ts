@@ -25,6 +25,7 @@ export function encode(service: ServiceModel, operation: OperationModel, input: 
     case "awsQuery":
       return queryDraft(service, operation, input);
     case "restXml":
+    case "restJson1":
       return restDraft(service, operation, input);
     default:
       throw new Error(`no encoder for ${service.protocols[0]}`);
@@ -164,14 +165,18 @@ function restDraft(service: ServiceModel, operation: OperationModel, input: Inpu
         if (value !== undefined) inBody.push([member, value]);
     }
   }
-  if (inBody.length > 0) {
+  const json = service.protocols[0] === "restJson1";
+  if (json) headers["content-type"] ??= "application/json";
+  if (inBody.length > 0 && json) {
+    const entries = inBody.map(([member, value]) => [member.wireName ?? member.name, value]);
+    body = Buffer.from(JSON.stringify(Object.fromEntries(entries), jsonValue));
+  } else if (inBody.length > 0) {
     const root = operation.input.xmlName ?? operation.input.name;
     const inside = inBody.map(([member, value]) => xmlMember(member, value)).join("");
     body = Buffer.from(`<${root}${namespace(service)}>${inside}</${root}>`);
   }
   if (input instanceof Source) {
     body = sourceBytes(input);
-    // The other members are what an ordinary request has.
   }
   if (service.id === "s3control") headers["x-amz-account-id"] ??= "";
   return {
@@ -207,6 +212,7 @@ function payloadBytes(service: ServiceModel, member: Member, value: unknown): Bu
   if (member.streaming || member.shape.kind === "blob" || member.shape.kind === "string") {
     return value instanceof Uint8Array ? Buffer.from(value) : Buffer.from(scalarText(value));
   }
+  if (service.protocols[0] === "restJson1") return Buffer.from(JSON.stringify(value, jsonValue));
   const name = member.wireName ?? member.shape.xmlName ?? member.shape.name;
   return Buffer.from(`<${name}${namespace(service)}>${xmlInside(member.shape, value)}</${name}>`);
 }

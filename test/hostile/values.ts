@@ -49,9 +49,8 @@ function ordinaryText(shape: Shape): string {
 
 const isText = (shape: Shape): boolean => shape.kind === "string";
 
-/** Values that the type of the member cannot be read from, in any protocol. `json`: only JSON can tell. */
-export function wrongTypes(shape: Shape, protocol: string): unknown[] {
-  const json = protocol.startsWith("awsJson");
+/** Values that the type of the member cannot be read from. `json`: it is written as JSON, which can tell more types. */
+export function wrongTypes(shape: Shape, json: boolean): unknown[] {
   switch (shape.kind) {
     case "structure":
     case "union":

@@ -17,6 +17,8 @@ export const suites: readonly Suite[] = [
   },
   { name: "conformance", files: ["test/conformance/**/*.test.ts"], concurrency: 2, timeoutMs: 300_000 },
   { name: "scenarios", files: ["test/scenarios/**/*.test.ts"], concurrency: 2, timeoutMs: 300_000 },
+  { name: "hostile", files: ["test/hostile/**/*.test.ts"], concurrency: 1, timeoutMs: 600_000 },
+  { name: "attack", files: ["test/attack/**/*.test.ts"], concurrency: 2, timeoutMs: 600_000 },
   { name: "crash", files: ["test/crash/**/*.test.ts"], concurrency: 1, timeoutMs: 600_000 },
   { name: "cluster", files: ["test/cluster/**/*.test.ts"], concurrency: 1, timeoutMs: 600_000 },
 ];

@@ -57,21 +57,32 @@ export async function* open(
     for (let index = firstChunk; index <= lastChunk; index++) {
       const plainStart = index * chunkSize;
       const size = Math.min(chunkSize, plainSize - plainStart);
-      const sealed = await reader.take(size + tagSize);
-      const plain = openChunk(key, chunkNonce(prefix, index, index === chunks - 1), bound, sealed);
-      if (plain.length === 0) continue;
-      yield plain.subarray(Math.max(0, start - plainStart), Math.min(plain.length, end - plainStart + 1));
+      const sealed = await reader.pieces(size);
+      const tag = await reader.take(tagSize);
+      let at = plainStart;
+      for (const plain of openChunk(key, chunkNonce(prefix, index, index === chunks - 1), bound, sealed, tag)) {
+        const wanted = plain.subarray(Math.max(0, start - at), Math.max(0, Math.min(plain.length, end - at + 1)));
+        at += plain.length;
+        if (wanted.length > 0) yield wanted;
+      }
     }
   } finally {
     await reader.close();
   }
 }
 
-function openChunk(key: KeyObject, nonce: Buffer, bound: Uint8Array, sealed: Uint8Array): Buffer {
+/** The chunk in the pieces that it came in: nothing is copied only to be in one place. */
+function openChunk(
+  key: KeyObject,
+  nonce: Buffer,
+  bound: Uint8Array,
+  sealed: readonly Uint8Array[],
+  tag: Uint8Array,
+): Buffer[] {
   const decipher = createDecipheriv("aes-256-gcm", key, nonce, { authTagLength: tagSize });
   decipher.setAAD(bound);
-  decipher.setAuthTag(sealed.subarray(sealed.length - tagSize));
-  const plain = decipher.update(sealed.subarray(0, sealed.length - tagSize));
+  decipher.setAuthTag(tag);
+  const plain = sealed.map((piece) => decipher.update(piece));
   try {
     decipher.final();
   } catch {
@@ -90,17 +101,24 @@ class ByteReader {
   }
 
   async take(size: number): Promise<Uint8Array> {
-    if (this.#rest.length >= size) return this.#split(size);
-    const pieces = [this.#rest];
-    let have = this.#rest.length;
-    while (have < size) {
-      const next = await this.#source.next();
-      if (next.done) throw new OpenError("it ends too early");
-      pieces.push(next.value);
-      have += next.value.length;
+    const pieces = await this.pieces(size);
+    return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, size);
+  }
+
+  /** So many bytes, in the pieces that they came in. */
+  async pieces(size: number): Promise<Uint8Array[]> {
+    const pieces: Uint8Array[] = [];
+    for (let wanted = size; wanted > 0;) {
+      if (this.#rest.length === 0) {
+        const next = await this.#source.next();
+        if (next.done) throw new OpenError("it ends too early");
+        this.#rest = next.value;
+      }
+      const piece = this.#split(Math.min(wanted, this.#rest.length));
+      if (piece.length > 0) pieces.push(piece);
+      wanted -= piece.length;
     }
-    this.#rest = Buffer.concat(pieces, have);
-    return this.#split(size);
+    return pieces;
   }
 
   #split(size: number): Uint8Array {

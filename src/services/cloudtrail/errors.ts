@@ -60,3 +60,5 @@ export const notManagement = () =>
   );
 export const noOrganization = () =>
   new AwsError("OrganizationsNotInUseException", "Your account is not a member of an organization.", 400);
+export const resourceNotFound = (arn: string) =>
+  new AwsError("ResourceNotFoundException", `The specified resource was not found: ${arn}`, 400);

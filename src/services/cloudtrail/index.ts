@@ -1,65 +1,76 @@
 import { auditStream } from "#gateway/auditRecord.ts";
 import { defineService } from "#gateway/service.ts";
-import { onAll, onTrail, requestTags } from "./access.ts";
+import { accessRows } from "./accessRows.ts";
+import { audit } from "./auditRows.ts";
 import { deliver, follow } from "./delivery.ts";
 import { digestAll } from "./digests.ts";
+import { activityStream, ingest, ingestActivity } from "./lake/ingest.ts";
+import { forget } from "./lake/retention.ts";
+import { runQueries } from "./lake/runQueries.ts";
+import * as channels from "./operations/channels.ts";
+import * as stores from "./operations/eventDataStores.ts";
 import { getEventSelectors, putEventSelectors } from "./operations/eventSelectors.ts";
 import { startLogging, stopLogging } from "./operations/logging.ts";
 import { lookupEvents } from "./operations/lookupEvents.ts";
 import { listPublicKeys } from "./operations/publicKeys.ts";
+import * as queries from "./operations/queries.ts";
+import * as policies from "./operations/resourcePolicies.ts";
 import { addTags, listTags, removeTags } from "./operations/tags.ts";
-import {
-  createTrail,
-  deleteTrail,
-  describeTrails,
-  getTrail,
-  getTrailStatus,
-  listTrails,
-  updateTrail,
-} from "./operations/trails.ts";
+import * as trails from "./operations/trails.ts";
 import type { CloudTrail } from "./sdk.ts";
 
 export const service = defineService<CloudTrail>()({
   id: "cloudtrail",
   operations: {
     AddTags: addTags,
-    CreateTrail: createTrail,
-    DeleteTrail: deleteTrail,
-    DescribeTrails: describeTrails,
+    CancelQuery: queries.cancelQuery,
+    CreateChannel: channels.createChannel,
+    CreateEventDataStore: stores.createEventDataStore,
+    CreateTrail: trails.createTrail,
+    DeleteChannel: channels.deleteChannel,
+    DeleteEventDataStore: stores.deleteEventDataStore,
+    DeleteResourcePolicy: policies.deleteResourcePolicy,
+    DeleteTrail: trails.deleteTrail,
+    DescribeQuery: queries.describeQuery,
+    DescribeTrails: trails.describeTrails,
+    GetChannel: channels.getChannel,
+    GetEventDataStore: stores.getEventDataStore,
     GetEventSelectors: getEventSelectors,
-    GetTrail: getTrail,
-    GetTrailStatus: getTrailStatus,
+    GetQueryResults: queries.getQueryResults,
+    GetResourcePolicy: policies.getResourcePolicy,
+    GetTrail: trails.getTrail,
+    GetTrailStatus: trails.getTrailStatus,
+    ListChannels: channels.listChannels,
+    ListEventDataStores: stores.listEventDataStores,
     ListPublicKeys: listPublicKeys,
+    ListQueries: queries.listQueries,
     ListTags: listTags,
-    ListTrails: listTrails,
+    ListTrails: trails.listTrails,
     LookupEvents: lookupEvents,
     PutEventSelectors: putEventSelectors,
+    PutResourcePolicy: policies.putResourcePolicy,
     RemoveTags: removeTags,
+    RestoreEventDataStore: stores.restoreEventDataStore,
+    StartEventDataStoreIngestion: stores.startEventDataStoreIngestion,
     StartLogging: startLogging,
+    StartQuery: queries.startQuery,
+    StopEventDataStoreIngestion: stores.stopEventDataStoreIngestion,
     StopLogging: stopLogging,
-    UpdateTrail: updateTrail,
+    UpdateChannel: channels.updateChannel,
+    UpdateEventDataStore: stores.updateEventDataStore,
+    UpdateTrail: trails.updateTrail,
   },
-  access: {
-    AddTags: (input, ctx) => onTrail("AddTags", input.ResourceId, ctx, requestTags(input.TagsList)),
-    CreateTrail: (input, ctx) => onTrail("CreateTrail", input.Name, ctx, requestTags(input.TagsList)),
-    DeleteTrail: (input, ctx) => onTrail("DeleteTrail", input.Name, ctx),
-    DescribeTrails: () => onAll("DescribeTrails"),
-    GetEventSelectors: (input, ctx) => onTrail("GetEventSelectors", input.TrailName, ctx),
-    GetTrail: (input, ctx) => onTrail("GetTrail", input.Name, ctx),
-    GetTrailStatus: (input, ctx) => onTrail("GetTrailStatus", input.Name, ctx),
-    ListPublicKeys: () => onAll("ListPublicKeys"),
-    ListTags: (input, ctx) => (input.ResourceIdList ?? []).map((id) => onTrail("ListTags", id, ctx)),
-    ListTrails: () => onAll("ListTrails"),
-    LookupEvents: () => onAll("LookupEvents"),
-    PutEventSelectors: (input, ctx) => onTrail("PutEventSelectors", input.TrailName, ctx),
-    RemoveTags: (input, ctx) => onTrail("RemoveTags", input.ResourceId, ctx, requestTags(input.TagsList)),
-    StartLogging: (input, ctx) => onTrail("StartLogging", input.Name, ctx),
-    StopLogging: (input, ctx) => onTrail("StopLogging", input.Name, ctx),
-    UpdateTrail: (input, ctx) => onTrail("UpdateTrail", input.Name, ctx),
-  },
-  reactors: [{ name: "follow", stream: auditStream, handle: follow }],
+  access: accessRows,
+  audit,
+  reactors: [
+    { name: "follow", stream: auditStream, handle: follow },
+    { name: "lake", stream: auditStream, handle: ingest },
+    { name: "activity", stream: activityStream, handle: ingestActivity },
+  ],
   jobs: [
     { name: "deliver", everyMs: 1_000, run: deliver },
     { name: "digest", everyMs: 5_000, run: digestAll },
+    { name: "query", everyMs: 250, run: runQueries },
+    { name: "forget", everyMs: 60_000, run: forget },
   ],
 });

@@ -121,7 +121,13 @@ const knownFields = new Set([
 ]);
 
 /** Data events that this installation produces. Selecting others would record nothing, so it is refused. */
-const dataTypes = new Set(["AWS::S3::Object", "AWS::Lambda::Function", "AWS::DynamoDB::Table", "AWS::S3::AccessPoint"]);
+const dataTypes = new Set([
+  "AWS::S3::Object",
+  "AWS::Lambda::Function",
+  "AWS::DynamoDB::Table",
+  "AWS::S3::AccessPoint",
+  "AWS::CloudTrail::Channel",
+]);
 const basicDataTypes = new Set(["AWS::S3::Object", "AWS::Lambda::Function", "AWS::DynamoDB::Table"]);
 const excludable = new Set(["kms.amazonaws.com", "rdsdata.amazonaws.com"]);
 

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Principal } from "#gateway/principal.ts";
 import { account, allowDocument, asRole, asUser, ec2Trust, IamTest } from "./testing.ts";
 
 const arn = (resource: string) => `arn:aws:iam::${account}:${resource}`;
@@ -113,37 +112,6 @@ test("a refusal speaks of what does not exist by its name, and of a listing of p
   );
   await iam.call("CreateUser", { UserName: "alice" });
   assert.equal(await told("GetUser", { UserName: "alice" }), undefined);
-});
-
-test("sessions without MFA and federated sessions are not taken; with MFA, of the console and of roles they are", async () => {
-  const iam = new IamTest();
-  const { User } = await iam.call("CreateUser", { UserName: "alice" });
-  const times = { createdAt: 0, expiresAt: 1e15 };
-  const user = asUser("alice", User.UserId).principal as Extract<Principal, { kind: "user" }>;
-  const session = (more: object) => ({
-    principal: { ...user, session: { ...times, mfaAuthenticated: false, ...more } },
-  });
-  const federated: Principal = {
-    kind: "federated",
-    account,
-    arn: `arn:aws:sts::${account}:federated-user/guest`,
-    id: `${account}:guest`,
-    userName: "guest",
-    issuerArn: user.arn,
-    session: { ...times, mfaAuthenticated: false },
-  };
-  for (const refused of [session({}), { principal: federated }]) {
-    await iam.refused(
-      "ListUsers",
-      {},
-      "InvalidClientTokenId",
-      "The security token included in the request is invalid",
-      refused,
-    );
-  }
-  for (const taken of [session({ mfaAuthenticated: true }), session({ console: true }), asRole, { principal: user }]) {
-    await iam.call("ListUsers", {}, taken);
-  }
 });
 
 test("without a user name the question is about the caller itself", async () => {

@@ -103,7 +103,9 @@ function namedArnOf<I>(arnOf: (input: I, ctx: CallContext) => string) {
 }
 
 const serviceLinkedRole = namedArnOf((input: ServiceLinkedInput, ctx) => {
-  const name = serviceLinkedRoles[input.AWSServiceName!]?.roleName ?? "AWSServiceRole";
+  const name =
+    (Object.hasOwn(serviceLinkedRoles, input.AWSServiceName!) ? serviceLinkedRoles[input.AWSServiceName!]! : undefined)
+      ?.roleName ?? "AWSServiceRole";
   const suffix = input.CustomSuffix === undefined ? "" : `_${input.CustomSuffix}`;
   return `arn:${ctx.partition}:iam::${ctx.account}:role/aws-service-role/${input.AWSServiceName}/${name}${suffix}`;
 });

@@ -2,7 +2,7 @@
  * What STS asks of IAM while it decides on credentials: roles with their trust, managed policies, identity
  * providers, codes of MFA devices. The rest of the gateway's identity source is `identitySource.ts`.
  */
-import { parseArn } from "#kernel/arn.ts";
+import { isAccountId, parseArn } from "#kernel/arn.ts";
 import type { Clock } from "#kernel/clock.ts";
 import type { Random } from "#kernel/ids.ts";
 import type { IdentitySource } from "#gateway/identity.ts";
@@ -12,11 +12,11 @@ import { keyOf } from "./entities.ts";
 import { defaultDocument, findPolicy } from "./managedPolicy.ts";
 import { verifyTotp } from "./mfa.ts";
 import { transact, type AccessKey, type IamState } from "./state.ts";
-import { currentTrust } from "./trustPolicy.ts";
+import { currentTrust, uniqueIdOf } from "./trustPolicy.ts";
 
 export type IamDirectory = Pick<
   IdentitySource,
-  "role" | "managedPolicy" | "oidcProvider" | "verifyMfa" | "accountOfKey"
+  "role" | "principalId" | "managedPolicy" | "oidcProvider" | "verifyMfa" | "accountOfKey"
 >;
 
 export interface DirectoryOptions {
@@ -46,6 +46,15 @@ export function createIamDirectory({ store, keys, random, clock }: DirectoryOpti
           maxSessionDuration: role.maxSession,
           tags: Object.fromEntries(role.tags.map((tag) => [tag.Key, tag.Value])),
         };
+      });
+    },
+    async principalId(arn) {
+      const account = parseArn(arn)?.account ?? "";
+      if (!isAccountId(account)) return "elsewhere";
+      return await read(account, async (state) => {
+        if (!(await state.get("account", "account"))) return "elsewhere";
+        const id = await uniqueIdOf(state, arn);
+        return id === undefined ? "missing" : { id };
       });
     },
     managedPolicy: (account, arn) =>

@@ -1,7 +1,6 @@
 /** AWS Identity and Access Management. Operations that are not here answer NotImplemented. */
 import { defineService } from "#gateway/service.ts";
 import { access } from "./access.ts";
-import { forCallers } from "./callers.ts";
 import { accessAdvisor } from "./operations/accessAdvisor.ts";
 import { accessKeys } from "./operations/accessKeys.ts";
 import { accountAliases } from "./operations/accountAliases.ts";
@@ -56,5 +55,5 @@ export const service = defineService<Sdk>()({
     ...accessAdvisor,
     ...simulation,
   },
-  access: forCallers(access),
+  access,
 });

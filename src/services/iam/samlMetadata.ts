@@ -30,10 +30,15 @@ const entities: Readonly<Record<string, string>> = { lt: "<", gt: ">", amp: "&",
 
 function unescape(text: string): string {
   return text.replace(/&(#x[0-9a-fA-F]+|#\d+|\w+);/g, (whole, name: string) => {
-    if (name.startsWith("#x")) return String.fromCodePoint(Number.parseInt(name.slice(2), 16));
-    if (name.startsWith("#")) return String.fromCodePoint(Number(name.slice(1)));
-    return entities[name] ?? whole;
+    if (name.startsWith("#x")) return character(Number.parseInt(name.slice(2), 16));
+    if (name.startsWith("#")) return character(Number(name.slice(1)));
+    return Object.hasOwn(entities, name) ? entities[name]! : whole;
   });
+}
+
+function character(code: number): string {
+  if (code > 0x10_ff_ff || (code >= 0xd8_00 && code <= 0xdf_ff) || code === 0) throw refuse();
+  return String.fromCodePoint(code);
 }
 
 const localName = (name: string) => name.slice(name.indexOf(":") + 1);

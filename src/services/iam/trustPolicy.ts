@@ -6,7 +6,7 @@
 import { isAccountId, parseArn } from "#kernel/arn.ts";
 import { malformedPolicy } from "./errors.ts";
 import { keyOf } from "./entities.ts";
-import { awsPrincipals, replacePrincipals } from "./policyDocument.ts";
+import { awsPrincipals, replacePrincipals } from "#policy/principalNames.ts";
 import type { IamState, Role } from "./state.ts";
 
 interface NamedEntity {
@@ -24,7 +24,7 @@ function namedEntity(principal: string): NamedEntity | undefined {
   return { account: arn.account, kind, name };
 }
 
-async function uniqueIdOf(state: IamState, principal: string): Promise<string | undefined> {
+export async function uniqueIdOf(state: IamState, principal: string): Promise<string | undefined> {
   const entity = namedEntity(principal);
   if (!entity) return undefined;
   const value = await state.in(entity.account).get(entity.kind, keyOf(entity.name));

@@ -104,7 +104,7 @@ async function arnOf(organization: OrganizationState, id: string): Promise<strin
   const o = organization.organization;
   const kind = kindOf(id);
   if (kind !== undefined) return arns[kind](o, id);
-  if (id.startsWith("h-")) return arns.handshake(o, id);
+  if (id.startsWith("h-")) return arns.handshake(o, id, (await organization.get("handshake", id))?.action ?? "INVITE");
   if (id.startsWith("rp-")) return arns.resourcePolicy(o, id);
   const standard = defaultPolicyType(id);
   if (standard) return defaultPolicyArn(o.partition, standard);
@@ -157,6 +157,7 @@ export const access: AccessOf<Sdk> = {
     ids: [input.RootId],
     policyType: input.PolicyType,
   })),
+  EnableAllFeatures: ofTheOrganization("EnableAllFeatures", none),
   EnableAWSServiceAccess: ofTheOrganization("EnableAWSServiceAccess", (input) => ({
     servicePrincipal: input.ServicePrincipal,
   })),

@@ -59,7 +59,10 @@ export interface AccountRequest {
 
 export interface HandshakeRecord {
   id: string;
-  /** Account the invitation goes to. */
+  action: "INVITE" | "ENABLE_ALL_FEATURES" | "APPROVE_ALL_FEATURES";
+  /** The request that an approval belongs to. */
+  parent?: string;
+  /** Account that answers. */
   account: string;
   /** What the invitation named. */
   target: { type: "ACCOUNT" | "EMAIL"; id: string };
@@ -87,6 +90,8 @@ export interface Documents {
   /** By id of the root, unit or account. */
   attachments: Attachments;
   accountRequest: AccountRequest;
+  /** By account, for as long as its closing counts. */
+  closure: Record<string, never>;
   handshake: HandshakeRecord;
   /** `account/service principal`. */
   delegation: { account: string; servicePrincipal: string; enabledAt: number };
@@ -107,7 +112,8 @@ export const arns = {
   root: (o: Where, id: string) => arn(o, `root/${o.id}/${id}`),
   unit: (o: Where, id: string) => arn(o, `ou/${o.id}/${id}`),
   account: (o: Where, id: string) => arn(o, `account/${o.id}/${id}`),
-  handshake: (o: Where, id: string) => arn(o, `handshake/${o.id}/invite/${id}`),
+  handshake: (o: Where, id: string, action: HandshakeRecord["action"]) =>
+    arn(o, `handshake/${o.id}/${action.toLowerCase()}/${id}`),
   resourcePolicy: (o: Where, id: string) => arn(o, `resourcepolicy/${o.id}/${id}`),
   policy: (o: Where, type: PolicyTypeName, id: string) => arn(o, `policy/${o.id}/${type.toLowerCase()}/${id}`),
 };

@@ -30,7 +30,15 @@ export interface OrganizationIdentity extends Pick<IdentitySource, "organization
 }
 
 /** Documents that bind nobody. */
-const irrelevant = new Set(["accountRequest", "handshake", "invitation", "delegation", "serviceAccess", "tags"]);
+const irrelevant = new Set([
+  "accountRequest",
+  "closure",
+  "handshake",
+  "invitation",
+  "delegation",
+  "serviceAccess",
+  "tags",
+]);
 const missing = JSON.stringify({
   Version: "2012-10-17",
   Statement: [{ Effect: "Deny", Action: "*", Resource: "*" }],
@@ -77,7 +85,13 @@ async function load(store: Store, account: string): Promise<Standing | "alone"> 
   const { managementAccount } = membership;
   const organization = await openOrganization(state, managementAccount);
   const member = await organization.get("member", account);
-  if (!member) throw new Error(`account ${account} is no member of ${organization.organization.id}`);
+  if (!member) {
+    // It may have left between the two reads; nothing else explains it, and then nothing is decided.
+    if (await membershipOf(new UnitOfWork(store, scopeOf(account), noEvents), account)) {
+      throw new Error(`account ${account} is no member of ${organization.organization.id}`);
+    }
+    return "alone";
+  }
   const lineage = await organization.lineage(member.parent);
   const found: Standing = {
     organization: {

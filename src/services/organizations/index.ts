@@ -2,7 +2,9 @@
 import type { Accounts } from "#gateway/accounts.ts";
 import { defineService, type Service } from "#gateway/service.ts";
 import { access } from "./access.ts";
+import { closedForGood } from "./jobs.ts";
 import { accountOperations } from "./operations/accounts.ts";
+import { allFeatureOperations } from "./operations/allFeatures.ts";
 import { handshakeOperations } from "./operations/handshakes.ts";
 import { organizationOperations } from "./operations/organization.ts";
 import { policyOperations } from "./operations/policies.ts";
@@ -21,9 +23,11 @@ export function organizationsService(accounts: Accounts): Service {
       ...unitOperations,
       ...policyOperations(accounts),
       ...handshakeOperations(accounts),
+      ...allFeatureOperations(accounts),
       ...trustOperations(accounts),
       ...taggingOperations,
     },
     access,
+    jobs: [closedForGood],
   });
 }

@@ -15,7 +15,11 @@ export const quotas = {
   closedWithinMs: 30 * day,
   fewestClosures: 10,
   mostClosures: 1000,
+  /** A closed account can be seen for this long. */
+  closedVisibleMs: 90 * day,
   handshakeMs: 15 * day,
+  /** To enable all features. */
+  migrationMs: 90 * day,
   /** Handshakes can be seen this long after they ended. */
   handshakeVisibleMs: 30 * day,
   resourcePolicyLength: 40_000,

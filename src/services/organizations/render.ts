@@ -108,15 +108,15 @@ export function renderHandshake(
   const { id, featureSet } = organization.organization;
   return {
     Id: handshake.id,
-    Arn: arns.handshake(organization.organization, handshake.id),
+    Arn: arns.handshake(organization.organization, handshake.id, handshake.action),
     Parties: [
-      { Id: id.slice("o-".length), Type: "ORGANIZATION" as const },
+      { Id: id, Type: "ORGANIZATION" as const },
       { Id: handshake.target.id, Type: handshake.target.type },
     ],
     State: handshakeState(handshake, now),
     RequestedTimestamp: new Date(handshake.requestedAt),
     ExpirationTimestamp: new Date(handshake.expiresAt),
-    Action: "INVITE" as const,
+    Action: handshake.action,
     Resources: [
       {
         Type: "ORGANIZATION" as const,
@@ -128,6 +128,7 @@ export function renderHandshake(
         ],
       },
       { Type: handshake.target.type, Value: handshake.target.id },
+      ...(handshake.parent === undefined ? [] : [{ Type: "PARENT_HANDSHAKE" as const, Value: handshake.parent }]),
       ...(handshake.notes === undefined ? [] : [{ Type: "NOTES" as const, Value: handshake.notes }]),
     ],
   };

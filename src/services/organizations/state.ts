@@ -13,10 +13,12 @@ import {
   type Attachments,
   type Documents,
   type DocumentType,
+  type HandshakeRecord,
   type Membership,
   type Organization,
 } from "./documents.ts";
 import { policyTypes, type PolicyTypeName } from "./policyTypes.ts";
+import { quotas } from "./quotas.ts";
 
 export type * from "./documents.ts";
 
@@ -162,4 +164,22 @@ export async function changeOf(state: State, managementAccount: string): Promise
   const seen = await state.get<Documents["revision"]>("revision", "revision", at);
   state.put("revision", "revision", { revision: (seen?.value.revision ?? 0) + 1 }, { at });
   return openOrganization(state, managementAccount);
+}
+
+/** Of an account that is asked to answer, by handshake id: where the handshake is. */
+export interface Invitation {
+  managementAccount: string;
+}
+
+export async function invitationOf(state: State, account: string, id: string): Promise<Invitation | undefined> {
+  return (await state.get<Invitation>("invitation", id, scopeOf(account)))?.value;
+}
+
+/** A new handshake, with what leads the account that answers to it. */
+export function putHandshake(organization: OrganizationState, handshake: HandshakeRecord): void {
+  const { state, organization: o } = organization;
+  const seenUntil = handshake.expiresAt + quotas.handshakeVisibleMs;
+  organization.put("handshake", handshake.id, handshake, seenUntil);
+  const invitation: Invitation = { managementAccount: o.managementAccount };
+  state.put("invitation", handshake.id, invitation, { at: scopeOf(handshake.account), expiresAt: seenUntil });
 }

@@ -6,6 +6,7 @@
  */
 import { parseArn } from "#kernel/arn.ts";
 import { AwsError } from "#kernel/errors.ts";
+import type { BoundPolicy } from "#gateway/boundPolicy.ts";
 import type { CallContext } from "#gateway/context.ts";
 import { methodNotAllowed } from "./errors.ts";
 import { installation, type PublicAccessBlock } from "./state.ts";
@@ -19,6 +20,7 @@ export interface AccessPoint {
   alias: string;
   publicAccessBlock: PublicAccessBlock;
   policy?: string;
+  boundPolicy?: BoundPolicy;
 }
 
 /** What an access point takes; the bucket's configuration is not among it. */

@@ -65,7 +65,7 @@ export function grantsOfRequest(input: AclInput, owner: string, bucketOwner: str
   const headers = grantHeaders.filter(([member]) => input[member] !== undefined);
   if (input.ACL !== undefined) {
     if (headers.length > 0) throw invalidRequest("Specifying both Canned ACLs and Header Grants is not allowed");
-    const list = canned[input.ACL];
+    const list = Object.hasOwn(canned, input.ACL) ? canned[input.ACL] : undefined;
     if (!list) throw invalidArgument("", "x-amz-acl", input.ACL);
     return [ownerGrant(owner), ...list(bucketOwner).filter((grant) => !isOwner(grant, owner))];
   }

@@ -67,7 +67,7 @@ async function pointAccess(
 
 async function pointPolicies(ctx: CallContext, bucket: Bucket, via: AccessPoint, arn: string): Promise<NamedPolicy[]> {
   if (via.policy === undefined) return [];
-  const named = { name: arn, document: via.policy };
+  const named = { name: arn, document: via.boundPolicy?.document ?? via.policy };
   if (!isStranger(ctx, via.account) || !isPublicPolicy(via.policy)) return [named];
   const block = strictest(via.publicAccessBlock, await effectiveBlock(ctx, bucket));
   return block.RestrictPublicBuckets ? denialsOnly(named) : [named];
@@ -123,7 +123,7 @@ async function bucketPolicies(ctx: CallContext, bucket: Bucket): Promise<NamedPo
   const block =
     (bucket.policy !== undefined && stranger) || hasPublicGrants ? await effectiveBlock(ctx, bucket) : undefined;
   if (bucket.policy !== undefined) {
-    const named = { name: arn, document: bucket.policy };
+    const named = { name: arn, document: bucket.boundPolicy?.document ?? bucket.policy };
     // Under RestrictPublicBuckets a public policy still denies strangers, but allows them nothing.
     const restricted = stranger && block!.RestrictPublicBuckets && isPublicPolicy(bucket.policy);
     policies.push(...(restricted ? denialsOnly(named) : [named]));

@@ -21,6 +21,7 @@
  */
 import type { LifecycleRule } from "@aws-sdk/client-s3";
 import { globalRegion, type Document } from "#store/contract.ts";
+import type { BoundPolicy } from "#gateway/boundPolicy.ts";
 import type { At, CallContext } from "#gateway/context.ts";
 
 export const installation: At = { account: "000000000000", region: globalRegion, service: "s3" };
@@ -77,6 +78,8 @@ export interface Bucket {
   versioning?: "Enabled" | "Suspended";
   mfaDelete?: "Enabled" | "Disabled";
   policy?: string;
+  /** The policy as it is evaluated, where it names users or roles. */
+  boundPolicy?: BoundPolicy;
   tags?: Record<string, string>;
   encryption: BucketEncryption;
   publicAccessBlock?: PublicAccessBlock;
@@ -84,6 +87,8 @@ export interface Bucket {
   grants: Grant[];
   cors?: CorsRule[];
   lifecycle?: StoredLifecycleRule[];
+  /** Objects below it stay where they are when a rule moves others. */
+  transitionMinimum?: "varies_by_storage_class" | "all_storage_classes_128K";
   objectLock?: { retention?: DefaultRetention };
   requestPayer?: "Requester";
   eventBridge?: boolean;

@@ -261,6 +261,7 @@ export class World {
         organization: async () => undefined,
         touched: () => undefined,
         accountStatus: async () => "ACTIVE",
+        principalId: async () => "elsewhere",
         // Calls of a service need no more of an identity service than this.
       } satisfies Partial<IdentitySource> as unknown as IdentitySource,
       clock: this.clock,

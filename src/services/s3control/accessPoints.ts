@@ -6,6 +6,7 @@
 import { AwsError } from "#kernel/errors.ts";
 import { base36Id } from "#kernel/ids.ts";
 import { parsePolicy } from "#policy/parse.ts";
+import { bindPolicy, shownPolicy, UnknownPrincipal, type BoundPolicy } from "#gateway/boundPolicy.ts";
 import type { CallContext } from "#gateway/context.ts";
 import { isPublicPolicy } from "#engines/publicPolicy/publicPolicy.ts";
 import type { In, Out } from "./sdk.ts";
@@ -188,8 +189,20 @@ export async function putAccessPointPolicy(
       403,
     );
   }
-  put(ctx, { ...point, policy: document });
+  const { boundPolicy: _, ...rest } = point;
+  const bound = await bind(ctx, document);
+  put(ctx, { ...rest, policy: document, ...(bound ? { boundPolicy: bound } : {}) });
   return {};
+}
+
+async function bind(ctx: CallContext, document: string): Promise<BoundPolicy | undefined> {
+  try {
+    return await bindPolicy(ctx.identity, document);
+  } catch (error) {
+    throw error instanceof UnknownPrincipal
+      ? new AwsError("MalformedPolicy", "Invalid principal in policy", 400)
+      : error;
+  }
 }
 
 function resourcesOf(document: string): string[] {
@@ -208,9 +221,9 @@ export async function getAccessPointPolicy(
   input: In<"GetAccessPointPolicy">,
   ctx: CallContext,
 ): Promise<Out<"GetAccessPointPolicy">> {
-  const { policy } = await requirePoint(ctx, input);
+  const { policy, boundPolicy } = await requirePoint(ctx, input);
   if (policy === undefined) throw noPolicy();
-  return { Policy: policy };
+  return { Policy: await shownPolicy(ctx.identity, policy, boundPolicy) };
 }
 
 export async function getAccessPointPolicyStatus(
@@ -226,7 +239,7 @@ export async function deleteAccessPointPolicy(
   input: In<"DeleteAccessPointPolicy">,
   ctx: CallContext,
 ): Promise<Out<"DeleteAccessPointPolicy">> {
-  const { policy: _, ...point } = await requirePoint(ctx, input);
+  const { policy: _policy, boundPolicy: _bound, ...point } = await requirePoint(ctx, input);
   put(ctx, point);
   return {};
 }

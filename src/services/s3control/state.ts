@@ -2,6 +2,7 @@
  * What S3 Control keeps. It is kept among S3's documents, because S3 reads it with every request: the account's
  * Block Public Access, and access points with their aliases.
  */
+import type { BoundPolicy } from "#gateway/boundPolicy.ts";
 import { globalRegion } from "#store/contract.ts";
 import type { At, CallContext } from "#gateway/context.ts";
 import { AwsError } from "#kernel/errors.ts";
@@ -23,6 +24,8 @@ export interface AccessPoint {
   createdAt: number;
   publicAccessBlock: PublicAccessBlock;
   policy?: string;
+  /** The policy as it is evaluated, where it names users or roles. */
+  boundPolicy?: BoundPolicy;
 }
 
 export const installation: At = { account: "000000000000", region: globalRegion, service: "s3" };

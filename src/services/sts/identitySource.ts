@@ -14,6 +14,11 @@ export interface SessionIdentity {
   sessionPolicies(accessKeyId: string): Promise<readonly NamedPolicy[] | undefined>;
 }
 
+const denyAll = JSON.stringify({
+  Version: "2012-10-17",
+  Statement: [{ Effect: "Deny", Action: "*", Resource: "*" }],
+});
+
 interface Known {
   session: Session;
   revealed: Uint8Array;
@@ -53,7 +58,10 @@ export function createSessionIdentity(
       return found && credentialOf(accessKeyId, found.session, found.revealed, clock.now());
     },
     async sessionPolicies(accessKeyId) {
-      return (await known(accessKeyId))?.session.policies;
+      const found = await known(accessKeyId);
+      // INVARIANT: what narrowed a session that has ended is not known any more; a call that is still running may do
+      // nothing further, instead of everything.
+      return found ? found.session.policies : [{ name: "session that has ended", document: denyAll }];
     },
   };
 }

@@ -5,6 +5,7 @@
  */
 import { AwsError } from "#kernel/errors.ts";
 import type { SessionContext } from "#gateway/principal.ts";
+import { setOwn } from "#wire/scalars.ts";
 
 export interface SessionTags {
   tags: Record<string, string>;
@@ -44,7 +45,7 @@ export function sessionTags(
       );
     }
     seen.add(key.toLowerCase());
-    tags[key] = value;
+    setOwn(tags, key, value);
   }
   const transitive = [...(transitiveKeys ?? [])];
   for (const key of transitive) {
@@ -66,7 +67,7 @@ export function sessionTags(
     }
     const value = previous?.tags?.[key];
     if (value === undefined) continue;
-    tags[key] = value;
+    setOwn(tags, key, value);
     transitive.push(key);
   }
   return { tags, transitive };

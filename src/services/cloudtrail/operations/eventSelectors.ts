@@ -1,15 +1,9 @@
 /** PutEventSelectors, GetEventSelectors. Source: CloudTrail API Reference. */
 import type { CallContext } from "#gateway/context.ts";
+import { advancedOf, advancedView } from "../advancedSelectors.ts";
 import { invalidCombination, invalidSelectors } from "../errors.ts";
 import type { Input, Output } from "../sdk.ts";
-import {
-  checkAdvanced,
-  checkBasic,
-  defaultSelector,
-  type AdvancedSelector,
-  type BasicSelector,
-  type FieldSelector,
-} from "../selectors.ts";
+import { checkAdvanced, checkBasic, defaultSelector, type BasicSelector } from "../selectors.ts";
 import { putTrail, requireTrail, type Trail } from "../state.ts";
 
 export async function putEventSelectors(
@@ -45,7 +39,6 @@ export async function getEventSelectors(
 }
 
 type SentBasic = NonNullable<Input<"PutEventSelectors">["EventSelectors"]>[number];
-type SentAdvanced = NonNullable<Input<"PutEventSelectors">["AdvancedEventSelectors"]>[number];
 
 function basicOf(sent: SentBasic): BasicSelector {
   return {
@@ -56,36 +49,11 @@ function basicOf(sent: SentBasic): BasicSelector {
   };
 }
 
-/** Our member names beside AWS's. */
-const conditions = [
-  ["equals", "Equals"],
-  ["startsWith", "StartsWith"],
-  ["endsWith", "EndsWith"],
-  ["notEquals", "NotEquals"],
-  ["notStartsWith", "NotStartsWith"],
-  ["notEndsWith", "NotEndsWith"],
-] as const;
-
-function advancedOf(sent: SentAdvanced): AdvancedSelector {
-  const fields = (sent.FieldSelectors ?? []).map((field): FieldSelector => {
-    const given: FieldSelector = { field: field.Field ?? "" };
-    for (const [ours, theirs] of conditions) if (field[theirs]) given[ours] = field[theirs];
-    return given;
-  });
-  return sent.Name === undefined ? { fields } : { name: sent.Name, fields };
-}
-
 function shown(trail: Trail) {
   if (trail.advancedSelectors) {
     return {
       TrailARN: trail.arn,
-      AdvancedEventSelectors: trail.advancedSelectors.map(({ name, fields }) => ({
-        ...(name === undefined ? {} : { Name: name }),
-        FieldSelectors: fields.map((field) => ({
-          Field: field.field,
-          ...Object.fromEntries(conditions.flatMap(([ours, theirs]) => (field[ours] ? [[theirs, field[ours]]] : []))),
-        })),
-      })),
+      AdvancedEventSelectors: trail.advancedSelectors.map(advancedView),
     };
   }
   return {

@@ -5,20 +5,19 @@ import {
   bucketPolicy,
   invalidCombination,
   invalidPrefix,
-  invalidTag,
   keyPolicy,
   noBucket,
-  noKey,
   noLogGroup,
-  noOrganization,
   noTopic,
-  notManagement,
   tooManyTrails,
   trailExists,
 } from "../errors.ts";
 import { encryptionContext } from "../encryptionContext.ts";
+import { keyArn } from "../key.ts";
+import { managedOrganization } from "../organization.ts";
 import { objectPrefix } from "../paths.ts";
 import type { Input, Output } from "../sdk.ts";
+import { tagsOf } from "../tagged.ts";
 import { addressOf, checkTrailName, putTrail, requireTrail, trailArn, type Trail, type TrailStatus } from "../state.ts";
 
 /** "You can create up to five trails per Region", multi-Region trails of other Regions included. */
@@ -196,35 +195,6 @@ function checkCombination(trail: Trail): void {
 function checkPrefix(prefix: string): string {
   if (prefix.length > 200) throw invalidPrefix("S3 prefix length exceeds the maximum of 200 characters.");
   return prefix;
-}
-
-function tagsOf(
-  list: readonly { Key?: string | undefined; Value?: string | undefined }[] | undefined,
-): Record<string, string> {
-  const tags: Record<string, string> = {};
-  for (const { Key: key = "", Value: value = "" } of list ?? []) {
-    if (key === "" || key.length > 128 || value.length > 256) throw invalidTag("The tag key or value is not valid.");
-    tags[key] = value;
-  }
-  return tags;
-}
-
-/** @throws OrganizationsNotInUseException, NotOrganizationMasterAccountException */
-async function managedOrganization(ctx: CallContext): Promise<string> {
-  const organization = await ctx.identity.organization(ctx.account);
-  if (!organization) throw noOrganization();
-  if (organization.managementAccount !== ctx.account) throw notManagement();
-  return organization.id;
-}
-
-async function keyArn(ctx: CallContext, keyId: string): Promise<string> {
-  try {
-    const { KeyMetadata: key } = await ctx.aws.kms.DescribeKey({ KeyId: keyId });
-    return key!.Arn!;
-  } catch (error) {
-    if (error instanceof AwsError && error.code === "NotFoundException") throw noKey(keyId);
-    throw error;
-  }
 }
 
 /** CloudTrail itself tries to write where the trail will, so that a wrong policy is found now and not in silence later. */

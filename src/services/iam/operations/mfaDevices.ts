@@ -1,7 +1,7 @@
 /** Virtual MFA devices. Source: IAM API reference, CreateVirtualMFADevice …; texts recorded from AWS by LocalStack. */
 import type { CallContext } from "#gateway/context.ts";
 import { isRootItself, entitiesById, putEntity, readPath, requireUser, userOrCaller } from "../entities.ts";
-import { alreadyExists, deleteConflict, invalidInput, noSuch, quotaExceeded } from "../errors.ts";
+import { alreadyExists, deleteConflict, invalidInput, noSuch, quotaExceeded, validationError } from "../errors.ts";
 import { protectSeed, synchronize } from "../mfa.ts";
 import { pageOfArray } from "../paging.ts";
 import { qrPng } from "../qr.ts";
@@ -54,6 +54,8 @@ export const mfaDevices = {
     const path = readPath(input.Path);
     const name = input.VirtualMFADeviceName!;
     const serial = `arn:${ctx.partition}:iam::${state.account}:mfa${path}${name}`;
+    // The longest serial number that any operation takes (IAM API reference, EnableMFADevice).
+    if (serial.length > 256) throw validationError("The serial number of the device must not exceed 256 characters.");
     const tags = readTags(input.Tags);
     const existing = await state.get("mfaDevice", serial);
     if (existing && !existing.retired) throw alreadyExists("MFA device already exists.");

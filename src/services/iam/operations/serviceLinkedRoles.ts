@@ -15,7 +15,7 @@ export const serviceLinkedRoles = {
   async CreateServiceLinkedRole(input, ctx) {
     const state = iamState(ctx);
     const principal = input.AWSServiceName!;
-    const known = table[principal];
+    const known = Object.hasOwn(table, principal) ? table[principal] : undefined;
     if (!known) {
       throw invalidInput(`Service role name ${principal} is not valid: the service has no service-linked role here.`);
     }

@@ -8,6 +8,7 @@ import { AwsError } from "#kernel/errors.ts";
 import { accountId, hexId } from "#kernel/ids.ts";
 import { kindOf } from "../documents.ts";
 import { constraint, fault, invalidInput } from "../errors.ts";
+import { forget } from "../jobs.ts";
 import { pageOf } from "../paging.ts";
 import { quotas } from "../quotas.ts";
 import { handshakeState, renderAccount, renderAccountRequest } from "../render.ts";
@@ -16,7 +17,6 @@ import {
   callersOrganization,
   changeOf,
   changeOrganization,
-  deleteMembership,
   membershipOf,
   putMembership,
   type AccountRequest,
@@ -36,7 +36,9 @@ async function requireMember(organization: OrganizationState, id: string | undef
 
 /** Accounts, and invitations that may still become accounts. */
 export async function accountsAndInvitations(organization: OrganizationState, now: number): Promise<number> {
-  const open = (await organization.all("handshake")).filter((handshake) => handshakeState(handshake, now) === "OPEN");
+  const open = (await organization.all("handshake")).filter(
+    (handshake) => handshake.action === "INVITE" && handshakeState(handshake, now) === "OPEN",
+  );
   return (await organization.all("member")).length + open.length;
 }
 
@@ -77,9 +79,7 @@ async function leave(ctx: Ctx, organization: OrganizationState, member: Member):
       "You must wait until at least seven days after the account was created before you can remove it.",
     );
   }
-  for (const type of ["member", "attachments", "tags"] as const) organization.delete(type, account);
-  await membershipOf(ctx.state, account);
-  deleteMembership(ctx.state, account);
+  await forget(organization, account);
 }
 
 export const accountOperations = (accounts: Accounts): Operations => ({
@@ -179,15 +179,14 @@ export const accountOperations = (accounts: Accounts): Operations => ({
       throw constraint("CANNOT_CLOSE_MANAGEMENT_ACCOUNT", "You can't close the management account.");
     }
     if (member.closedAt !== undefined) throw fault("AccountAlreadyClosedException");
-    const members = (await organization.all("member")).filter(({ account }) => account !== managementAccount);
-    const recent = members.filter(
-      ({ closedAt }) => closedAt !== undefined && closedAt > ctx.now - quotas.closedWithinMs,
-    );
-    const quota = Math.min(quotas.mostClosures, Math.max(quotas.fewestClosures, Math.floor(members.length / 10)));
-    if (recent.length >= quota) {
+    const recent = (await organization.all("closure")).length;
+    const members = (await organization.all("member")).length - 1;
+    const quota = Math.min(quotas.mostClosures, Math.max(quotas.fewestClosures, Math.floor(members / 10)));
+    if (recent >= quota) {
       throw constraint("CLOSE_ACCOUNT_QUOTA_EXCEEDED", "You have exceeded close account quota for the past 30 days.");
     }
     organization.put("member", member.account, { ...member, closedAt: ctx.now });
+    organization.put("closure", member.account, {}, ctx.now + quotas.closedWithinMs);
     await accounts.close(ctx.state, member.account);
     return {};
   },

@@ -13,22 +13,26 @@ import {
   callersOrganization,
   changeOf,
   changeOrganization,
+  invitationOf,
   membershipOf,
   openOrganization,
+  putHandshake,
   scopeOf,
   type HandshakeRecord,
+  type Invitation,
   type OrganizationState,
 } from "../state.ts";
 import { addTags, readTags } from "../tags.ts";
 import { accountsAndInvitations, join } from "./accounts.ts";
+import { approvals, finishMigration, openMigration } from "./allFeatures.ts";
 import { managementRecord } from "./organization.ts";
 
-/** Of the invited account, by handshake id. */
-interface Invitation {
-  managementAccount: string;
-}
-
 const handshakeId = /^h-[0-9a-z]{8,32}$/;
+
+/** Whether the organization that invited is still there. */
+async function stands(ctx: Ctx, managementAccount: string): Promise<boolean> {
+  return (await membershipOf(ctx.state, managementAccount))?.managementAccount === managementAccount;
+}
 
 interface Found {
   organization: OrganizationState;
@@ -42,10 +46,12 @@ async function find(
   side: "invited" | "either",
 ): Promise<Found> {
   if (!handshakeId.test(id ?? "")) throw invalidInput("INVALID_PATTERN");
-  const invitation = await ctx.state.get<Invitation>("invitation", id!, scopeOf(ctx.account));
+  const invitation = await invitationOf(ctx.state, ctx.account, id!);
   const own = side === "either" ? await membershipOf(ctx.state, ctx.account) : undefined;
-  const managementAccount = invitation?.value.managementAccount ?? own?.managementAccount;
-  if (managementAccount === undefined) throw fault("HandshakeNotFoundException");
+  const managementAccount = invitation?.managementAccount ?? own?.managementAccount;
+  if (managementAccount === undefined || !(await stands(ctx, managementAccount))) {
+    throw fault("HandshakeNotFoundException");
+  }
   const organization = await open(managementAccount);
   const handshake = await organization.get("handshake", id!);
   if (!handshake) throw fault("HandshakeNotFoundException");
@@ -63,8 +69,23 @@ function end({ organization, handshake }: Found, state: HandshakeRecord["state"]
   return ended;
 }
 
-const byAction = (filter: { ActionType?: string | undefined; ParentHandshakeId?: string | undefined } | undefined) =>
-  filter?.ParentHandshakeId === undefined && (filter?.ActionType ?? "INVITE") === "INVITE";
+/** The invited account joins. @throws HandshakeConstraintViolationException when it is in an organization by now */
+async function accept(ctx: Ctx, organization: OrganizationState, handshake: HandshakeRecord): Promise<void> {
+  if (await membershipOf(ctx.state, ctx.account)) {
+    throw handshakeConstraint(
+      "ALREADY_IN_AN_ORGANIZATION",
+      "The handshake request is invalid because the account is already a member of an organization.",
+    );
+  }
+  await join(ctx, organization.organization.managementAccount, ctx.account);
+  await addTags(organization, ctx.account, handshake.tags);
+}
+
+type Filter = { ActionType?: string | undefined; ParentHandshakeId?: string | undefined } | undefined;
+
+const passes = (filter: Filter) => (handshake: HandshakeRecord) =>
+  (filter?.ActionType === undefined || filter.ActionType === handshake.action) &&
+  (filter?.ParentHandshakeId === undefined || filter.ParentHandshakeId === handshake.parent);
 
 export const handshakeOperations = (accounts: Accounts): Operations => {
   const shown = async (ctx: Ctx, organization: OrganizationState, handshake: HandshakeRecord) =>
@@ -94,6 +115,12 @@ export const handshakeOperations = (accounts: Accounts): Operations => {
           "The handshake request is invalid because the invited account is already a member of an organization.",
         );
       }
+      if (await openMigration(organization, ctx.now)) {
+        throw handshakeConstraint(
+          "INVITE_DISABLED_DURING_ENABLE_ALL_FEATURES",
+          "You cannot issue new invitations to join an organization while it is in the process of enabling all features.",
+        );
+      }
       const open = (await organization.all("handshake")).filter(
         (handshake) => handshakeState(handshake, ctx.now) === "OPEN",
       );
@@ -106,6 +133,7 @@ export const handshakeOperations = (accounts: Accounts): Operations => {
       }
       const handshake: HandshakeRecord = {
         id: base36Id("h-", 16, ctx.random),
+        action: "INVITE",
         account,
         target: { type, id },
         ...(input.Notes === undefined ? {} : { notes: input.Notes }),
@@ -114,24 +142,15 @@ export const handshakeOperations = (accounts: Accounts): Operations => {
         requestedAt: ctx.now,
         expiresAt: ctx.now + quotas.handshakeMs,
       };
-      const seenUntil = handshake.expiresAt + quotas.handshakeVisibleMs;
-      organization.put("handshake", handshake.id, handshake, seenUntil);
-      const invitation: Invitation = { managementAccount: organization.organization.managementAccount };
-      ctx.state.put("invitation", handshake.id, invitation, { at: scopeOf(account), expiresAt: seenUntil });
+      putHandshake(organization, handshake);
       return { Handshake: await shown(ctx, organization, handshake) };
     },
 
     async AcceptHandshake(input, ctx) {
       const found = await find(ctx, input.HandshakeId, changing(ctx), "invited");
       const ended = end(found, "ACCEPTED", ctx.now);
-      if (await membershipOf(ctx.state, ctx.account)) {
-        throw handshakeConstraint(
-          "ALREADY_IN_AN_ORGANIZATION",
-          "The handshake request is invalid because the account is already a member of an organization.",
-        );
-      }
-      await join(ctx, found.organization.organization.managementAccount, ctx.account);
-      await addTags(found.organization, ctx.account, ended.tags);
+      if (ended.action === "INVITE") await accept(ctx, found.organization, ended);
+      else if (ended.action === "ENABLE_ALL_FEATURES") await finishMigration(found.organization, ended);
       return { Handshake: await shown(ctx, found.organization, ended) };
     },
 
@@ -145,7 +164,11 @@ export const handshakeOperations = (accounts: Accounts): Operations => {
       if (!handshakeId.test(input.HandshakeId!)) throw invalidInput("INVALID_PATTERN");
       const handshake = await organization.get("handshake", input.HandshakeId!);
       if (!handshake) throw fault("HandshakeNotFoundException");
-      return { Handshake: await shown(ctx, organization, end({ organization, handshake }, "CANCELED", ctx.now)) };
+      const ended = end({ organization, handshake }, "CANCELED", ctx.now);
+      for (const asked of await approvals(organization, handshake.id)) {
+        if (handshakeState(asked, ctx.now) === "OPEN") end({ organization, handshake: asked }, "CANCELED", ctx.now);
+      }
+      return { Handshake: await shown(ctx, organization, ended) };
     },
 
     async DescribeHandshake(input, ctx) {
@@ -155,7 +178,7 @@ export const handshakeOperations = (accounts: Accounts): Operations => {
 
     async ListHandshakesForOrganization(input, ctx) {
       const organization = await callersOrganization(ctx);
-      const handshakes = byAction(input.Filter) ? await organization.all("handshake") : [];
+      const handshakes = (await organization.all("handshake")).filter(passes(input.Filter));
       return page(
         ctx,
         input,
@@ -165,16 +188,12 @@ export const handshakeOperations = (accounts: Accounts): Operations => {
 
     async ListHandshakesForAccount(input, ctx) {
       const found: Found[] = [];
-      const invitations = byAction(input.Filter)
-        ? (await ctx.state.list<Invitation>("invitation", {}, scopeOf(ctx.account))).items
-        : [];
+      const invitations = (await ctx.state.list<Invitation>("invitation", {}, scopeOf(ctx.account))).items;
       for (const { key, value } of invitations) {
-        const at = scopeOf(value.managementAccount);
-        // The organization may have been deleted since.
-        if (!(await ctx.state.get("organization", "organization", at))) continue;
+        if (!(await stands(ctx, value.managementAccount))) continue;
         const organization = await openOrganization(ctx.state, value.managementAccount);
         const handshake = await organization.get("handshake", key.id);
-        if (handshake) found.push({ organization, handshake });
+        if (handshake && passes(input.Filter)(handshake)) found.push({ organization, handshake });
       }
       return page(ctx, input, found);
     },

@@ -26,6 +26,7 @@ const owned: readonly DocumentType[] = [
   "policy",
   "attachments",
   "accountRequest",
+  "closure",
   "handshake",
   "delegation",
   "serviceAccess",

@@ -7,7 +7,7 @@ import { compositeChecksum, fullObjectChecksum } from "#wire/checksums.ts";
 import { requestCharged, requireBucket } from "../bucket.ts";
 import { checksumOf, checksumOutput } from "../checksums.ts";
 import { customerKey, encryptionOutput } from "../encryption.ts";
-import { badDigest, entityTooLarge, invalidRequest, malformedXml } from "../errors.ts";
+import { badDigest, entityTooLarge, invalidRequest, malformedXml, noSuchUpload } from "../errors.ts";
 import { emitEvent } from "../events.ts";
 import { History } from "../history.ts";
 import { uploadEntryId } from "../ids.ts";
@@ -62,7 +62,16 @@ export async function completeMultipartUpload(
     }
   }
   const stored = await partsOf(ctx, bucket, upload.uploadId);
-  const parts = chosenParts(upload, input.MultipartUpload?.Parts ?? [], stored);
+  let parts: Part[];
+  try {
+    parts = chosenParts(upload, input.MultipartUpload?.Parts ?? [], stored);
+  } catch (error) {
+    // Another completion may have ended the upload between the two reads, and its parts with it.
+    if (await findUpload(ctx, bucket, key, input.UploadId)) throw error;
+    const before = await completedBefore(ctx, bucket, key, input.UploadId);
+    if (before) return answer(ctx, bucket, key, before);
+    throw noSuchUpload(upload.uploadId);
+  }
   const size = parts.reduce((sum, part) => sum + part.size, 0);
   if (size > maxObjectSize) throw entityTooLarge(size, maxObjectSize);
   if (input.MpuObjectSize !== undefined && Number(input.MpuObjectSize) !== size) {

@@ -5,7 +5,7 @@ import type { CallContext } from "#gateway/context.ts";
 import { accountOf } from "#gateway/principal.ts";
 import { allowedAll, objectAccess } from "../authorization.ts";
 import { requestCharged, requireBucket } from "../bucket.ts";
-import { requestKeys } from "../conditionKeys.ts";
+import { existingTags, requestKeys } from "../conditionKeys.ts";
 import { accessDenied, invalidRequest, malformedXml, notImplementedHeader, preconditionFailed } from "../errors.ts";
 import { emitEvent } from "../events.ts";
 import { History, type Removal } from "../history.ts";
@@ -15,6 +15,7 @@ import { checkUnlocked } from "../objectLock.ts";
 import { etagMatches } from "../preconditions.ts";
 import type { In, Out } from "../sdk.ts";
 import { installation, type Bucket } from "../state.ts";
+import { lookUp } from "../target.ts";
 
 interface Target {
   key: string;
@@ -127,7 +128,12 @@ async function authorizeDelete(
   versionId: string | undefined,
 ): Promise<void> {
   const action = versionId === undefined ? "s3:DeleteObject" : "s3:DeleteObjectVersion";
-  const keys = requestKeys(ctx, { VersionId: versionId }, bucket);
+  const found = await lookUp(ctx, bucket, key, versionId);
+  // The same keys as for DeleteObject: a policy holds for both ways of deleting.
+  const keys = {
+    ...requestKeys(ctx, { VersionId: versionId }, bucket),
+    ...existingTags(found?.kind === "object" ? found : undefined),
+  };
   if (!(await allowedAll(ctx, await objectAccess(ctx, bucket, key, undefined, action, keys)))) throw accessDenied();
 }
 

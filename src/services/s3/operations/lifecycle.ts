@@ -9,6 +9,8 @@ import type { In, Out } from "../sdk.ts";
 import { putBucket, type StoredLifecycleRule } from "../state.ts";
 
 const maxRules = 1000;
+/** Amazon S3 API Reference, PutBucketLifecycleConfiguration: the default; clients compare what they read with it. */
+const usualTransitionMinimum = "all_storage_classes_128K";
 
 export async function putBucketLifecycleConfiguration(
   input: In<"PutBucketLifecycleConfiguration">,
@@ -25,10 +27,9 @@ export async function putBucketLifecycleConfiguration(
   if (new Set(ids).size < ids.length) {
     throw invalidArgument("Rule ID must be unique. Found same ID for more than one rule", "ID");
   }
-  putBucket(ctx, { ...bucket, lifecycle: stored });
-  return input.TransitionDefaultMinimumObjectSize === undefined
-    ? {}
-    : { TransitionDefaultMinimumObjectSize: input.TransitionDefaultMinimumObjectSize };
+  const transitionMinimum = input.TransitionDefaultMinimumObjectSize ?? usualTransitionMinimum;
+  putBucket(ctx, { ...bucket, lifecycle: stored, transitionMinimum });
+  return { TransitionDefaultMinimumObjectSize: transitionMinimum };
 }
 
 /** Source: Amazon S3 API Reference, LifecycleRule; Amazon S3 User Guide, "Lifecycle configuration elements". */
@@ -104,6 +105,7 @@ export async function getBucketLifecycleConfiguration(
   const bucket = await requireBucket(ctx, input);
   if (!bucket.lifecycle) throw noSuchConfiguration.lifecycle(bucket.name);
   return {
+    TransitionDefaultMinimumObjectSize: bucket.transitionMinimum ?? usualTransitionMinimum,
     Rules: bucket.lifecycle.map((rule): LifecycleRule => {
       const { Expiration: expiration, ...rest } = rule;
       if (!expiration) return rest;
@@ -117,7 +119,7 @@ export async function deleteBucketLifecycle(
   input: In<"DeleteBucketLifecycle">,
   ctx: CallContext,
 ): Promise<Out<"DeleteBucketLifecycle">> {
-  const { lifecycle: _, ...bucket } = await requireBucket(ctx, input);
+  const { lifecycle: _, transitionMinimum: _minimum, ...bucket } = await requireBucket(ctx, input);
   putBucket(ctx, bucket);
   return {};
 }

@@ -1,6 +1,7 @@
 /** Bucket policies and Block Public Access. */
 import { AwsError } from "#kernel/errors.ts";
 import { parsePolicy } from "#policy/parse.ts";
+import { bindPolicy, shownPolicy, UnknownPrincipal, type BoundPolicy } from "#gateway/boundPolicy.ts";
 import type { CallContext } from "#gateway/context.ts";
 import { requireBucket } from "../bucket.ts";
 import { accountOfCanonicalId } from "../canonical.ts";
@@ -30,8 +31,18 @@ export async function putBucketPolicy(input: In<"PutBucketPolicy">, ctx: CallCon
   if (isPublicPolicy(document) && (await effectiveBlock(ctx, bucket)).BlockPublicPolicy) {
     throw blockedByPublicAccessBlock("policy");
   }
-  putBucket(ctx, { ...bucket, policy: document });
+  const { boundPolicy: _, ...rest } = bucket;
+  const bound = await bind(ctx, document);
+  putBucket(ctx, { ...rest, policy: document, ...(bound ? { boundPolicy: bound } : {}) });
   return {};
+}
+
+async function bind(ctx: CallContext, document: string): Promise<BoundPolicy | undefined> {
+  try {
+    return await bindPolicy(ctx.identity, document);
+  } catch (error) {
+    throw error instanceof UnknownPrincipal ? malformedPolicy("Invalid principal in policy") : error;
+  }
 }
 
 /**
@@ -87,14 +98,14 @@ function list<T>(value: T | T[] | undefined): T[] {
 export async function getBucketPolicy(input: In<"GetBucketPolicy">, ctx: CallContext): Promise<Out<"GetBucketPolicy">> {
   const bucket = await requireBucket(ctx, input);
   if (bucket.policy === undefined) throw noSuchConfiguration.policy(bucket.name);
-  return { Policy: bucket.policy };
+  return { Policy: await shownPolicy(ctx.identity, bucket.policy, bucket.boundPolicy) };
 }
 
 export async function deleteBucketPolicy(
   input: In<"DeleteBucketPolicy">,
   ctx: CallContext,
 ): Promise<Out<"DeleteBucketPolicy">> {
-  const { policy: _, ...bucket } = await requireBucket(ctx, input);
+  const { policy: _policy, boundPolicy: _bound, ...bucket } = await requireBucket(ctx, input);
   putBucket(ctx, bucket);
   return {};
 }

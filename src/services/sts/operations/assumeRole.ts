@@ -88,7 +88,7 @@ export async function assumeRole(input: Input<"AssumeRole">, ctx: CallContext): 
   };
 }
 
-/** Credentials and the assumed-role user of any way into a role. */
+/** Credentials and the assumed-role user of any way into a role. @throws AccessDenied when its account is closed */
 export async function issueRoleSession(
   ctx: CallContext,
   role: RoleFacts,
@@ -96,6 +96,9 @@ export async function issueRoleSession(
   session: SessionContext,
   policies: Parameters<typeof issueSession>[3],
 ) {
+  if ((await ctx.identity.accountStatus(role.account)) === "SUSPENDED") {
+    throw new AwsError("AccessDenied", "Access denied", 403);
+  }
   const arn = `arn:${ctx.partition}:sts::${role.account}:assumed-role/${role.name}/${sessionName}`;
   const credentials = await issueSession(
     ctx,

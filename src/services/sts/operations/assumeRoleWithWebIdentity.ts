@@ -43,10 +43,21 @@ function identify(input: Sent, ctx: CallContext, issuers: IssuerKeys): Promise<W
   });
 }
 
+/** Source: CloudTrail User Guide, "userIdentity element", "WebIdentityUser". */
+function webIdentityUser({ provider, audience, subject }: WebIdentity): Record<string, unknown> {
+  return {
+    type: "WebIdentityUser",
+    principalId: `${provider.arn}:${audience}:${subject}`,
+    userName: subject,
+    identityProvider: provider.arn,
+  };
+}
+
 export const assumeRoleWithWebIdentityAccess =
   (issuers: IssuerKeys) =>
   async (input: Sent, ctx: CallContext): Promise<Access[]> => {
     const identity = await identify(input, ctx, issuers);
+    ctx.audit({ userIdentity: webIdentityUser(identity) });
     const role = await ctx.identity.role(input.RoleArn!);
     const tags = sessionTags(identity.tags, identity.transitiveTagKeys, undefined);
     const { sourceIdentity } = identity;

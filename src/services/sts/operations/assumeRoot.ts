@@ -6,6 +6,7 @@
 import { AwsError } from "#kernel/errors.ts";
 import { isAccountId, parseArn } from "#kernel/arn.ts";
 import type { CallContext } from "#gateway/context.ts";
+import { delegatedAdministrators } from "#gateway/delegatedAdministrators.ts";
 import type { NamedPolicy } from "#gateway/identity.ts";
 import type { SessionContext } from "#gateway/principal.ts";
 import type { Access } from "#gateway/service.ts";
@@ -33,25 +34,11 @@ function rootArn(ctx: CallContext, target: string): { account: string; arn: stri
 async function centralAccess(ctx: CallContext, account: string, arn: string): Promise<NamedPolicy[]> {
   const [own, target] = await Promise.all([ctx.identity.organization(ctx.account), ctx.identity.organization(account)]);
   if (!own || own.id !== target?.id || account === own.managementAccount) return [];
-  const administrators = await delegatedAdministrators(ctx, own.managementAccount);
-  if (!administrators?.has(ctx.account)) return [];
+  const administrators = await delegatedAdministrators(ctx, iamPrincipal, own.managementAccount);
+  if (!administrators.has(ctx.account)) return [];
   const statement = { Effect: "Allow", Principal: { AWS: ctx.account }, Action: "sts:AssumeRoot", Resource: arn };
   const document = JSON.stringify({ Version: "2012-10-17", Statement: [statement] });
   return [{ name: "centralized root access", document }];
-}
-
-/** `undefined` without trusted access. */
-async function delegatedAdministrators(ctx: CallContext, management: string): Promise<Set<string> | undefined> {
-  try {
-    const { organizations } = ctx.asService(iamPrincipal, { account: management });
-    const { DelegatedAdministrators = [] } = await organizations.ListDelegatedAdministrators({
-      ServicePrincipal: iamPrincipal,
-    });
-    return new Set([management, ...DelegatedAdministrators.map(({ Id }) => Id!)]);
-  } catch (error) {
-    if (error instanceof AwsError && error.code === "AccessDeniedException") return undefined;
-    throw error;
-  }
 }
 
 export async function assumeRootAccess(input: Input<"AssumeRoot">, ctx: CallContext): Promise<Access> {

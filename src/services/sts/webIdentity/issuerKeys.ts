@@ -19,13 +19,14 @@ interface Known {
 /** How long published keys are used without looking again. */
 const lifetimeMs = 5 * 60 * 1000;
 /** An unknown key id makes us look again, but not more often than this. */
-const againMs = 10 * 1000;
+const againMs = 5 * 1000;
 /** Issuers that are remembered. */
 const capacity = 1000;
 
 export class IssuerKeys {
   readonly clock: Clock;
   readonly #known = new Map<string, Known>();
+  readonly #fetching = new Map<string, Promise<Known>>();
 
   /** `clock`: the one that issuers share, not the installation's, which may have been moved. */
   constructor(clock: Clock) {
@@ -37,13 +38,10 @@ export class IssuerKeys {
     const now = this.clock.now();
     // What was fetched under other thumbprints was believed for other reasons.
     const name = [provider.url, ...provider.thumbprints].join(" ");
-    let known = this.#known.get(name);
+    const known = this.#known.get(name);
     let found = known && now - known.fetchedAt < lifetimeMs ? choose(known.keys, token) : undefined;
     if (!found && (!known || now - known.fetchedAt >= againMs)) {
-      known = { keys: await fetchKeys(provider, now), fetchedAt: now };
-      if (this.#known.size >= capacity) this.#known.clear();
-      this.#known.set(name, known);
-      found = choose(known.keys, token);
+      found = choose((await this.#fetch(name, provider, now)).keys, token);
     }
     if (!found) throw noVerificationKey();
     try {
@@ -52,8 +50,25 @@ export class IssuerKeys {
       throw noVerificationKey();
     }
   }
+
+  /** Calls that wait for the same issuer wait for one request. */
+  #fetch(name: string, provider: OidcProviderFacts, now: number): Promise<Known> {
+    const running = this.#fetching.get(name);
+    if (running) return running;
+    const fetching = fetchKeys(provider, now)
+      .then((keys) => {
+        const known = { keys, fetchedAt: now };
+        if (this.#known.size >= capacity) this.#known.clear();
+        this.#known.set(name, known);
+        return known;
+      })
+      .finally(() => this.#fetching.delete(name));
+    this.#fetching.set(name, fetching);
+    return fetching;
+  }
 }
 
+/** The one key that can have made the signature; several without a key id to tell them apart are none. */
 function choose(keys: readonly PublishedKey[], { alg, kid }: Jwt): PublishedKey | undefined {
   const fitting = keys.filter((key) => fits(alg, key) && (kid === undefined || key.kid === kid));
   return fitting.length === 1 ? fitting[0] : undefined;

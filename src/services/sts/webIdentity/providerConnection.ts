@@ -43,7 +43,8 @@ function connect(url: URL, signal: AbortSignal): Promise<tls.TLSSocket> {
     });
     const stop = () => socket.destroy(new Error("timeout"));
     signal.addEventListener("abort", stop, { once: true });
-    socket.once("error", (error) => reject(cannotCommunicate(error)));
+    // Stays: an error after the handshake must find somebody who listens.
+    socket.on("error", (error) => reject(cannotCommunicate(error)));
     socket.once("secureConnect", () => resolve(socket));
   });
 }
@@ -56,7 +57,9 @@ function isTrusted(socket: tls.TLSSocket, hostname: string, thumbprints: readonl
   const valid = chain.every((certificate, i) => {
     const issuer = chain[i + 1];
     const current = certificate.validFromDate.getTime() <= now && now <= certificate.validToDate.getTime();
-    return current && (!issuer || (certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey)));
+    return (
+      current && (!issuer || (issuer.ca && certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey)))
+    );
   });
   const top = chain.at(-1)!.fingerprint.replaceAll(":", "").toLowerCase();
   return valid && thumbprints.some((thumbprint) => thumbprint.toLowerCase() === top);
