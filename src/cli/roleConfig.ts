@@ -1,5 +1,5 @@
 /** From options and environment to what the roles are told. */
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { isAccountId } from "#kernel/arn.ts";
 import type { RoleConfig } from "../roles/role.ts";
@@ -30,7 +30,9 @@ export const defaultPort = 4566;
 export function roleConfig(cli: Cli, options: ConfigOptions, dataDir: string): RoleConfig {
   const env = (name: string): string | undefined => cli.host.env[`JIKIMI_${name}`] || undefined;
   const storeUrl = options.store ?? env("STORE") ?? `sqlite:${join(dataDir, "store.sqlite")}`;
-  const streamUrl = options.stream ?? env("STREAM") ?? storeUrl;
+  // Events live in the store's file. A folder from before keeps the file of its own, with the events that wait in it.
+  const earlier = join(dataDir, "stream.sqlite");
+  const streamUrl = options.stream ?? env("STREAM") ?? (existsSync(earlier) ? `sqlite:${earlier}` : storeUrl);
   const blobUrl = options.blob ?? env("BLOB") ?? `file:${join(dataDir, "blobs")}`;
   for (const url of [storeUrl, streamUrl, blobUrl]) {
     if (!/^[a-z][a-z0-9+]*:./.test(url)) {

@@ -20,4 +20,5 @@ export interface Clients {
   events: Client<typeof import("@aws-sdk/client-eventbridge")>;
   lambda: Client<typeof import("@aws-sdk/client-lambda")>;
   logs: Client<typeof import("@aws-sdk/client-cloudwatch-logs")>;
+  cloudwatch: Client<typeof import("@aws-sdk/client-cloudwatch")>;
 }

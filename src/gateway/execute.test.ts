@@ -4,6 +4,7 @@ import { ManualClock } from "#kernel/clock.ts";
 import { AwsError } from "#kernel/errors.ts";
 import { systemRandom } from "#kernel/ids.ts";
 import { silentLogger } from "#kernel/log.ts";
+import { KeyHolderUnavailable } from "#keys/contract.ts";
 import { Conflict, StoreUnavailable } from "#store/contract.ts";
 import { loadModel } from "#model/load.ts";
 import type { AuditRecord } from "./auditRecord.ts";
@@ -98,6 +99,24 @@ describe("a call", () => {
     assert.deepEqual(record!.requestParameters, { keyId: "1" });
     assert.equal(record!.userIdentity["userName"], "alice");
     assert.equal(record!.requestID, "request-1");
+  });
+
+  test("under which the key holder goes away may be tried again", async () => {
+    const fails: Handler = async () => {
+      throw new KeyHolderUnavailable();
+    };
+    await assert.rejects(execute(runtime(fails), call()), { code: "ServiceUnavailable", status: 503 });
+  });
+
+  test("that is not committed ends what it would have streamed", async () => {
+    let ended = 0;
+    const body = { [Symbol.asyncIterator]: () => body, next: async () => ({}), return: async () => ++ended };
+    const streams = (async () => ({ Body: body })) as unknown as Handler;
+    store.commit = async () => {
+      throw new StoreUnavailable("disk full");
+    };
+    await assert.rejects(execute(runtime(streams), call()), { status: 503 });
+    assert.equal(ended, 1);
   });
 
   test("that cannot be recorded is not done", async () => {

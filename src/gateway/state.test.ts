@@ -48,6 +48,28 @@ describe("the unit of work", () => {
     await assert.rejects(commit(work), Conflict);
   });
 
+  for (const [why, id] of [
+    ["a NUL character", "a\0b"],
+    ["half a surrogate pair", "\ud800"],
+    ["more bytes than any id has", "é".repeat(2_000)],
+  ] as const) {
+    test(`an id with ${why} names nothing`, async () => {
+      store.get = () => assert.fail("the store is not asked for what it cannot hold");
+      store.getMany = async (keys) => keys.map(() => undefined);
+      const work = unit();
+      assert.equal(await work.get("key", id), undefined);
+      assert.deepEqual(await work.getMany("key", [id, "b"]), [undefined, undefined]);
+      assert.deepEqual(await work.list("key", { prefix: id }), { items: [] });
+      assert.deepEqual(await work.find("key", "name", { value: id.repeat(2) }), { items: [] });
+      assert.equal(await work.count("key", id), 0);
+    });
+  }
+
+  test("an account that cannot be one has nothing", async () => {
+    store.get = () => assert.fail("the store is not asked for what it cannot hold");
+    assert.equal(await unit().get("key", "a", { account: "arn:aws:kms:us-east-1:" }), undefined);
+  });
+
   test("a call sees what it has staged, and cannot change it through what it was given", async () => {
     const work = unit();
     const value = { tags: ["x"] };

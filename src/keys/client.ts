@@ -5,6 +5,9 @@ import { type Clock, systemClock } from "#kernel/clock.ts";
 import type { Logger } from "#kernel/log.ts";
 import {
   DecryptError,
+  type EncryptionAlgorithm,
+  InvalidInput,
+  InvalidWrappingKey,
   KeyDestroyed,
   type KeyHolder,
   KeyHolderUnavailable,
@@ -17,6 +20,7 @@ import {
 } from "./contract.ts";
 import { createDurably, isErrno, makeFolder } from "./files.ts";
 import { type Keyring, KeyringFile } from "./keyring.ts";
+import { PairClient } from "./pairClient.ts";
 import { HolderProcess } from "./process.ts";
 import { Op, Status } from "./protocol.ts";
 import { developmentKeyBytes } from "./seals/development.ts";
@@ -53,7 +57,7 @@ export async function startKeyHolder(
   return client;
 }
 
-class KeyHolderClient implements KeyHolder {
+class KeyHolderClient extends PairClient implements KeyHolder {
   readonly #options: KeyHolderOptions;
   readonly #folder: string;
   readonly #clock: Clock;
@@ -76,6 +80,7 @@ class KeyHolderClient implements KeyHolder {
   #rotation: NodeJS.Timeout | undefined;
 
   constructor(options: KeyHolderOptions) {
+    super();
     this.#options = options;
     this.#folder = join(options.dataDir, "keys");
     this.#clock = options.clock ?? systemClock;
@@ -135,17 +140,31 @@ class KeyHolderClient implements KeyHolder {
     await this.#ready;
   }
 
-  generate(spec: MaterialSpec, bound: string): Promise<{ token: KeyToken }> {
+  async generate(spec: MaterialSpec, bound: string): Promise<{ token: KeyToken; publicKey?: Uint8Array }> {
+    const { token, more } = await this.#newToken(bound, (tombstone) =>
+      this.#call(Op.generate, [bytes(spec), bytes(bound), tombstone]),
+    );
+    return { token, ...(more[0]!.length > 0 ? { publicKey: more[0]! } : {}) };
+  }
+
+  /**
+   * A token that `make` makes, under the group's wrapped tombstone key or, for an empty one, under a new one; it
+   * answers with the wrapped token, the tombstone key that it made (or nothing), and more.
+   */
+  #newToken(
+    bound: string,
+    make: (tombstone: Uint8Array) => Promise<Buffer[]>,
+  ): Promise<{ token: KeyToken; more: Buffer[] }> {
     const group = groupOf(bound);
     const before = this.#generating.get(group) ?? Promise.resolve();
     const work = before
       .catch(() => undefined)
       .then(async () => {
         const tombstone = await this.#tombstone(group);
-        const [wrapped, made] = await this.#call(Op.generate, [bytes(spec), bytes(bound), tombstone ?? none]);
+        const [wrapped, made, ...more] = await make(tombstone ?? none);
         // INVARIANT: a token is handed out only when its tombstone key is on disk.
-        if (made) await this.#tombstones.create(group, made);
-        return { token: { wrapped: wrapped!, bound } };
+        if (made && made.length > 0) await this.#tombstones.create(group, made);
+        return { token: { wrapped: wrapped!, bound }, more };
       });
     this.#generating.set(group, work);
     const done = (): void => {
@@ -166,8 +185,8 @@ class KeyHolderClient implements KeyHolder {
   }
 
   async reencrypt(
-    from: { token: KeyToken; ciphertext: Uint8Array; aad: Uint8Array },
-    to: { token: KeyToken; aad: Uint8Array },
+    from: { token: KeyToken; ciphertext: Uint8Array; aad: Uint8Array; algorithm?: EncryptionAlgorithm },
+    to: { token: KeyToken; aad: Uint8Array; algorithm?: EncryptionAlgorithm },
   ): Promise<Uint8Array> {
     const [blob] = await this.#withToken(Op.reencrypt, [from.token, to.token], (head) => [
       ...head.slice(0, 3),
@@ -175,6 +194,8 @@ class KeyHolderClient implements KeyHolder {
       from.aad,
       ...head.slice(3),
       to.aad,
+      bytes(from.algorithm ?? "SYMMETRIC_DEFAULT"),
+      bytes(to.algorithm ?? "SYMMETRIC_DEFAULT"),
     ]);
     return blob!;
   }
@@ -204,6 +225,22 @@ class KeyHolderClient implements KeyHolder {
   async verifyMac(token: KeyToken, message: Uint8Array, mac: Uint8Array): Promise<boolean> {
     const [valid] = await this.#withToken(Op.verifyMac, [token], (head) => [...head, message, mac]);
     return valid![0] === 1;
+  }
+
+  protected withToken(
+    op: number,
+    tokens: readonly KeyToken[],
+    fields: (head: Uint8Array[]) => Uint8Array[],
+  ): Promise<Buffer[]> {
+    return this.#withToken(op, tokens, fields);
+  }
+
+  protected call(op: number, fields: readonly Uint8Array[]): Promise<Buffer[]> {
+    return this.#call(op, fields);
+  }
+
+  protected newToken(bound: string, make: (tombstone: Uint8Array) => Promise<Buffer[]>) {
+    return this.#newToken(bound, make);
   }
 
   async destroy(bound: string): Promise<void> {
@@ -446,6 +483,10 @@ function result(answer: { code: number; fields: Buffer[] }): Buffer[] {
       throw new SealError(detail());
     case Status.unsupported:
       throw new UnsupportedMaterial(detail());
+    case Status.input:
+      throw new InvalidInput(detail());
+    case Status.wrappingKey:
+      throw new InvalidWrappingKey();
     default:
       throw new Error(`the key holder failed: ${detail()}`);
   }

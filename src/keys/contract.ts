@@ -35,6 +35,37 @@ export interface KeyToken {
   bound: string;
 }
 
+export type SigningAlgorithm =
+  | "RSASSA_PKCS1_V1_5_SHA_256"
+  | "RSASSA_PKCS1_V1_5_SHA_384"
+  | "RSASSA_PKCS1_V1_5_SHA_512"
+  | "RSASSA_PSS_SHA_256"
+  | "RSASSA_PSS_SHA_384"
+  | "RSASSA_PSS_SHA_512"
+  | "ECDSA_SHA_256"
+  | "ECDSA_SHA_384"
+  | "ECDSA_SHA_512"
+  | "ED25519_SHA_512"
+  | "ED25519_PH_SHA_512"
+  | "ML_DSA_SHAKE_256";
+
+export type MessageType = "RAW" | "DIGEST" | "EXTERNAL_MU";
+
+export type EncryptionAlgorithm = "SYMMETRIC_DEFAULT" | "RSAES_OAEP_SHA_1" | "RSAES_OAEP_SHA_256";
+export type OaepAlgorithm = Exclude<EncryptionAlgorithm, "SYMMETRIC_DEFAULT">;
+
+export type WrappingAlgorithm =
+  | "RSAES_OAEP_SHA_1"
+  | "RSAES_OAEP_SHA_256"
+  | "RSA_AES_KEY_WRAP_SHA_1"
+  | "RSA_AES_KEY_WRAP_SHA_256";
+
+/** The private half of a key that material is encrypted under on its way in; opaque, and bound like a token. */
+export interface WrappingKey {
+  wrapped: Uint8Array;
+  bound: string;
+}
+
 export type SealState =
   | { sealed: false; seal: string; development: boolean }
   | { sealed: true; seal: string; reason: string };
@@ -50,16 +81,19 @@ export interface KeyHolder {
   /** Forgets the domain keys and every cached key at once: the process ends and a new, sealed one takes its place. */
   seal(): Promise<void>;
 
-  /** Rejects with `UnsupportedMaterial` for a spec this holder cannot make. */
+  /**
+   * New material. `publicKey` of a pair is DER, X.509 SubjectPublicKeyInfo. RSA is made on a thread of its own and
+   * holds up nobody. Rejects with `UnsupportedMaterial` for a spec this holder cannot make.
+   */
   generate(spec: MaterialSpec, bound: string): Promise<{ token: KeyToken; publicKey?: Uint8Array }>;
   /** Symmetric encryption under a key derived per call; `aad` is authenticated. Output: nonce, IV, ciphertext, tag. */
   encrypt(token: KeyToken, plaintext: Uint8Array, aad: Uint8Array): Promise<Uint8Array>;
   /** Rejects with `DecryptError` when key, data or `aad` differ. */
   decrypt(token: KeyToken, ciphertext: Uint8Array, aad: Uint8Array): Promise<Uint8Array>;
-  /** Decrypts and encrypts inside the holder; the plaintext does not leave it. */
+  /** Decrypts and encrypts inside the holder; the plaintext does not leave it. `algorithm`: SYMMETRIC_DEFAULT. */
   reencrypt(
-    from: { token: KeyToken; ciphertext: Uint8Array; aad: Uint8Array },
-    to: { token: KeyToken; aad: Uint8Array },
+    from: { token: KeyToken; ciphertext: Uint8Array; aad: Uint8Array; algorithm?: EncryptionAlgorithm },
+    to: { token: KeyToken; aad: Uint8Array; algorithm?: EncryptionAlgorithm },
   ): Promise<Uint8Array>;
   random(bytes: number): Promise<Uint8Array>;
   /** A fresh data key under `token`: the plaintext once, and its ciphertext. */
@@ -70,6 +104,61 @@ export interface KeyHolder {
   mac(token: KeyToken, message: Uint8Array): Promise<Uint8Array>;
   /** Compares in constant time, inside the holder. */
   verifyMac(token: KeyToken, message: Uint8Array, mac: Uint8Array): Promise<boolean>;
+
+  /** A data key pair: its public key as SubjectPublicKeyInfo, its PKCS #8 sealed under `token` and, if wanted, in clear. */
+  dataKeyPair(
+    token: KeyToken,
+    spec: MaterialSpec,
+    aad: Uint8Array,
+    withPlaintext: boolean,
+  ): Promise<{ publicKey: Uint8Array; ciphertext: Uint8Array; plaintext?: Uint8Array }>;
+
+  /**
+   * ECDSA signatures are DER; PSS has a salt as long as the digest. Rejects with `UnsupportedMaterial` when algorithm,
+   * message type, length of a digest and key do not go together.
+   */
+  sign(
+    token: KeyToken,
+    algorithm: SigningAlgorithm,
+    messageType: MessageType,
+    message: Uint8Array,
+  ): Promise<Uint8Array>;
+  verify(
+    token: KeyToken,
+    algorithm: SigningAlgorithm,
+    messageType: MessageType,
+    message: Uint8Array,
+    signature: Uint8Array,
+  ): Promise<boolean>;
+  /** Rejects with `InvalidInput` when the plaintext is too long for the modulus. */
+  encryptOaep(token: KeyToken, algorithm: OaepAlgorithm, plaintext: Uint8Array): Promise<Uint8Array>;
+  /** Rejects with `DecryptError`, whatever is wrong. */
+  decryptOaep(token: KeyToken, algorithm: OaepAlgorithm, ciphertext: Uint8Array): Promise<Uint8Array>;
+  /** The raw ECDH secret. Rejects with `InvalidInput` when `peer` is not a SubjectPublicKeyInfo on the same named curve. */
+  agree(token: KeyToken, peer: Uint8Array): Promise<Uint8Array>;
+  encapsulate(token: KeyToken): Promise<{ ciphertext: Uint8Array; secret: Uint8Array }>;
+  /** Rejects with `InvalidInput` when the ciphertext has another length than the key's. */
+  decapsulate(token: KeyToken, ciphertext: Uint8Array): Promise<Uint8Array>;
+
+  /** A key to encrypt material under on its way in. `publicKey` is DER, SubjectPublicKeyInfo. */
+  newWrappingKey(
+    spec: "RSA_2048" | "RSA_3072" | "RSA_4096",
+    bound: string,
+  ): Promise<{ key: WrappingKey; publicKey: Uint8Array }>;
+  /**
+   * Takes material in. `fingerprint` is HMAC-SHA-256 of the material under the HMAC_256 key `fingerprintKey`: the same
+   * material has the same one for as long as that key lives. Rejects with `InvalidWrappingKey`, with `DecryptError` when `encrypted` does not
+   * open, with `InvalidInput` when what is inside is not material of this spec.
+   */
+  importMaterial(
+    spec: MaterialSpec,
+    bound: string,
+    wrapping: { key: WrappingKey; algorithm: WrappingAlgorithm },
+    encrypted: Uint8Array,
+    fingerprintKey: KeyToken,
+  ): Promise<{ token: KeyToken; publicKey?: Uint8Array; fingerprint: Uint8Array }>;
+  /** The same material under another name, in a group of its own. */
+  rewrap(token: KeyToken, bound: string): Promise<KeyToken>;
 
   /**
    * Makes every token of the group of `bound` useless for ever, those in backups of the database too: the group's
@@ -132,5 +221,21 @@ export class UnsupportedMaterial extends Error {
   constructor(what: string) {
     super(`the key holder does not support ${what}`);
     this.name = "UnsupportedMaterial";
+  }
+}
+
+/** The wrapping key was not made here, or not for this. */
+export class InvalidWrappingKey extends Error {
+  constructor() {
+    super("the wrapping key was not made here, or not for this");
+    this.name = "InvalidWrappingKey";
+  }
+}
+
+/** What was handed in is not of the kind it has to be. */
+export class InvalidInput extends Error {
+  constructor(what: string) {
+    super(what);
+    this.name = "InvalidInput";
   }
 }

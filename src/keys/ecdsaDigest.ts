@@ -41,7 +41,7 @@ const curves: Readonly<Record<Curve, CurveRow>> = {
     name: "secp521r1",
     bytes: 66,
     p: (1n << 521n) - 1n,
-    n: 0x01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409n,
+    n: 0x01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409n,
   },
 };
 
@@ -154,9 +154,14 @@ function inverse(value: bigint, modulus: bigint): bigint {
   return modulo(x, modulus);
 }
 
+/** Word by word: no string is made of a secret. */
 function toInteger(bytes: Uint8Array): bigint {
-  const hex = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("hex");
-  return hex === "" ? 0n : BigInt(`0x${hex}`);
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const head = buffer.length % 8;
+  let value = 0n;
+  for (let at = 0; at < head; at++) value = (value << 8n) | BigInt(buffer[at]!);
+  for (let at = head; at < buffer.length; at += 8) value = (value << 64n) | buffer.readBigUInt64BE(at);
+  return value;
 }
 
 function fromInteger(value: bigint, bytes: number): Buffer {

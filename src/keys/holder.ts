@@ -2,14 +2,25 @@
  * Entry point of the key-holder process. Started by `client.ts` under Node's permission model with an empty
  * environment: no network, no file writes, no reads outside this folder, no child processes, no workers, no
  * inspector. It talks on standard input and output only; descriptor 3, where present, is the opened secret file of
- * a seal that opens by itself. Imports nothing but `node:` modules and its neighbours.
+ * a seal that opens by itself. Imports nothing but `node:` modules, its neighbours and, at first use, the library of
+ * `unusualSignatures.ts`.
  */
 import { randomBytes } from "node:crypto";
 import { fstatSync, readSync } from "node:fs";
-import { groupOf, NeedsTombstoneKey, Vault, VaultDecrypt, VaultSealed, VaultUnsupported } from "./vault.ts";
+import { type Answer, pairHandlers } from "./pairOperations.ts";
 import { encodeFrame, FrameReader, type Message, Op, Status } from "./protocol.ts";
 import { seals } from "./seals/index.ts";
 import { SealInputError } from "./seals/seal.ts";
+import {
+  groupOf,
+  NeedsTombstoneKey,
+  Vault,
+  VaultDecrypt,
+  VaultInput,
+  VaultSealed,
+  VaultUnsupported,
+  VaultWrappingKey,
+} from "./vault.ts";
 
 const vault = new Vault();
 const empty = Buffer.alloc(0);
@@ -23,7 +34,7 @@ interface Keyring {
   domainKeys: { id: number; wrapped: string }[];
 }
 
-type Handler = (fields: readonly Buffer[]) => Buffer[];
+type Handler = (fields: readonly Buffer[]) => Answer;
 
 const text = (field: Buffer | undefined): string => (field ?? empty).toString("utf8");
 const field = (fields: readonly Buffer[], index: number): Buffer => fields[index] ?? empty;
@@ -74,21 +85,8 @@ const handlers: Readonly<Record<number, Handler>> = {
     vault.useDomainKey(Number(text(id)), wrapped ?? empty);
     return [];
   },
-  [Op.generate]: (f) => {
-    const { wrapped, tombstone } = vault.generate(text(f[0]), text(f[1]), field(f, 2));
-    return tombstone ? [wrapped, tombstone] : [wrapped];
-  },
   [Op.encrypt]: (f) => [vault.encrypt(field(f, 0), text(f[1]), field(f, 2), field(f, 3), field(f, 4))],
   [Op.decrypt]: (f) => [vault.decrypt(field(f, 0), text(f[1]), field(f, 2), field(f, 3), field(f, 4))],
-  // INVARIANT: the plaintext of a re-encryption does not leave this process.
-  [Op.reencrypt]: (f) => {
-    const plaintext = vault.decrypt(field(f, 0), text(f[1]), field(f, 2), field(f, 3), field(f, 4));
-    try {
-      return [vault.encrypt(field(f, 5), text(f[6]), field(f, 7), plaintext, field(f, 8))];
-    } finally {
-      plaintext.fill(0);
-    }
-  },
   [Op.dataKey]: (f) => {
     const plaintext = randomBytes(Number(text(f[3])));
     const ciphertext = vault.encrypt(field(f, 0), text(f[1]), field(f, 2), plaintext, field(f, 4));
@@ -112,29 +110,71 @@ const handlers: Readonly<Record<number, Handler>> = {
 /** Operations that make sense while the vault is sealed. */
 const unsealed = new Set<number>([Op.create, Op.unseal, Op.forget]);
 
-function answer(message: Message): Message {
-  const fail = (code: number, detail: string): Message => ({ id: message.id, code, fields: [Buffer.from(detail)] });
+function handle(message: Message): Answer {
+  const pairHandler = pairHandlers[message.code];
+  return pairHandler ? pairHandler(vault, message.fields) : handlers[message.code]!(message.fields);
+}
+
+function answer(message: Message): Message | Promise<Message> {
+  const { id, code } = message;
+  if (!handlers[code] && !pairHandlers[code]) return failure(id, Status.failed, "unknown operation");
+  if (vault.sealed && !unsealed.has(code)) return failure(id, Status.sealed, "sealed");
   try {
-    const handler = handlers[message.code];
-    if (!handler) return fail(Status.failed, "unknown operation");
-    if (vault.sealed && !unsealed.has(message.code)) return fail(Status.sealed, "sealed");
-    return { id: message.id, code: Status.ok, fields: handler(message.fields) };
+    const fields = handle(message);
+    if (!(fields instanceof Promise)) return { id, code: Status.ok, fields };
+    return fields.then(
+      (done) => ({ id, code: Status.ok, fields: done }),
+      (error: unknown) => failed(id, error),
+    );
   } catch (error) {
-    if (error instanceof NeedsTombstoneKey) return fail(Status.needsTombstoneKey, error.group);
-    if (error instanceof VaultSealed) return fail(Status.sealed, "sealed");
-    if (error instanceof VaultDecrypt) return fail(Status.decrypt, "");
-    if (error instanceof VaultUnsupported) return fail(Status.unsupported, error.message);
-    if (error instanceof SealInputError) return fail(Status.seal, error.message);
-    // The error's text is not passed on: it may quote its input.
-    return fail(Status.failed, error instanceof Error ? error.name : "error");
+    return failed(id, error);
   }
 }
 
-const reader = new FrameReader((messages) => {
-  const answers = messages.map(answer);
+function failure(id: number, code: number, detail: string): Message {
+  return { id, code, fields: [Buffer.from(detail)] };
+}
+
+function failed(id: number, error: unknown): Message {
+  if (error instanceof NeedsTombstoneKey) return failure(id, Status.needsTombstoneKey, error.group);
+  if (error instanceof VaultSealed) return failure(id, Status.sealed, "sealed");
+  if (error instanceof VaultDecrypt) return failure(id, Status.decrypt, "");
+  if (error instanceof VaultUnsupported) return failure(id, Status.unsupported, error.message);
+  if (error instanceof VaultWrappingKey) return failure(id, Status.wrappingKey, "");
+  if (error instanceof VaultInput) return failure(id, Status.input, error.message);
+  if (error instanceof SealInputError) return failure(id, Status.seal, error.message);
+  // The error's text is not passed on: it may quote its input.
+  return failure(id, Status.failed, error instanceof Error ? error.name : "error");
+}
+
+function send(answers: readonly Message[]): void {
   const frame = encodeFrame(answers);
   for (const { fields } of answers) for (const part of fields) part.fill(0);
   process.stdout.write(frame, () => frame.fill(0));
+}
+
+/** Answers that came later than the turn of their question; those of one turn share a frame. */
+let late: Message[] = [];
+
+function sendLater(message: Message): void {
+  if (late.length === 0) {
+    setImmediate(() => {
+      const answers = late;
+      late = [];
+      send(answers);
+    });
+  }
+  late.push(message);
+}
+
+const reader = new FrameReader((messages) => {
+  const now: Message[] = [];
+  for (const message of messages) {
+    const answered = answer(message);
+    if (answered instanceof Promise) void answered.then(sendLater);
+    else now.push(answered);
+  }
+  if (now.length > 0) send(now);
 });
 
 process.stdin.on("data", (chunk: Buffer) => {

@@ -9,6 +9,12 @@ import { encodeFrame, FrameReader, maxField, maxFrame, type Message } from "./pr
 
 const entry = fileURLToPath(new URL(`./holder${extname(import.meta.url)}`, import.meta.url));
 
+/** The one library of the holder (`unusualSignatures.ts`), which the permission model lets it read. */
+const libraries = ["@noble/curves/ed25519.js", "@noble/hashes/sha2.js", "@noble/post-quantum/ml-dsa.js"].map((module) =>
+  dirname(fileURLToPath(import.meta.resolve(module))),
+);
+const readable = [dirname(entry), ...libraries];
+
 /** Memory of the holder that would go to disk in a core file holds keys; Node has no setrlimit, the shell has. */
 const shell = "/bin/sh";
 const withoutCoreFiles = 'ulimit -c 0; exec "$0" "$@"';
@@ -39,7 +45,12 @@ export class HolderProcess {
     const secret = secretFile === undefined ? undefined : openSync(secretFile, "r");
     try {
       // Standard error is piped so that a crash can be explained; keys are in no error text.
-      const flags = ["--permission", `--allow-fs-read=${dirname(entry)}`, "--disable-sigusr1", "--no-warnings"];
+      const flags = [
+        "--permission",
+        ...readable.map((folder) => `--allow-fs-read=${folder}`),
+        "--disable-sigusr1",
+        "--no-warnings",
+      ];
       const args = [...flags, entry, ...(secret === undefined ? [] : ["with-secret-file"])];
       const [file, argv] = existsSync(shell)
         ? [shell, ["-c", withoutCoreFiles, process.execPath, ...args]]

@@ -24,6 +24,17 @@ export const Op = {
   protect: 13,
   reveal: 14,
   forget: 15,
+  sign: 16,
+  verify: 17,
+  encryptOaep: 18,
+  decryptOaep: 19,
+  agree: 20,
+  encapsulate: 21,
+  decapsulate: 22,
+  dataKeyPair: 23,
+  newWrappingKey: 24,
+  importMaterial: 25,
+  rewrap: 26,
 } as const;
 
 export const Status = {
@@ -35,6 +46,9 @@ export const Status = {
   seal: 4,
   unsupported: 5,
   failed: 6,
+  /** What was handed in is not of the kind it has to be: imported material, a peer's public key, a ciphertext's length. */
+  input: 7,
+  wrappingKey: 8,
 } as const;
 
 export interface Message {

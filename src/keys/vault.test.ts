@@ -86,7 +86,8 @@ test("a MAC key does not encrypt, an encryption key makes no MAC", () => {
   const sym = vault.generate("SYMMETRIC_DEFAULT", "s|1", none);
   assert.throws(() => vault.encrypt(mac.wrapped, "m|1", mac.tombstone!, aad, aad), VaultUnsupported);
   assert.throws(() => vault.mac(sym.wrapped, "s|1", sym.tombstone!, aad), VaultUnsupported);
-  assert.throws(() => vault.generate("RSA_2048", "r|1", none), VaultUnsupported);
+  assert.throws(() => vault.generate("SM2", "r|1", none), VaultUnsupported);
+  assert.throws(() => vault.pair(mac.wrapped, "m|1", mac.tombstone!), VaultUnsupported);
 });
 
 const macBytes: [string, number][] = [

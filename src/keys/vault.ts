@@ -1,5 +1,6 @@
 import {
   createHmac,
+  createPublicKey,
   createSecretKey,
   generateKeySync,
   hkdfSync,
@@ -8,19 +9,15 @@ import {
   type KeyObject,
 } from "node:crypto";
 import { frameAad, openBlob, sealBlob } from "./blob.ts";
-
-/** Material the vault makes: bytes of the secret and, for MAC keys, the digest. Other specs are refused. */
-const materials: Readonly<Record<string, { code: number; bytes: number; digest?: string }>> = {
-  SYMMETRIC_DEFAULT: { code: 1, bytes: 32 },
-  HMAC_224: { code: 2, bytes: 28, digest: "sha224" },
-  HMAC_256: { code: 3, bytes: 32, digest: "sha256" },
-  HMAC_384: { code: 4, bytes: 48, digest: "sha384" },
-  HMAC_512: { code: 5, bytes: 64, digest: "sha512" },
-};
+import { privateKeyOf, secretOf } from "./keyPairs.ts";
+import { isPair, type MaterialRow, materialOf, materialOfCode, type PairRow, type SecretRow } from "./materials.ts";
 
 export class VaultSealed extends Error {}
 export class VaultDecrypt extends Error {}
 export class VaultUnsupported extends Error {}
+/** What the caller handed in is not material, a public key or a ciphertext of the kind it has to be. */
+export class VaultInput extends Error {}
+export class VaultWrappingKey extends Error {}
 export class NeedsTombstoneKey extends Error {
   readonly group: string;
   constructor(group: string) {
@@ -35,10 +32,26 @@ export function groupOf(bound: string): string {
   return end < 0 ? bound : bound.slice(0, end);
 }
 
-interface Material {
+/** A token, opened: what of the material is in memory. */
+interface Secret {
+  row: SecretRow;
   key: KeyObject;
-  digest: string | undefined;
   group: string;
+}
+
+interface Pair {
+  row: PairRow;
+  key: KeyObject;
+  publicKey: KeyObject;
+  group: string;
+}
+
+type Material = Secret | Pair;
+
+/** What comes of wrapping: the token's bytes and, when one was made, the group's wrapped tombstone key. */
+export interface Wrapped {
+  wrapped: Buffer;
+  tombstone: Buffer | undefined;
 }
 
 /**
@@ -105,30 +118,52 @@ export class Vault {
     this.#current = id;
   }
 
-  /** `tombstone`: the wrapped tombstone key of the group, or empty to make one. */
-  generate(spec: string, bound: string, tombstone: Uint8Array): { wrapped: Buffer; tombstone: Buffer | undefined } {
-    const material = materials[spec];
-    const domain = this.#domain();
-    if (!material) throw new VaultUnsupported("key material of this type");
-    let made: Buffer | undefined;
-    let tombstoneKey: KeyObject;
-    if (tombstone.length > 0) {
-      tombstoneKey = this.#openTombstoneKey(groupOf(bound), tombstone);
-    } else {
-      tombstoneKey = generateKeySync("aes", { length: 256 });
-      const raw = tombstoneKey.export();
-      made = this.#wrapUnderDomain(domain, "jikimi tombstone key", raw, frameAad("tombstone", groupOf(bound)));
+  /** New secret material. `tombstone`: the wrapped tombstone key of the group, or empty to make one. */
+  generate(spec: string, bound: string, tombstone: Uint8Array): Wrapped {
+    const row = materialOf(spec);
+    if (!row || isPair(row)) throw new VaultUnsupported("key material of this type");
+    return this.wrap(row, randomBytes(row.bytes), bound, tombstone);
+  }
+
+  /** Wraps material into a token, and zeroes it. */
+  wrap(row: MaterialRow, secret: Buffer, bound: string, tombstone: Uint8Array): Wrapped {
+    const raw = Buffer.concat([Buffer.of(row.code), secret]);
+    secret.fill(0);
+    try {
+      const domain = this.#domain();
+      let made: Buffer | undefined;
+      let tombstoneKey: KeyObject;
+      if (tombstone.length > 0) {
+        tombstoneKey = this.#openTombstoneKey(groupOf(bound), tombstone);
+      } else {
+        tombstoneKey = generateKeySync("aes", { length: 256 });
+        const key = tombstoneKey.export();
+        made = this.#wrapUnderDomain(domain, "jikimi tombstone key", key, frameAad("tombstone", groupOf(bound)));
+        key.fill(0);
+      }
+      const inner = sealBlob(tombstoneKey, "jikimi token inner", raw, frameAad("token", bound));
+      const wrapped = this.#wrapUnderDomain(domain, "jikimi token outer", inner, frameAad("token", bound));
+      return { wrapped, tombstone: made };
+    } finally {
       raw.fill(0);
     }
-    const raw = Buffer.concat([Buffer.of(material.code), randomBytes(material.bytes)]);
-    const inner = sealBlob(tombstoneKey, "jikimi token inner", raw, frameAad("token", bound));
-    raw.fill(0);
-    const wrapped = this.#wrapUnderDomain(domain, "jikimi token outer", inner, frameAad("token", bound));
-    return { wrapped, tombstone: made };
+  }
+
+  /** The same material under another name: what a multi-Region key has in each of its Regions. */
+  rewrap(wrapped: Buffer, bound: string, tombstone: Uint8Array, to: { bound: string; tombstone: Uint8Array }): Wrapped {
+    const material = this.#material(wrapped, bound, tombstone);
+    const secret = isPair(material.row) ? secretOf(material.row, material.key) : material.key.export();
+    return this.wrap(material.row, secret as Buffer, to.bound, to.tombstone);
   }
 
   encrypt(wrapped: Buffer, bound: string, tombstone: Uint8Array, plaintext: Uint8Array, aad: Uint8Array): Buffer {
     return sealBlob(this.#symmetric(wrapped, bound, tombstone), "jikimi-kms", plaintext, aad);
+  }
+
+  /** `encrypt` in two steps: the token is opened now, the sealing may come in a later turn of the event loop. */
+  sealer(wrapped: Buffer, bound: string, tombstone: Uint8Array): (plaintext: Uint8Array, aad: Uint8Array) => Buffer {
+    const key = this.#symmetric(wrapped, bound, tombstone);
+    return (plaintext, aad) => sealBlob(key, "jikimi-kms", plaintext, aad);
   }
 
   decrypt(wrapped: Buffer, bound: string, tombstone: Uint8Array, blob: Uint8Array, aad: Uint8Array): Buffer {
@@ -138,9 +173,9 @@ export class Vault {
   }
 
   mac(wrapped: Buffer, bound: string, tombstone: Uint8Array, message: Uint8Array): Buffer {
-    const { key, digest } = this.#material(wrapped, bound, tombstone);
-    if (!digest) throw new VaultUnsupported("a MAC under an encryption key");
-    return createHmac(digest, key).update(message).digest();
+    const { row, key } = this.#material(wrapped, bound, tombstone);
+    if (row.kind !== "mac") throw new VaultUnsupported("a MAC under this kind of key");
+    return createHmac(row.digest!, key).update(message).digest();
   }
 
   verifyMac(wrapped: Buffer, bound: string, tombstone: Uint8Array, message: Uint8Array, mac: Uint8Array): boolean {
@@ -156,6 +191,13 @@ export class Vault {
     return this.#openUnderDomain("jikimi protect", blob, frameAad("protect", purpose, bound));
   }
 
+  /** The key pair behind a token. */
+  pair(wrapped: Buffer, bound: string, tombstone: Uint8Array): Pair {
+    const material = this.#material(wrapped, bound, tombstone);
+    if (!isPairMaterial(material)) throw new VaultUnsupported("this use of a secret key");
+    return material;
+  }
+
   /** Drops every cached key of a group. */
   forget(group: string): void {
     for (const entry of this.#groups.get(group) ?? []) this.#materials.delete(entry);
@@ -169,9 +211,9 @@ export class Vault {
   }
 
   #symmetric(wrapped: Buffer, bound: string, tombstone: Uint8Array): KeyObject {
-    const { key, digest } = this.#material(wrapped, bound, tombstone);
+    const { row, key } = this.#material(wrapped, bound, tombstone);
     // INVARIANT: one key, one use. A MAC key never encrypts.
-    if (digest) throw new VaultUnsupported("encryption under a MAC key");
+    if (row.kind !== "symmetric") throw new VaultUnsupported("encryption under this kind of key");
     return key;
   }
 
@@ -194,13 +236,7 @@ export class Vault {
     const tombstoneKey = this.#openTombstoneKey(group, tombstone);
     const raw = openBlob(tombstoneKey, "jikimi token inner", inner, frameAad("token", bound));
     if (!raw) throw new VaultDecrypt();
-    const spec = Object.values(materials).find((candidate) => candidate.code === raw[0]);
-    if (!spec || raw.length !== 1 + spec.bytes) {
-      raw.fill(0);
-      throw new VaultDecrypt();
-    }
-    const material = { key: createSecretKey(raw.subarray(1)), digest: spec.digest, group };
-    raw.fill(0);
+    const material = opened(raw, group);
     this.#remember(entry, material);
     return material;
   }
@@ -239,6 +275,24 @@ export class Vault {
     if (!secret) throw new VaultDecrypt();
     return secret;
   }
+}
+
+/** The material in the bytes that a token wraps; zeroes them. @throws VaultDecrypt */
+function opened(raw: Buffer, group: string): Material {
+  try {
+    const row = materialOfCode(raw[0]!);
+    const secret = raw.subarray(1);
+    if (!row || ("bytes" in row && secret.length !== row.bytes)) throw new VaultDecrypt();
+    if (!isPair(row)) return { row, key: createSecretKey(secret), group };
+    const key = privateKeyOf(row, secret);
+    return { row, key, publicKey: createPublicKey(key), group };
+  } finally {
+    raw.fill(0);
+  }
+}
+
+function isPairMaterial(material: Material): material is Pair {
+  return "publicKey" in material;
 }
 
 function openDomainKey(root: KeyObject, id: number, wrapped: Uint8Array): KeyObject {

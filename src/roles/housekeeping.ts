@@ -33,8 +33,10 @@ function trim(stream: Stream, reactors: readonly RunnableReactor[]): Job {
   return {
     name: "trim",
     everyMs: trimEveryMs,
-    async run({ clock }) {
-      for (const [name, consumers] of groups) await stream.trim(name, consumers, clock.now() - replayMs);
+    async run({ clock, signal }) {
+      for (const [name, consumers] of groups) {
+        while (!signal.aborted && (await stream.trim(name, consumers, clock.now() - replayMs)) > 0);
+      }
     },
   };
 }

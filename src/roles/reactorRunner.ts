@@ -15,7 +15,7 @@ const batchSize = 500;
 const idleMs = 4_000;
 const longestPauseMs = 10_000;
 /** Pause after a batch that was not full: what comes in meanwhile is handled, and written, together. */
-const gatherMs = 50;
+const gatherMs = 100;
 
 export interface RunnableReactor {
   service: string;

@@ -5,8 +5,10 @@ import { accountService } from "../services/account/index.ts";
 import { service as cloudtrail } from "../services/cloudtrail/index.ts";
 import { accounts } from "../services/iam/accounts.ts";
 import { service as cloudtrailData } from "../services/cloudtrail-data/index.ts";
+import { service as cloudwatch } from "../services/cloudwatch/index.ts";
 import { service as iam } from "../services/iam/index.ts";
 import { service as kms } from "../services/kms/index.ts";
+import { service as logs } from "../services/logs/index.ts";
 import { organizationsService } from "../services/organizations/index.ts";
 import { service as s3 } from "../services/s3/index.ts";
 import { service as s3control } from "../services/s3control/index.ts";
@@ -18,8 +20,10 @@ export const services: readonly Service[] = [
   accountService(accounts),
   cloudtrail,
   cloudtrailData,
+  cloudwatch,
   iam,
   kms,
+  logs,
   organizationsService(accounts),
   s3,
   s3control,

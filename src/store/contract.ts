@@ -53,7 +53,10 @@ export type Operation =
   | { op: "check"; key: DocumentKey; ifVersion: Version }
   /** Fails when any document of the type, with this id prefix, exists. Guard it by a `put`/`delete` of a parent that all writers `check`. */
   | { op: "checkNone"; key: Omit<DocumentKey, "id">; prefix?: string }
-  /** Adds an entry to the outbox; the relay moves it to `stream` in commit order per key. */
+  /**
+   * Adds an event to `stream`, in commit order per key: through the outbox and the relay, or at once where the stream
+   * lives in the store's own file.
+   */
   | { op: "append"; stream: string; key: string; id: string; event: unknown }
   /** Fails when the lease has passed to a new holder or was released: fences out a former holder. Serialises with `lease`. */
   | { op: "guard"; lease: Pick<Lease, "name" | "owner" | "fencingToken"> };

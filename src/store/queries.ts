@@ -1,4 +1,12 @@
-import { InvalidKey, type CountQuery, type Document, type DocumentKey, type IndexQuery, type ListQuery, type Page } from "./contract.ts";
+import {
+  InvalidKey,
+  type CountQuery,
+  type Document,
+  type DocumentKey,
+  type IndexQuery,
+  type ListQuery,
+  type Page,
+} from "./contract.ts";
 import { afterPrefix, checkText, keyLimits } from "./limits.ts";
 
 /**

@@ -35,10 +35,7 @@ export class Refusal extends Error {
 }
 
 /** Receives the events of a batch in its transaction, in place of the outbox. */
-export type EventSink = (
-  entry: { stream: string; key: string; id: string; event: string },
-  now: number,
-) => void;
+export type EventSink = (entry: { stream: string; key: string; id: string; event: string }, now: number) => void;
 
 /** What command sets of one file share. */
 export interface WriterShared {

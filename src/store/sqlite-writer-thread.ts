@@ -39,8 +39,7 @@ function answer(message: FromWriter): void {
 function outcomeOf(error: unknown, unknown: boolean): Outcome {
   if (error instanceof Refusal) return { refusal: error.value };
   const translated = translateFailure(path, error, unknown);
-  if (translated instanceof StoreUnavailable)
-    return { unavailable: translated.message, unknown: translated.unknown };
+  if (translated instanceof StoreUnavailable) return { unavailable: translated.message, unknown: translated.unknown };
   return { failure: String((error as Error).message) };
 }
 

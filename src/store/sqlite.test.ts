@@ -7,6 +7,7 @@ import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { ManualClock } from "#kernel/clock.ts";
 import { InvalidKey, StoreUnavailable, type DocumentKey, type Operation } from "./contract.ts";
+import { documents } from "./migrations/0001-documents.ts";
 import { openStore } from "./open.ts";
 import { SqliteStore } from "./sqlite.ts";
 
@@ -138,6 +139,38 @@ test("a file of a newer release, of something else, or damaged is refused", asyn
     assert.throws(() => new SqliteStore(other, { clock }), StoreUnavailable);
     assert.throws(() => new SqliteStore(join(folder, "none/state.db"), { clock }), StoreUnavailable);
     await assert.rejects(openStore("mysql://x", { clock }), TypeError);
+  });
+});
+
+test("index rows of a file from before they were kept with their document go on", async () => {
+  await withFolder(async (folder) => {
+    const path = join(folder, "old.db");
+    const db = new DatabaseSync(path);
+    db.exec(documents.sqlite);
+    db.exec("create table migrations (component text not null, version integer not null, name text not null)");
+    db.exec("insert into migrations values ('store', 1, 'documents')");
+    const where = "'111122223333', 'us-east-1', 'kms', 'key'";
+    db.exec(`insert into documents values (${where}, 'a', 1, '1', null, 1), (${where}, 'b', 1, '1', null, 0)`);
+    for (const color of ["red", "blue"]) {
+      db.exec(
+        `insert into index_rows (account, region, service, type, name, value, id) values (${where}, 'color', '${color}', 'a')`,
+      );
+    }
+    db.close();
+    const store = new SqliteStore(path, { clock });
+    const found = async (color: string): Promise<string[]> => {
+      const page = await store.find({ ...scope, index: "color", value: color, limit: 10 });
+      return page.items.map((item) => item.key.id);
+    };
+    assert.deepEqual([await found("red"), await found("blue")], [["a"], ["a"]]);
+    await store.commit([{ op: "put", key: key("a"), value: 2, indexes: { color: ["blue", "green"] } }]);
+    assert.deepEqual([await found("red"), await found("blue"), await found("green")], [[], ["a"], ["a"]]);
+    await store.commit([{ op: "delete", key: key("a") }, put("b", 2)]);
+    assert.deepEqual([await found("blue"), await found("green")], [[], []]);
+    await store.close();
+    const raw = new DatabaseSync(path);
+    assert.equal(raw.prepare("select count(*) as n from index_rows").get()!["n"], 0);
+    raw.close();
   });
 });
 

@@ -116,7 +116,9 @@ export class SqliteStore implements Store {
   }
 
   async changes(after: number, limit: number): Promise<Change[]> {
-    return this.database.all<DocumentKey & { sequence: number; version: number }>(sql.changes, after, limit).map(toChange);
+    return this.database
+      .all<DocumentKey & { sequence: number; version: number }>(sql.changes, after, limit)
+      .map(toChange);
   }
 
   async waitForChange(after: number, timeoutMs: number): Promise<void> {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { after, before } from "node:test";
 import { serveIpc } from "#ipc/server.ts";
 import { ManualClock } from "#kernel/clock.ts";
+import { SqliteStore } from "#store/sqlite.ts";
 import { findNats, NatsServer } from "../../test/nats.ts";
 import { findPostgres, PostgresServer } from "../../test/postgres.ts";
 import { streamConformance } from "./conformance.ts";
@@ -22,6 +23,23 @@ streamConformance("sqlite", async () => {
     clock,
     async dispose() {
       await stream.close();
+      rmSync(folder, { recursive: true });
+    },
+  };
+});
+
+streamConformance("sqlite, in the store's file", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "jikimi-stream-"));
+  const clock = new ManualClock();
+  const store = new SqliteStore(join(folder, "state.db"), { clock });
+  const stream = await SqliteStream.beside(store, { clock });
+  return {
+    stream,
+    other: stream,
+    clock,
+    async dispose() {
+      await stream.close();
+      await store.close();
       rmSync(folder, { recursive: true });
     },
   };

@@ -45,7 +45,10 @@ export interface Stream {
     ttlMs: number,
   ): Promise<PartitionLease | undefined>;
   release(lease: PartitionLease): Promise<void>;
-  /** Removes events older than `before` (epoch ms) that all named groups have committed. */
+  /**
+   * Removes events older than `before` (epoch ms) that all named groups have committed; gives how many. An engine may
+   * remove a part at a time: call again until there are none.
+   */
   trim(stream: string, groups: readonly string[], before: number): Promise<number>;
   close(): Promise<void>;
 }

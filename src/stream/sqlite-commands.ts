@@ -11,18 +11,23 @@ const sql = {
     "insert into stream_heads values (?, ?, ?) on conflict (stream, partition) do update set last = excluded.last",
   insert:
     "insert into events (stream, partition, offset, id, key, time, event) values (?, ?, ?, ?, ?, ?, ?) on conflict (stream, partition, id) do nothing",
-  group: "select committed, owner, token, expires_at from stream_groups where stream = ? and name = ? and partition = ?",
+  group:
+    "select committed, owner, token, expires_at from stream_groups where stream = ? and name = ? and partition = ?",
   take: `insert into stream_groups (stream, name, partition, committed, owner, token, expires_at) values (?, ?, ?, 0, ?, ?, ?)
     on conflict (stream, name, partition) do update set owner = excluded.owner, token = excluded.token, expires_at = excluded.expires_at`,
   commit: `update stream_groups set committed = max(committed, ?)
     where stream = ? and name = ? and partition = ? and owner = ? and token = ?`,
   release:
     "update stream_groups set owner = '', expires_at = 0 where stream = ? and name = ? and partition = ? and owner = ? and token = ?",
+  first: "select min(offset) as first from events where stream = ? and partition = ?",
   heads: "select partition, last from stream_heads where stream = ?",
   trim: "delete from events where stream = ? and partition = ? and offset <= ? and time < ?",
   outbox: "select stream, key, id, event from outbox order by sequence",
   emptyOutbox: "delete from outbox",
 } as const;
+
+/** Events of a partition that one call of `trim` removes at most, so that it never holds up the others for long. */
+const trimmed = 2_000;
 
 export interface StreamCommandOptions {
   /** Number of partitions of a new file. */
@@ -123,7 +128,10 @@ class StreamCommands {
         (group) => this.#db.get<GroupRow>(sql.group, stream, group, partition)?.committed ?? 0,
       );
       const { last } = this.#head(stream, partition);
-      removed += this.#db.run(sql.trim, stream, partition, Math.min(last, ...committed), limit);
+      const { first } = this.#db.get<{ first: number | null }>(sql.first, stream, partition)!;
+      if (first === null) continue;
+      const end = Math.min(last, first + trimmed - 1, ...committed);
+      removed += this.#db.run(sql.trim, stream, partition, end, limit);
     }
     return removed;
   }
@@ -205,8 +213,14 @@ export function createCommands(db: SqliteConnection, shared: WriterShared, optio
       ) => streams.commit(stream, group, partition, owner, token, offset),
       "stream.lease": (now: number, stream: string, group: string, partition: number, owner: string, ttlMs: number) =>
         streams.lease(now, stream, group, partition, owner, ttlMs),
-      "stream.release": (_now: number, stream: string, group: string, partition: number, owner: string, token: number) =>
-        streams.release(stream, group, partition, owner, token),
+      "stream.release": (
+        _now: number,
+        stream: string,
+        group: string,
+        partition: number,
+        owner: string,
+        token: number,
+      ) => streams.release(stream, group, partition, owner, token),
       "stream.trim": (now: number, stream: string, groups: readonly string[], before: number) =>
         streams.trim(now, stream, groups, before),
     },

@@ -5,7 +5,14 @@ import { SqliteDatabase, type Component } from "#store/sqlite-database.ts";
 import { Refusal } from "#store/sqlite-protocol.ts";
 import { LeaseLost, type PartitionLease, type StoredEvent, type Stream, type StreamEvent } from "./contract.ts";
 import { streamMigrations } from "./migrations/0001-events.ts";
-import { checkOffset, checkPartition, checkPartitions, checkRead, defaultPartitions, prepareEvents } from "./partition.ts";
+import {
+  checkOffset,
+  checkPartition,
+  checkPartitions,
+  checkRead,
+  defaultPartitions,
+  prepareEvents,
+} from "./partition.ts";
 import type { StreamCommandOptions, StreamMarks } from "./sqlite-commands.ts";
 import { Watermarks } from "./watermarks.ts";
 
@@ -97,16 +104,7 @@ export class SqliteStream implements Stream {
   async commit(lease: PartitionLease, offset: number): Promise<void> {
     const { stream, group, partition, owner, fencingToken } = lease;
     try {
-      await this.#db.write(
-        "stream.commit",
-        this.#clock.now(),
-        stream,
-        group,
-        partition,
-        owner,
-        fencingToken,
-        offset,
-      );
+      await this.#db.write("stream.commit", this.#clock.now(), stream, group, partition, owner, fencingToken, offset);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       if (typeof error.value === "number") checkOffset(offset, error.value);

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import vm from "node:vm";
 import { loadModel, modelIds } from "#model/load.ts";
 import type { Shape } from "#model/types.ts";
-import { compilePattern, patternInputLimit } from "./pattern.ts";
+import { compilePattern, patternInputLimit, reachOf } from "./pattern.ts";
 
 const table: [pattern: string, text: string, matches: boolean][] = [
   ["[a-z]+", "abc", true],
@@ -76,6 +76,32 @@ test("the rewritten patterns say what the originals say", () => {
     for (let length = 0; length <= 7; length++) {
       for (const text of texts) assert.equal(rewritten.test(text), original.test(text), `${pattern} on ${text}`);
       texts = texts.flatMap((text) => alphabet.map((char) => text + char));
+    }
+  }
+});
+
+const reaches: [pattern: string, reach: ReturnType<typeof reachOf>][] = [
+  [String.raw`\d{12}`, "bounded"],
+  [String.raw`^\d{12}$`, "bounded"],
+  ["[+*]{1,5}", "bounded"],
+  ["[a-z]{4,10000}", "unknown"],
+  [String.raw`a\+`, "bounded"],
+  [String.raw`(?:a|b)?-\p{L}{2}`, "bounded"],
+  [String.raw`[\w+=,.@-]+`, "linear"],
+  [String.raw`^[\u0009-\u00FF]*$`, "linear"],
+  ["a{3,}", "unknown"],
+  ["(a+)+", "unknown"],
+  ["[a]+[b]+", "unknown"],
+];
+for (const [pattern, reach] of reaches) {
+  test(`how far ${pattern} reaches`, () => assert.equal(reachOf(pattern), reach));
+}
+
+test("no text beyond the limit matches a pattern that is called bounded", () => {
+  for (const pattern of patterns().keys()) {
+    if (reachOf(pattern) !== "bounded") continue;
+    for (const text of ["0", "a", "-", "a1"]) {
+      assert.equal(compilePattern(pattern)!.test(text.repeat(patternInputLimit)), false, pattern);
     }
   }
 });

@@ -47,6 +47,32 @@ const linearForms: ReadonlyMap<string, string> = new Map([
   [String.raw`^[a-z0-9*](?:[._\-/a-z0-9*]?[a-z0-9*]+)*$`, String.raw`^[a-z0-9*](?:[._\-/]?[a-z0-9*])*$`],
 ]);
 
+/**
+ * What can be said of texts beyond `patternInputLimit`. "bounded": the pattern repeats nothing without end, so none of
+ * them matches. "linear": one class repeated, which costs the length of the text. "unknown": not tried.
+ */
+export function reachOf(pattern: string): "bounded" | "linear" | "unknown" {
+  // Escapes and classes stand for one character each; what is left are the operators.
+  const operators = pattern
+    .replaceAll(/\\[pP]\{[^}]*\}|\\./gs, "a")
+    .replaceAll(/\[[^\]]*\]/g, "a")
+    .replaceAll(/\(\?[:=!]|\(\?<[=!]/g, "(");
+  if (!/[*+]|\{\d+,\}/.test(operators)) return longest(operators) < patternInputLimit ? "bounded" : "unknown";
+  return /^\^?a[*+]\$?$/.test(operators) ? "linear" : "unknown";
+}
+
+/** An upper bound of the length that operators without endless repetition match: counted atoms add, counted groups multiply. */
+function longest(operators: string): number {
+  let atoms = operators.length;
+  let groups = 1;
+  for (const [, before, low, high] of operators.matchAll(/(.)\{(\d+)(?:,(\d+))?\}/g)) {
+    const most = Number(high ?? low);
+    if (before === ")") groups *= Math.max(1, most);
+    else atoms += most;
+  }
+  return atoms * groups;
+}
+
 /** The whole value has to match, as Java's `matches` does. Undefined when JavaScript has no such pattern. */
 export function compilePattern(pattern: string): RegExp | undefined {
   const { source, flags } = translate(linearForms.get(pattern) ?? pattern);

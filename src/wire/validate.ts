@@ -8,7 +8,7 @@
 import { AwsError } from "#kernel/errors.ts";
 import type { Member, Shape } from "#model/types.ts";
 import type { ErrorRules } from "./errorRules.ts";
-import { compilePattern, patternInputLimit } from "./pattern.ts";
+import { compilePattern, patternInputLimit, reachOf } from "./pattern.ts";
 
 /** `at` is the path of the value; undefined when nothing can be wrong with it. */
 type Check = (value: unknown, at: string, report: Report) => void;
@@ -249,6 +249,7 @@ function rangeCheck(shape: Shape, sensitive: boolean): Check | undefined {
 function stringCheck(shape: Shape, sensitive: boolean): Check | undefined {
   const length = lengthCheck({ ...shape, sensitive }, textLength);
   const pattern = shape.pattern === undefined ? undefined : compilePattern(shape.pattern);
+  const reach = shape.pattern === undefined ? "unknown" : reachOf(shape.pattern);
   const limit = Math.min(shape.max === undefined ? patternInputLimit : shape.max * 2, patternInputLimit);
   const values = shape.enum === undefined ? undefined : new Set(shape.enum);
   if (length === undefined && pattern === undefined && values === undefined) return undefined;
@@ -261,9 +262,11 @@ function stringCheck(shape: Shape, sensitive: boolean): Check | undefined {
       }
       return;
     }
-    // INVARIANT: a pattern never sees a text that is too long for its shape or for any pattern; longer ones are documents
-    // (policies, templates), whose handlers parse them.
-    if (pattern !== undefined && text.length <= limit && !pattern.test(text)) {
+    // INVARIANT: a pattern that may take long never sees a text that is too long for its shape or for any pattern; such
+    // texts are documents (policies, templates), whose handlers parse them. A text that no pattern of this kind can match
+    // for its length alone is refused like any other that does not match.
+    const tried = text.length <= limit || reach === "linear";
+    if (pattern !== undefined && (tried ? !pattern.test(text) : reach === "bounded")) {
       report.add(shown(value, sensitive), at, `Member must satisfy regular expression pattern: ${shape.pattern}`);
     }
   };

@@ -1,48 +1,52 @@
-/** Everything an installation has written down, so that "nothing was done" can be said of a refused call. */
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+/** What an installation writes down, so that "nothing was done" can be said of a refused call. */
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import { connectIpc } from "#ipc/client.ts";
+import type { Change } from "#store/contract.ts";
+import { IpcStore, storeErrors } from "#store/ipc.ts";
+import { callErrors } from "../../src/roles/internalCalls.ts";
 import type { Instance } from "../instance.ts";
 
-/** Types that the services themselves write while nobody changes anything: observations and schedules. */
+/** What services write while nobody changes anything: observations, and work that goes on by itself. */
 const observations = new Set([
   "gateway/denial",
   "iam/lastUsed",
   "iam/usage",
+  "kms/usage",
   "cloudtrail/event",
   "cloudtrail/pending",
   "cloudtrail/batch",
   "cloudtrail/status",
   "cloudtrail/delivered",
-  "cloudtrail/counter",
 ]);
 
-/** `service/type/account/region/id` → document. */
-export type Documents = ReadonlyMap<string, string>;
-
-/** A copy is read: the store's owner holds its file locked. */
-export function documents(instance: Instance, ignored: (name: string) => boolean = () => false): Documents {
-  const folder = mkdtempSync(join(tmpdir(), "jikimi-copy-"));
-  try {
-    for (const suffix of ["", "-wal"])
-      cpSync(join(instance.dataDir, `store.sqlite${suffix}`), join(folder, `store.sqlite${suffix}`));
-    const database = new DatabaseSync(join(folder, "store.sqlite"));
-    const rows = database.prepare("select service, type, account, region, id, value from documents").all();
-    database.close();
-    const found = new Map<string, string>();
-    for (const row of rows as Record<string, string>[]) {
-      const name = [row["service"], row["type"], row["account"], row["region"], row["id"]].join("/");
-      if (!observations.has(`${row["service"]}/${row["type"]}`) && !ignored(name)) found.set(name, row["value"]!);
-    }
-    return found;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+/**
+ * Notes where the change feed stands. The function that it gives names what has been written since then:
+ * `service/type/account/region/id`.
+ */
+export async function writesFrom(instance: Instance): Promise<() => Promise<string[]>> {
+  const start = await withStore(instance, (store) => store.lastChange());
+  return async () => {
+    const found = await withStore(instance, async (store) => {
+      const changes: Change[] = [];
+      for (let after = start; ;) {
+        const next = await store.changes(after, 500);
+        if (next.length === 0) return changes;
+        changes.push(...next);
+        after = next.at(-1)!.sequence;
+      }
+    });
+    const names = found
+      .filter(({ key }) => !observations.has(`${key.service}/${key.type}`))
+      .map(({ key }) => [key.service, key.type, key.account, key.region, key.id].join("/"));
+    return [...new Set(names)].toSorted();
+  };
 }
 
-/** Names of documents that appeared, went away or changed. */
-export function changes(before: Documents, after: Documents): string[] {
-  const names = new Set([...before.keys(), ...after.keys()]);
-  return [...names].filter((name) => before.get(name) !== after.get(name)).toSorted();
+async function withStore<T>(instance: Instance, work: (store: IpcStore) => Promise<T>): Promise<T> {
+  const client = connectIpc(join(instance.dataDir, "run/internal.sock"), { errors: [...storeErrors, ...callErrors] });
+  try {
+    return await work(new IpcStore(client));
+  } finally {
+    await client.close();
+  }
 }

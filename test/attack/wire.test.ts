@@ -16,7 +16,7 @@ import { AssumeRoleCommand, GetCallerIdentityCommand } from "@aws-sdk/client-sts
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { startInstance, type Instance } from "../instance.ts";
 import { administrator, credentialsOf, person, policy, refusal, type Person } from "./people.ts";
-import { changes, documents } from "./state.ts";
+import { writesFrom } from "./state.ts";
 
 let instance: Instance;
 let admin: Person;
@@ -128,11 +128,11 @@ describe("a signature holds for one request", () => {
   ];
   for (const [what, change] of changed) {
     test(`not for ${what}`, async () => {
-      const before = documents(instance);
+      const writes = await writesFrom(instance);
       const { status, text } = await answer(change(kms));
       assert.ok(status >= 400 && status < 500, `${status} ${text}`);
       assert.doesNotMatch(text, /KeyMetadata|trailList|<User/);
-      assert.deepEqual(changes(before, documents(instance)), []);
+      assert.deepEqual(await writes(), []);
     });
   }
 
@@ -152,7 +152,7 @@ describe("a signature holds for one request", () => {
       admin.s3 as never,
       new PutObjectCommand({ Bucket: "wire", Key: "unsigned" }) as never,
     );
-    const before = documents(instance);
+    const writes = await writesFrom(instance);
     for (const [name, value] of unsigned) {
       const byHeader = await answer({ ...put, headers: { ...put.headers, [name]: value } });
       const byUrl = await answer({ method: "PUT", url, headers: { [name]: value }, body: "x" });
@@ -161,13 +161,13 @@ describe("a signature holds for one request", () => {
         assert.match(text, /<Code>(AccessDenied|SignatureDoesNotMatch)<\/Code>/);
       }
     }
-    assert.deepEqual(changes(before, documents(instance)), []);
+    assert.deepEqual(await writes(), []);
   });
 
   test("a link to read an object is for nothing else", async () => {
     const url = await getSignedUrl(admin.s3 as never, new GetObjectCommand({ Bucket: "wire", Key: "k" }) as never);
     assert.equal((await answer({ method: "GET", url, headers: {}, body: "" })).text, "secret");
-    const before = documents(instance);
+    const writes = await writesFrom(instance);
     const tried: Sent[] = [
       ...["HEAD", "DELETE", "PUT", "POST"].map((method) => ({ method, url, headers: {}, body: "" })),
       ...[
@@ -190,7 +190,7 @@ describe("a signature holds for one request", () => {
     }
     const { status } = await answer({ method: "GET", url, headers: { "x-http-method-override": "DELETE" }, body: "" });
     assert.equal(status, 200);
-    assert.deepEqual(changes(before, documents(instance)), []);
+    assert.deepEqual(await writes(), []);
   });
 
   test("an old link to write an object does not set its retention or hold", async () => {
@@ -201,7 +201,7 @@ describe("a signature holds for one request", () => {
     const url = `${instance.endpoint}/wire/k?${query}`;
     const bare = { method: "PUT", headers: {} };
     assert.equal((await answer({ ...bare, url, body: "" })).status, 200);
-    const before = documents(instance);
+    const writes = await writesFrom(instance);
     const hold = "<LegalHold><Status>ON</Status></LegalHold>";
     for (const [more, body] of [
       ["legal-hold", hold],
@@ -212,7 +212,7 @@ describe("a signature holds for one request", () => {
       const { status, text } = await answer({ ...bare, url: `${url}&${more}`, body: body! });
       assert.match(text, /<Code>(InvalidRequest|SignatureDoesNotMatch)<\/Code>/, `${more}: ${status} ${text}`);
     }
-    assert.deepEqual(changes(before, documents(instance)), []);
+    assert.deepEqual(await writes(), []);
   });
 
   test("the token of another session is no token", async () => {

@@ -97,7 +97,11 @@ export async function bench(): Promise<Row[]> {
       const jikimi = await perSecond(port, ours[operation], connections, requests);
       const cpu = ((await cpuOfInstance(instance)) - before) / (requests * 1.1);
       const own = `${Math.round(jikimi)}/s, ${Math.round(cpu * 1000)} µs of CPU in all processes`;
-      rows.push({ name: `${name}, bare node:http echo`, ratio: jikimi / bare, detail: `${own}; echo ${Math.round(bare)}/s` });
+      rows.push({
+        name: `${name}, bare node:http echo`,
+        ratio: jikimi / bare,
+        detail: `${own}; echo ${Math.round(bare)}/s`,
+      });
       if (!theirs) {
         rows.push(skipped(`${name}, moto`, "moto_server is not installed"));
         continue;

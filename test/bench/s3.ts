@@ -65,13 +65,20 @@ export async function bench(): Promise<Row[]> {
         prepare(s3, (each) => each.getObject({ Bucket: bucket, Key }));
       const measured = async (prepared: Prepared): Promise<number> =>
         await rate(bytes, count, () => send(agent, port, prepared));
-      const plain = { put: await measured(await upload("default", false)), get: await measured(await download("default")) };
+      const plain = {
+        put: await measured(await upload("default", false)),
+        get: await measured(await download("default")),
+      };
       const kms = { put: await measured(await upload("kms", true)), get: await measured(await download("kms")) };
       const copy = await copyRate(bytes, count);
       for (const way of ["put", "get"] as const) {
         const own = `${megabytes(kms[way])} with SSE-KMS`;
         rows.push(
-          { name: `s3 ${way} ${name}, default encryption`, ratio: kms[way] / plain[way], detail: `${own}; ${megabytes(plain[way])}` },
+          {
+            name: `s3 ${way} ${name}, default encryption`,
+            ratio: kms[way] / plain[way],
+            detail: `${own}; ${megabytes(plain[way])}`,
+          },
           { name: `s3 ${way} ${name}, synced file copy`, ratio: kms[way] / copy, detail: `${own}; ${megabytes(copy)}` },
         );
       }

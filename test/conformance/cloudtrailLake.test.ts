@@ -43,6 +43,13 @@ import {
   PutBucketPolicyCommand,
   S3Client,
 } from "@aws-sdk/client-s3";
+import {
+  CreateAccountCommand,
+  CreateOrganizationCommand,
+  DescribeCreateAccountStatusCommand,
+  OrganizationsClient,
+} from "@aws-sdk/client-organizations";
+import { AssumeRoleCommand, STSClient } from "@aws-sdk/client-sts";
 import { aws, awsCommand, isInstalled } from "../cli.ts";
 import { eventually, startInstance, type Instance } from "../instance.ts";
 import { advance } from "../operator.ts";
@@ -84,7 +91,7 @@ class Lake {
   async rows(statement: string): Promise<Record<string, string>[]> {
     const QueryId = await this.start(statement);
     const { QueryStatus, ErrorMessage } = await this.over(QueryId);
-    assert.equal(QueryStatus, "FINISHED", ErrorMessage);
+    assert.equal(QueryStatus, "FINISHED", ErrorMessage ?? "no reason given");
     const { QueryResultRows } = await this.client.send(new GetQueryResultsCommand({ QueryId }));
     return QueryResultRows!.map((row) => Object.assign({}, ...row));
   }
@@ -506,6 +513,95 @@ describe("CloudTrail Lake", () => {
     await assert.rejects(cloudtrail.send(new GetChannelCommand({ Channel: ChannelArn! })), {
       name: "ChannelNotFoundException",
     });
+  });
+
+  test("an organization's store holds its members' events, and lets in whom its policy names", async () => {
+    const organizations = new OrganizationsClient({ ...instance.client, region: "us-east-1" });
+    await organizations.send(new CreateOrganizationCommand({ FeatureSet: "ALL" }));
+    const { CreateAccountStatus } = await organizations.send(
+      new CreateAccountCommand({ AccountName: "member", Email: "member@example.com" }),
+    );
+    const member = await eventually(async () => {
+      const status = await organizations.send(
+        new DescribeCreateAccountStatusCommand({ CreateAccountRequestId: CreateAccountStatus!.Id! }),
+      );
+      return status.CreateAccountStatus!.AccountId;
+    });
+    const RoleArn = `arn:aws:iam::${member}:role/OrganizationAccountAccessRole`;
+    const { Credentials } = await eventually(() =>
+      new STSClient(instance.client).send(new AssumeRoleCommand({ RoleArn, RoleSessionName: "lake" })),
+    );
+    const credentials = {
+      accessKeyId: Credentials!.AccessKeyId!,
+      secretAccessKey: Credentials!.SecretAccessKey!,
+      sessionToken: Credentials!.SessionToken!,
+    };
+    const whole = await lake.create("whole", { OrganizationEnabled: true });
+    await new IAMClient({ ...instance.client, credentials }).send(new CreateUserCommand({ UserName: "far" }));
+    const statement = `SELECT recipientAccountId FROM ${idOf(whole)} WHERE eventName = 'CreateUser'`;
+    assert.deepEqual(await lake.arrived(statement, 1), [{ recipientAccountId: member }]);
+
+    const guest = new Lake(new CloudTrailClient({ ...instance.client, credentials }));
+    const owner = { EventDataStoreOwnerAccountId: instance.ready.accountId };
+    await assert.rejects(guest.start(statement), { name: "EventDataStoreNotFoundException" });
+    await assert.rejects(guest.start(statement, owner), { name: "AccessDeniedException" });
+    const allow = (Action: string[], Resource: string, more: object = {}) =>
+      JSON.stringify({
+        Version: "2012-10-17",
+        Statement: [{ Effect: "Allow", Principal: { AWS: `arn:aws:iam::${member}:root` }, Action, Resource, ...more }],
+      });
+    const reading = ["StartQuery", "DescribeQuery", "GetQueryResults"].map((action) => `cloudtrail:${action}`);
+    await cloudtrail.send(new PutResourcePolicyCommand({ ResourceArn: whole, ResourcePolicy: allow(reading, whole) }));
+    const QueryId = await guest.start(statement, owner);
+    assert.equal((await guest.over(QueryId)).EventDataStoreOwnerAccountId, instance.ready.accountId);
+    const { QueryResultRows } = await guest.client.send(new GetQueryResultsCommand({ QueryId }));
+    assert.deepEqual(QueryResultRows, [[{ recipientAccountId: member }]]);
+    await assert.rejects(cloudtrail.send(new GetQueryResultsCommand({ QueryId })), {
+      name: "QueryIdNotFoundException",
+    });
+
+    if (hasCli) return;
+    const inbox = await lake.create("inbox", { AdvancedEventSelectors: activity });
+    const { ChannelArn } = await cloudtrail.send(
+      new CreateChannelCommand({
+        Name: "partners",
+        Source: "Custom",
+        Destinations: [{ Type: "EVENT_DATA_STORE", Location: inbox }],
+      }),
+    );
+    const Condition = { StringEquals: { "cloudtrail:ExternalId": "kimchi" } };
+    await cloudtrail.send(
+      new PutResourcePolicyCommand({
+        ResourceArn: ChannelArn!,
+        ResourcePolicy: allow(["cloudtrail-data:PutAuditEvents"], ChannelArn!, { Condition }),
+      }),
+    );
+    const eventData = JSON.stringify({
+      version: "1",
+      userIdentity: { type: "t", principalId: "p" },
+      eventSource: "s",
+      eventName: "n",
+      eventTime: new Date().toISOString().slice(0, 19),
+      UID: "u",
+      recipientAccountId: instance.ready.accountId,
+    });
+    const put = (...more: string[]) =>
+      aws(
+        instance,
+        [
+          ...["cloudtrail-data", "put-audit-events", "--channel-arn", ChannelArn!],
+          ...["--audit-events", JSON.stringify([{ id: "1", eventData }]), ...more],
+        ],
+        {
+          AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+          AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+          AWS_SESSION_TOKEN: credentials.sessionToken,
+        },
+      );
+    await assert.rejects(put(), /ChannelInsufficientPermission/);
+    await assert.rejects(put("--external-id", "bread"), /ChannelInsufficientPermission/);
+    assert.equal((await put("--external-id", "kimchi")).successful.length, 1);
+    await lake.arrived(`SELECT eventID FROM ${idOf(inbox)}`, 1);
   });
 
   test("retention and pending deletion end", async () => {

@@ -59,6 +59,7 @@ function jsonValue(_key: string, value: unknown): unknown {
 
 /** Percent-encodes whatever bytes the text has in UTF-8; half a surrogate pair in the form that a careless client makes of it. */
 export function percent(text: string): string {
+  if (/^[A-Za-z0-9]*$/.test(text)) return text;
   let out = "";
   for (const character of text) {
     const code = character.codePointAt(0)!;

@@ -20,6 +20,7 @@ const rows: [operation: string, input: Record<string, unknown>, asked: [string, 
           arn("user/n"),
           { "iam:PermissionsBoundary": arn("policy/b"), "aws:RequestTag/team": "red", "aws:TagKeys": ["team"] },
         ],
+        ["iam:TagUser", arn("user/n"), { "aws:RequestTag/team": "red", "aws:TagKeys": ["team"] }],
       ],
     ],
     [

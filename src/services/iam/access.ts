@@ -28,6 +28,7 @@ import {
   theSamlProvider,
   theServerCertificate,
   theUser,
+  withTags,
 } from "./accessTargets.ts";
 import { entityById, keyOf } from "./entities.ts";
 import type { IamAccess, Sdk } from "./sdk.ts";
@@ -138,10 +139,13 @@ type BySource = { PolicySourceArn: string | undefined };
 
 export const access = {
   // Users
-  CreateUser: ask(
-    "CreateUser",
-    newResource("user", (input: NewUser) => input.UserName),
-    (input) => ({ ...requestTags(input), ...askedBoundary(input) }),
+  CreateUser: withTags(
+    "TagUser",
+    ask(
+      "CreateUser",
+      newResource("user", (input: NewUser) => input.UserName),
+      (input) => ({ ...requestTags(input), ...askedBoundary(input) }),
+    ),
   ),
   GetUser: ask("GetUser", theUser),
   ListUsers: askList("ListUsers", "user"),
@@ -179,10 +183,13 @@ export const access = {
   UpdateLoginProfile: ask("UpdateLoginProfile", theUser),
   DeleteLoginProfile: ask("DeleteLoginProfile", theUser),
   ChangePassword: changePassword,
-  CreateVirtualMFADevice: ask(
-    "CreateVirtualMFADevice",
-    newResource("mfa", (input: NewMfaDevice) => input.VirtualMFADeviceName),
-    requestTags,
+  CreateVirtualMFADevice: withTags(
+    "TagMFADevice",
+    ask(
+      "CreateVirtualMFADevice",
+      newResource("mfa", (input: NewMfaDevice) => input.VirtualMFADeviceName),
+      requestTags,
+    ),
   ),
   DeleteVirtualMFADevice: ask("DeleteVirtualMFADevice", theMfaDevice),
   EnableMFADevice: ask("EnableMFADevice", theUser),
@@ -225,10 +232,13 @@ export const access = {
   ListGroupPolicies: ask("ListGroupPolicies", theGroup),
 
   // Roles
-  CreateRole: ask(
-    "CreateRole",
-    newResource("role", (input: NewRole) => input.RoleName),
-    (input) => ({ ...requestTags(input), ...askedBoundary(input) }),
+  CreateRole: withTags(
+    "TagRole",
+    ask(
+      "CreateRole",
+      newResource("role", (input: NewRole) => input.RoleName),
+      (input) => ({ ...requestTags(input), ...askedBoundary(input) }),
+    ),
   ),
   GetRole: ask("GetRole", theRole),
   ListRoles: askList("ListRoles", "role"),
@@ -255,10 +265,13 @@ export const access = {
   GetServiceLinkedRoleDeletionStatus: ask("GetServiceLinkedRoleDeletionStatus", deletionTaskRole),
 
   // Instance profiles
-  CreateInstanceProfile: ask(
-    "CreateInstanceProfile",
-    newResource("instance-profile", (input: NewInstanceProfile) => input.InstanceProfileName),
-    requestTags,
+  CreateInstanceProfile: withTags(
+    "TagInstanceProfile",
+    ask(
+      "CreateInstanceProfile",
+      newResource("instance-profile", (input: NewInstanceProfile) => input.InstanceProfileName),
+      requestTags,
+    ),
   ),
   GetInstanceProfile: ask("GetInstanceProfile", theInstanceProfile),
   ListInstanceProfiles: askList("ListInstanceProfiles", "instance-profile"),
@@ -271,10 +284,13 @@ export const access = {
   ListInstanceProfileTags: ask("ListInstanceProfileTags", theInstanceProfile),
 
   // Managed policies
-  CreatePolicy: ask(
-    "CreatePolicy",
-    newResource("policy", (input: NewPolicy) => input.PolicyName),
-    requestTags,
+  CreatePolicy: withTags(
+    "TagPolicy",
+    ask(
+      "CreatePolicy",
+      newResource("policy", (input: NewPolicy) => input.PolicyName),
+      requestTags,
+    ),
   ),
   GetPolicy: ask("GetPolicy", thePolicy),
   ListPolicies: listPolicies,
@@ -290,10 +306,13 @@ export const access = {
   ListPolicyTags: ask("ListPolicyTags", thePolicy),
 
   // Identity providers
-  CreateOpenIDConnectProvider: ask(
-    "CreateOpenIDConnectProvider",
-    newNamed("oidc-provider", (input: NewOidcProvider) => input.Url?.replace(/^https:\/\//, "")),
-    requestTags,
+  CreateOpenIDConnectProvider: withTags(
+    "TagOpenIDConnectProvider",
+    ask(
+      "CreateOpenIDConnectProvider",
+      newNamed("oidc-provider", (input: NewOidcProvider) => input.Url?.replace(/^https:\/\//, "")),
+      requestTags,
+    ),
   ),
   GetOpenIDConnectProvider: ask("GetOpenIDConnectProvider", theOidcProvider),
   ListOpenIDConnectProviders: askAny("ListOpenIDConnectProviders"),
@@ -304,10 +323,13 @@ export const access = {
   TagOpenIDConnectProvider: ask("TagOpenIDConnectProvider", theOidcProvider, requestTags),
   UntagOpenIDConnectProvider: ask("UntagOpenIDConnectProvider", theOidcProvider, requestTagKeys),
   ListOpenIDConnectProviderTags: ask("ListOpenIDConnectProviderTags", theOidcProvider),
-  CreateSAMLProvider: ask(
-    "CreateSAMLProvider",
-    newNamed("saml-provider", (input: NewSamlProvider) => input.Name),
-    requestTags,
+  CreateSAMLProvider: withTags(
+    "TagSAMLProvider",
+    ask(
+      "CreateSAMLProvider",
+      newNamed("saml-provider", (input: NewSamlProvider) => input.Name),
+      requestTags,
+    ),
   ),
   GetSAMLProvider: ask("GetSAMLProvider", theSamlProvider),
   ListSAMLProviders: askAny("ListSAMLProviders"),
@@ -318,10 +340,13 @@ export const access = {
   ListSAMLProviderTags: ask("ListSAMLProviderTags", theSamlProvider),
 
   // Server certificates
-  UploadServerCertificate: ask(
-    "UploadServerCertificate",
-    newResource("server-certificate", (input: NewServerCertificate) => input.ServerCertificateName),
-    requestTags,
+  UploadServerCertificate: withTags(
+    "TagServerCertificate",
+    ask(
+      "UploadServerCertificate",
+      newResource("server-certificate", (input: NewServerCertificate) => input.ServerCertificateName),
+      requestTags,
+    ),
   ),
   GetServerCertificate: ask("GetServerCertificate", theServerCertificate),
   ListServerCertificates: askList("ListServerCertificates", "server-certificate"),

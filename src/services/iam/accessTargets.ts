@@ -92,6 +92,22 @@ export function askBoth<A, B>(
   };
 }
 
+/**
+ * A create call that brings tags asks for the tagging action as well: "User … is not authorized to perform:
+ * iam:TagRole" is what AWS answers to CreateRole (recorded in openshift/installer, issue 1073).
+ */
+export function withTags<I extends { Tags?: readonly TagInput[] | undefined }>(
+  tagAction: string,
+  create: (input: I, ctx: CallContext) => Promise<Access>,
+): (input: I, ctx: CallContext) => Promise<Access[]> {
+  return async (input, ctx) => {
+    const asked = await create(input, ctx);
+    const tagged = (input.Tags?.length ?? 0) > 0;
+    if (!tagged) return [asked];
+    return [asked, { ...asked, action: `iam:${tagAction}`, context: requestTagContext(input.Tags) }];
+  };
+}
+
 interface UserInput {
   UserName?: string | undefined;
 }

@@ -55,7 +55,7 @@ export async function accessTo(
     resource: key.arn,
     resourceAccount: key.account,
     // Grants in front: of two statements that name the caller equally, the first is the one that counts.
-    resourcePolicies: [...grants, { name: `${key.keyId}/default`, document: key.policy }],
+    resourcePolicies: [...grants, { name: `${key.keyId}/default`, document: key.boundPolicy?.document ?? key.policy }],
     policyKind: "key",
     trust: "delegated",
     context: {
@@ -96,9 +96,13 @@ function keyKeys(key: KeyDocument, alias: string | undefined): ContextValues {
   const keys: ContextValues = {
     "kms:KeySpec": key.spec,
     "kms:KeyUsage": key.usage,
-    "kms:KeyOrigin": "AWS_KMS",
-    "kms:MultiRegion": "false",
+    "kms:KeyOrigin": key.origin ?? "AWS_KMS",
+    "kms:MultiRegion": String(key.multiRegion !== undefined),
+    // The older names of the first two.
+    "kms:CustomerMasterKeySpec": key.spec,
+    "kms:CustomerMasterKeyUsage": key.usage,
   };
+  if (key.multiRegion) keys["kms:MultiRegionKeyType"] = key.multiRegion.type;
   if (alias !== undefined) keys["kms:RequestAlias"] = alias;
   if (key.aliases.length > 0) keys["kms:ResourceAliases"] = key.aliases;
   for (const name in key.tags) keys[`aws:ResourceTag/${name}`] = key.tags[name]!;

@@ -6,13 +6,20 @@ import type { AuditDetail, ServiceDefinition } from "#gateway/service.ts";
 import type { Sdk } from "./sdk.ts";
 
 const cryptographic = [
+  "Decapsulate",
   "Decrypt",
+  "DeriveSharedSecret",
+  "Encapsulate",
   "Encrypt",
   "GenerateDataKey",
+  "GenerateDataKeyPair",
+  "GenerateDataKeyPairWithoutPlaintext",
   "GenerateDataKeyWithoutPlaintext",
   "GenerateMac",
   "GenerateRandom",
   "ReEncrypt",
+  "Sign",
+  "Verify",
   "VerifyMac",
 ] as const;
 

@@ -1,5 +1,12 @@
 import { AwsError } from "#kernel/errors.ts";
-import { DecryptError, KeyDestroyed, KeyHolderUnavailable, Sealed, UnsupportedMaterial } from "#keys/contract.ts";
+import {
+  DecryptError,
+  InvalidInput,
+  KeyDestroyed,
+  KeyHolderUnavailable,
+  Sealed,
+  UnsupportedMaterial,
+} from "#keys/contract.ts";
 
 /**
  * KMS answers 400 to everything that is the caller's fault, NotFoundException included (recorded against AWS in
@@ -22,6 +29,10 @@ export const malformedPolicy = (message: string): AwsError => new AwsError("Malf
 /** AWS leaves the text of these empty, so that nothing can be learned from it. */
 export const invalidCiphertext = (): AwsError => new AwsError("InvalidCiphertextException", "");
 export const invalidMac = (): AwsError => new AwsError("KMSInvalidMacException", "");
+export const invalidSignature = (): AwsError => new AwsError("KMSInvalidSignatureException", "");
+export const invalidImportToken = (): AwsError => new AwsError("InvalidImportTokenException", "");
+export const expiredImportToken = (): AwsError => new AwsError("ExpiredImportTokenException", "");
+export const incorrectKeyMaterial = (): AwsError => new AwsError("IncorrectKeyMaterialException", "");
 export const incorrectKey = (): AwsError =>
   new AwsError(
     "IncorrectKeyException",
@@ -39,6 +50,7 @@ export function fromKeyHolder(error: unknown, arn?: string): unknown {
   if (error instanceof KeyDestroyed)
     return invalidState(`${arn ?? "The key"} has no key material: it has been deleted.`);
   if (error instanceof UnsupportedMaterial) return unsupported(error.message);
+  if (error instanceof InvalidInput) return validation(`The request holds what the key cannot take: ${error.message}.`);
   return error;
 }
 

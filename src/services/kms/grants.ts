@@ -43,6 +43,12 @@ export function principalNames(principal: Principal): string[] {
   }
 }
 
+/** A grant to a user or role means the one that had the name when it was made, not a later one of the same name. */
+function means(id: string | undefined, principal: Principal): boolean {
+  if (id === undefined) return true;
+  return principal.kind === "role" ? principal.roleId === id : principal.kind === "user" && principal.id === id;
+}
+
 function rootOf({ arn, account }: { arn: string; account: string }): string {
   return `arn:${arn.split(":")[1]}:iam::${account}:root`;
 }
@@ -62,7 +68,8 @@ export async function grantPolicies(
       const query = { value, limit: 200, ...(after === undefined ? {} : { after }) };
       const page = await ctx.state.find<GrantDocument>(types.grant, "grantee", query, { account: key.account });
       for (const { value: grant } of page.items) {
-        if (allows(grant, question)) policies.push(asPolicy(grant, key.account));
+        if (means(grant.granteeId, ctx.principal) && allows(grant, question))
+          policies.push(asPolicy(grant, key.account));
       }
       after = page.next;
     } while (after !== undefined);
@@ -87,7 +94,7 @@ function asPolicy(grant: GrantDocument, keyAccount: string): NamedPolicy {
       Statement: [
         {
           Effect: "Allow",
-          Principal: service ? { Service: grant.granteePrincipal } : { AWS: grant.granteePrincipal },
+          Principal: service ? { Service: grant.granteePrincipal } : { AWS: grant.granteeId ?? grant.granteePrincipal },
           Action: grant.operations.map((operation) => `kms:${operation}`),
           Resource: "*",
         },

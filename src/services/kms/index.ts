@@ -7,11 +7,18 @@ import { dataKeyAccess, dataKeyHandlers } from "./operations/dataKeys.ts";
 import { grantAccess, grantHandlers } from "./operations/grants.ts";
 import { keyAccessRows, keyHandlers } from "./operations/keys.ts";
 import { keyStateAccess, keyStateHandlers } from "./operations/keyStates.ts";
+import { dataKeyPairAccess, dataKeyPairHandlers } from "./operations/dataKeyPairs.ts";
 import { macAccess, macHandlers } from "./operations/macs.ts";
+import { publicKeyAccess, publicKeyHandlers } from "./operations/publicKeys.ts";
+import { signatureAccess, signatureHandlers } from "./operations/signatures.ts";
+import { lastUsageAccess, lastUsageHandlers } from "./operations/lastUsage.ts";
+import { importAccess, importHandlers } from "./operations/imports.ts";
+import { multiRegionAccess, multiRegionHandlers } from "./operations/multiRegion.ts";
 import { policyAccess, policyHandlers } from "./operations/policies.ts";
 import { rotationAccess, rotationHandlers } from "./operations/rotation.ts";
 import { tagAccess, tagHandlers } from "./operations/tags.ts";
 import type { Sdk } from "./sdk.ts";
+import { usageReactor } from "./usage.ts";
 
 export const service = defineService<Sdk>()({
   id: "kms",
@@ -23,9 +30,15 @@ export const service = defineService<Sdk>()({
     ...tagHandlers,
     ...cryptographyHandlers,
     ...dataKeyHandlers,
+    ...dataKeyPairHandlers,
     ...macHandlers,
+    ...signatureHandlers,
+    ...publicKeyHandlers,
     ...rotationHandlers,
+    ...importHandlers,
+    ...multiRegionHandlers,
     ...grantHandlers,
+    ...lastUsageHandlers,
   },
   access: {
     ...keyAccessRows,
@@ -35,10 +48,17 @@ export const service = defineService<Sdk>()({
     ...tagAccess,
     ...cryptographyAccess,
     ...dataKeyAccess,
+    ...dataKeyPairAccess,
     ...macAccess,
+    ...signatureAccess,
+    ...publicKeyAccess,
     ...rotationAccess,
+    ...importAccess,
+    ...multiRegionAccess,
     ...grantAccess,
+    ...lastUsageAccess,
   },
   audit,
   jobs,
+  reactors: [usageReactor],
 });

@@ -5,6 +5,7 @@
 import type { JobContext } from "#gateway/context.ts";
 import type { Job } from "#gateway/service.ts";
 import { Conflict, type Document, type DocumentKey, type Operation } from "#store/contract.ts";
+import { otherRegions, withVersion } from "./multiRegion.ts";
 import { retiringAccount } from "./operations/grants.ts";
 import { serviceEvent } from "./serviceEvents.ts";
 import {
@@ -16,6 +17,7 @@ import {
   newVersion,
   timeIndex,
   types,
+  withoutMaterial,
 } from "./state.ts";
 
 const service = "kms";
@@ -23,7 +25,10 @@ const dayMs = 86_400_000;
 const pageSize = 100;
 
 /** Keys whose index says they are due, oldest first, across accounts and Regions. */
-async function* due(ctx: JobContext, index: "rotateAt" | "deleteAt"): AsyncGenerator<Document<KeyDocument>> {
+async function* due(
+  ctx: JobContext,
+  index: "rotateAt" | "deleteAt" | "materialAt",
+): AsyncGenerator<Document<KeyDocument>> {
   let after: string | undefined;
   do {
     const page = await ctx.store.find<KeyDocument>({
@@ -62,11 +67,60 @@ async function rotate(ctx: JobContext, document: Document<KeyDocument>): Promise
   // After a long pause the next date lies in the future again, without a rotation for each that was missed.
   const missed = Math.floor((now - key.rotation.nextAt) / periodMs);
   const rotation = { ...key.rotation, nextAt: key.rotation.nextAt + (missed + 1) * periodMs };
-  const next: KeyDocument = { ...key, rotation, versions: [...key.versions, version] };
+  const others = await relativesOf(ctx, document);
+  const rotated = await withVersion(
+    ctx.keys,
+    key,
+    others.map(({ value }) => value),
+    version,
+  );
   await ctx.store.commit([
-    { op: "put", key: document.key, value: next, indexes: keyIndexes(next), ifVersion: document.version },
+    ...[document, ...others].map((each, index) => put(each, { ...rotated[index]!, rotation })),
     serviceEvent(ctx, key, "RotateKey", { rotationType: "AUTOMATIC", keyMaterialId: version.materialId }),
   ]);
+}
+
+function put(document: Document<KeyDocument>, value: KeyDocument): Operation {
+  return { op: "put", key: document.key, value, indexes: keyIndexes(value), ifVersion: document.version };
+}
+
+/** The documents of a multi-Region key in its other Regions. */
+async function relativesOf(ctx: JobContext, { key, value }: Document<KeyDocument>): Promise<Document<KeyDocument>[]> {
+  const documents = await Promise.all(
+    otherRegions(value).map((region) => ctx.store.get<KeyDocument>({ ...key, region })),
+  );
+  return documents.flatMap((document) => (document ? [document] : []));
+}
+
+/**
+ * Imported material: what has expired goes, and what was deleted, replaced or has expired is destroyed for good. The
+ * document says first what is to be destroyed, so a crash in between leaves it to the next run.
+ */
+async function purge(ctx: JobContext, document: Document<KeyDocument>): Promise<void> {
+  const now = ctx.clock.now();
+  const key = withoutMaterial(document.value, ({ expiresAt = Infinity }) => expiresAt <= now);
+  let { version } = document;
+  if (key !== document.value) {
+    const expired = document.value.versions.filter(({ expiresAt = Infinity }) => expiresAt <= now);
+    const records = expired.map(({ materialId }) =>
+      serviceEvent(ctx, key, "DeleteExpiredKeyMaterial", { keyMaterialId: materialId }),
+    );
+    await ctx.store.commit([put(document, key), ...records]);
+    version += 1;
+  }
+  const { condemned = [], ...rest } = key;
+  for (const bound of condemned) await ctx.keys.destroy(bound);
+  if (condemned.length > 0) await ctx.store.commit([put({ ...document, version }, rest)]);
+}
+
+/** What the deletion of a replica changes in the others; the last one sets its scheduled primary key's date. */
+function withoutReplica(document: Document<KeyDocument>, region: string, now: number): Operation {
+  const { value } = document;
+  const replicaRegions = value.multiRegion!.replicaRegions.filter((each) => each !== region);
+  const next = { ...value, multiRegion: { ...value.multiRegion!, replicaRegions } };
+  if (next.state !== "PendingReplicaDeletion" || replicaRegions.length > 0) return put(document, next);
+  const { pendingWindowDays, ...rest } = next;
+  return put(document, { ...rest, state: "PendingDeletion", deletionDate: now + pendingWindowDays! * dayMs });
 }
 
 /**
@@ -83,6 +137,8 @@ async function destroy(ctx: JobContext, document: Document<KeyDocument>): Promis
     version += 1;
   }
   await ctx.keys.destroy(boundTo(key.arn, 1, key.spec));
+  const imported = key.versions.flatMap(({ bound }) => (bound === undefined ? [] : [bound]));
+  for (const bound of [...imported, ...(key.condemned ?? [])]) await ctx.keys.destroy(bound);
   const at = (type: string, id: string, account = key.account): DocumentKey => ({ ...document.key, account, type, id });
   for (;;) {
     const grants = await ctx.store.list<GrantDocument>({
@@ -104,8 +160,11 @@ async function destroy(ctx: JobContext, document: Document<KeyDocument>): Promis
     if (batch.length === 0) break;
     await ctx.store.commit(batch);
   }
+  const others = await relativesOf(ctx, document);
   await ctx.store.commit([
     { op: "delete", key: document.key, ifVersion: version },
+    { op: "delete", key: at(types.usage, key.keyId) },
+    ...others.map((other) => withoutReplica(other, key.region, ctx.clock.now())),
     ...key.aliases.map((name): Operation => ({ op: "delete", key: at(types.alias, name) })),
     serviceEvent(ctx, key, "DeleteKey", {}),
   ]);
@@ -113,6 +172,13 @@ async function destroy(ctx: JobContext, document: Document<KeyDocument>): Promis
 }
 
 export const jobs: readonly Job[] = [
+  {
+    name: "kms-material",
+    everyMs: 10_000,
+    async run(ctx) {
+      for await (const document of due(ctx, "materialAt")) await step(ctx, document.value, () => purge(ctx, document));
+    },
+  },
   {
     name: "kms-rotation",
     everyMs: 60_000,

@@ -62,14 +62,8 @@ describe("CreateKey and DescribeKey", () => {
       "ValidationException",
       /CustomerMasterKeySpec is deprecated/,
     ],
-    [
-      "a spec the holder does not make",
-      { KeySpec: "RSA_2048", KeyUsage: "SIGN_VERIFY" },
-      "UnsupportedOperationException",
-      /RSA_2048/,
-    ],
-    ["imported material", { Origin: "EXTERNAL" }, "UnsupportedOperationException", /EXTERNAL/],
-    ["multi-Region", { MultiRegion: true }, "UnsupportedOperationException", /Multi-Region/],
+    ["a spec of other Regions", { KeySpec: "SM2", KeyUsage: "SIGN_VERIFY" }, "UnsupportedOperationException", /SM2/],
+    ["a key store's origin", { Origin: "AWS_CLOUDHSM" }, "UnsupportedOperationException", /AWS_CLOUDHSM/],
     ["key store", { CustomKeyStoreId: "cks-1" }, "ValidationException", /CustomKeyStoreId/],
     ["policy that is no JSON", { Policy: "{" }, "MalformedPolicyDocumentException", /./],
     [

@@ -1,10 +1,10 @@
 import type { Out } from "./sdk.ts";
-import { keySpecs } from "./specs.ts";
-import { currentVersion, type KeyDocument } from "./state.ts";
+import { algorithmsOf } from "./specs.ts";
+import { arnIn, type KeyDocument, type MultiRegion, newestVersion } from "./state.ts";
 
 /** KeyMetadata of DescribeKey and CreateKey. */
 export function metadataOf(key: KeyDocument): NonNullable<Out<"DescribeKey">["KeyMetadata"]> {
-  const spec = keySpecs.get(key.spec)!;
+  const current = newestVersion(key);
   return {
     AWSAccountId: key.account,
     KeyId: key.keyId,
@@ -15,13 +15,35 @@ export function metadataOf(key: KeyDocument): NonNullable<Out<"DescribeKey">["Ke
     KeyUsage: key.usage,
     KeyState: key.state === "Deleting" ? "PendingDeletion" : key.state,
     ...(key.deletionDate === undefined ? {} : { DeletionDate: new Date(key.deletionDate) }),
-    Origin: "AWS_KMS",
+    ...(key.pendingWindowDays === undefined ? {} : { PendingDeletionWindowInDays: key.pendingWindowDays }),
+    Origin: key.origin ?? "AWS_KMS",
+    ...(key.origin === "EXTERNAL" && current?.wrapped !== undefined ? expirationOf(current) : {}),
     KeyManager: key.manager,
-    CustomerMasterKeySpec: key.spec,
+    CustomerMasterKeySpec: legacySpec(key.spec),
     KeySpec: key.spec,
-    ...(spec.encryptionAlgorithms ? { EncryptionAlgorithms: [...spec.encryptionAlgorithms] } : {}),
-    ...(spec.macAlgorithm ? { MacAlgorithms: [spec.macAlgorithm] } : {}),
-    MultiRegion: false,
-    ...(key.spec === "SYMMETRIC_DEFAULT" ? { CurrentKeyMaterialId: currentVersion(key).materialId } : {}),
+    ...algorithmsOf(key),
+    MultiRegion: key.multiRegion !== undefined,
+    ...(key.multiRegion ? { MultiRegionConfiguration: configurationOf(key, key.multiRegion) } : {}),
+    ...(key.spec === "SYMMETRIC_DEFAULT" && current ? { CurrentKeyMaterialId: current.materialId } : {}),
+  };
+}
+
+/** CustomerMasterKeySpec is deprecated and was not given the newer values; as text it carries them. */
+export function legacySpec(spec: KeyDocument["spec"]): NonNullable<Out<"GetPublicKey">["CustomerMasterKeySpec"]> {
+  return spec as NonNullable<Out<"GetPublicKey">["CustomerMasterKeySpec"]>;
+}
+
+export function expirationOf({ expiresAt }: { expiresAt?: number }) {
+  return expiresAt === undefined
+    ? { ExpirationModel: "KEY_MATERIAL_DOES_NOT_EXPIRE" as const }
+    : { ExpirationModel: "KEY_MATERIAL_EXPIRES" as const, ValidTo: new Date(expiresAt) };
+}
+
+function configurationOf(key: KeyDocument, { type, primaryRegion, replicaRegions }: MultiRegion) {
+  const relative = (Region: string) => ({ Arn: arnIn(key, Region), Region });
+  return {
+    MultiRegionKeyType: type,
+    PrimaryKey: relative(primaryRegion),
+    ReplicaKeys: replicaRegions.map(relative),
   };
 }

@@ -1,5 +1,6 @@
 /** Key policies: the default one, and the checks on writing. Source: KMS Developer Guide, "Key policies in AWS KMS". */
 import { AwsError } from "#kernel/errors.ts";
+import { bindPolicy, UnknownPrincipal } from "#gateway/boundPolicy.ts";
 import type { CallContext } from "#gateway/context.ts";
 import { parsePolicy } from "#policy/parse.ts";
 import { accessTo } from "./access.ts";
@@ -26,8 +27,11 @@ export function defaultPolicy(ctx: Pick<CallContext, "partition" | "account">): 
 }`;
 }
 
-/** Syntax and size. @throws MalformedPolicyDocumentException, LimitExceededException */
-export function checkPolicy(policy: string): void {
+/** Syntax, size and principals; gives what a key keeps of it. @throws MalformedPolicyDocumentException, LimitExceededException */
+export async function checkPolicy(
+  ctx: CallContext,
+  policy: string,
+): Promise<Pick<KeyDocument, "policy" | "boundPolicy">> {
   if (Buffer.byteLength(policy) > maxPolicyBytes) {
     throw limitExceeded(`The key policy is longer than ${maxPolicyBytes} bytes.`);
   }
@@ -36,14 +40,21 @@ export function checkPolicy(policy: string): void {
   } catch (error) {
     throw error instanceof AwsError ? malformedPolicy(error.message) : error;
   }
+  try {
+    const bound = await bindPolicy(ctx.identity, policy);
+    return { policy, ...(bound ? { boundPolicy: bound } : {}) };
+  } catch (error) {
+    if (!(error instanceof UnknownPrincipal)) throw error;
+    throw malformedPolicy("Policy contains a statement with one or more invalid principals.");
+  }
 }
 
 /**
  * The lockout safety check: the caller must still be able to call PutKeyPolicy under the new policy.
  * @throws MalformedPolicyDocumentException
  */
-export async function checkLockout(ctx: CallContext, key: KeyDocument, policy: string): Promise<void> {
-  const question = await accessTo(ctx, "PutKeyPolicy", { key: { ...key, policy } });
+export async function checkLockout(ctx: CallContext, key: KeyDocument): Promise<void> {
+  const question = await accessTo(ctx, "PutKeyPolicy", { key });
   if (!(await ctx.allowed(question))) {
     throw malformedPolicy("The new key policy will not allow you to update the key policy in the future.");
   }

@@ -1,5 +1,5 @@
 /**
- * What KMS does by itself is on the record too: RotateKey and DeleteKey, as service events.
+ * What KMS does by itself is on the record too, as service events.
  * Source: KMS Developer Guide, "Logging AWS KMS API calls with AWS CloudTrail", examples RotateKey and DeleteKey.
  */
 import { isoSeconds } from "#kernel/clock.ts";
@@ -13,7 +13,7 @@ const ourselves = "AWS Internal";
 export function serviceEvent(
   ctx: JobContext,
   key: KeyDocument,
-  eventName: "RotateKey" | "DeleteKey",
+  eventName: "RotateKey" | "DeleteKey" | "DeleteExpiredKeyMaterial",
   serviceEventDetails: Record<string, string>,
 ): Operation {
   const event: AuditRecord & { serviceEventDetails: Record<string, string> } = {

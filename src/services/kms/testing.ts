@@ -108,7 +108,11 @@ export class World {
   /** Runs a job as the job runner does. */
   async run(name: string): Promise<void> {
     const job = service.jobs.find((each) => each.name === name)!;
-    const context: JobContext = {
+    await job.run(this.#jobContext());
+  }
+
+  #jobContext(): JobContext {
+    return {
       clock: this.clock,
       random: systemRandom,
       log: silentLogger,
@@ -120,7 +124,14 @@ export class World {
       organization: async () => undefined,
       signal: new AbortController().signal,
     };
-    await job.run(context);
+  }
+
+  /** Lets a reactor follow the audit trail so far, as the reactor runner does. */
+  async follow(name: string): Promise<void> {
+    const reactor = service.reactors.find((each) => each.name === name)!;
+    const events = this.store.outboxEntries.filter(({ stream }) => stream === reactor.stream);
+    const stored = events.map((entry, offset) => ({ ...entry, partition: 0, offset, time: this.clock.now() }));
+    await reactor.handle(stored as unknown as Parameters<typeof reactor.handle>[0], this.#jobContext());
   }
 
   /** Audit records so far, newest last. */
@@ -148,6 +159,7 @@ export class World {
         organization: async () => undefined,
         touched: () => undefined,
         accountStatus: async () => "ACTIVE",
+        principalId: async () => "elsewhere",
         // Calls of a service need no more of an identity service than this.
       } satisfies Partial<IdentitySource> as unknown as IdentitySource,
       clock: this.clock,

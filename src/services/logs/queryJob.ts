@@ -8,7 +8,7 @@ import type { QueryEvent, QueryResult } from "#engines/logQuery/run.ts";
 import { Conflict, type Document, type Operation } from "#store/contract.ts";
 import { recordPointer } from "./operations/readEvents.ts";
 import { type QueryDocument, queryIndexes, type QueryStatus, resultsKeptMs, sealRows } from "./queries.ts";
-import { forward, storeBatches } from "./reading.ts";
+import { forward, storeBatches, storeDeleted } from "./reading.ts";
 import { GroupKeys, jobKeys } from "./sealing.ts";
 import { type Group, serviceId, types } from "./state.ts";
 
@@ -94,7 +94,7 @@ async function* eventsOf(ctx: JobContext, { key, value: query }: Document<QueryD
     if (!document) continue;
     const group = document.value;
     const keys = new GroupKeys(group, jobKeys(ctx, group));
-    const reader = { source: storeBatches(ctx.store, group), group, keys, now: ctx.clock.now() };
+    const reader = { source: storeBatches(ctx.store, group), deleted: storeDeleted(ctx.store, group), group, keys, now: ctx.clock.now() };
     const range = { from: query.startTime * 1000, to: query.endTime * 1000 + 1000 };
     for await (const event of forward(reader, range)) {
       yield {

@@ -5,7 +5,7 @@
 import type { CallContext } from "#gateway/context.ts";
 import type { Store } from "#store/contract.ts";
 import type { GroupKeys } from "./sealing.ts";
-import { type Batch, type Group, pad, retentionCutoff, scopeOf, types } from "./state.ts";
+import { type Batch, type Garbage, type Group, pad, retentionCutoff, scopeOf, types } from "./state.ts";
 
 /** No batch is longer than this in time; a reader looks back as far for one that began earlier. */
 export const batchSpanMs = 3_600_000;
@@ -59,8 +59,26 @@ export const storeBatches =
   (index, query) =>
     store.find<Batch>({ ...scopeOf(group), type: types.batch, index, ...query });
 
+/** Streams that have been deleted and whose batches are not all removed yet. */
+export type DeletedStreams = () => Promise<ReadonlySet<string>>;
+
+const sidOf = ({ key }: { key: { id: string } }): string => key.id.split(".")[1] ?? "";
+
+export const callDeleted =
+  (ctx: CallContext, { gid }: Group): DeletedStreams =>
+  async () =>
+    new Set((await ctx.state.list<Garbage>(types.garbage, { prefix: `${gid}.` })).items.map(sidOf));
+
+export const storeDeleted =
+  (store: Store, group: Group): DeletedStreams =>
+  async () => {
+    const query = { ...scopeOf(group), type: types.garbage, prefix: `${group.gid}.`, limit: 1000 };
+    return new Set((await store.list<Garbage>(query)).items.map(sidOf));
+  };
+
 export interface Reader {
   source: BatchSource;
+  deleted: DeletedStreams;
   group: Group;
   keys: GroupKeys;
   now: number;
@@ -74,11 +92,12 @@ export async function* forward(reader: Reader, range: Range): AsyncGenerator<Log
   const { gid } = reader.group;
   const bounds = cut(reader, range);
   let waiting: LogEvent[] = [];
+  const deleted = range.sid === undefined ? await reader.deleted() : new Set<string>();
   for await (const batch of batches(reader, "first", {
     from: `${gid}/${pad(bounds.from - batchSpanMs)}`,
     to: `${gid}/${pad(bounds.to)}`,
   })) {
-    if (batch.last < bounds.from || !isWanted(batch, range)) continue;
+    if (batch.last < bounds.from || deleted.has(batch.sid) || !isWanted(batch, range)) continue;
     const ready = waiting.findIndex(({ timestamp }) => timestamp >= batch.first);
     const out = ready < 0 ? waiting : waiting.slice(0, ready);
     waiting = ready < 0 ? [] : waiting.slice(ready);

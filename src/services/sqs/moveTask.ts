@@ -2,7 +2,7 @@
 import type { JobContext, State } from "#gateway/context.ts";
 import { UnitOfWork } from "#gateway/state.ts";
 import { Conflict, type Document } from "#store/contract.ts";
-import { Sequences } from "./coordination.ts";
+import { Sequences } from "#kernel/sequences.ts";
 import { groupWith, headOf, putGroup, readGroup } from "./groups.ts";
 import { addressOfArn, findQueue } from "./queue.ts";
 import { relocate } from "./relocation.ts";

@@ -1,6 +1,8 @@
 /** What the operations of one process share: keys in memory, order among calls, waiting receivers. */
 import { Arrivals } from "./arrivals.ts";
-import { Claims, Lanes, Sequences } from "./coordination.ts";
+import { Lanes } from "#gateway/lanes.ts";
+import { Sequences } from "#kernel/sequences.ts";
+import { Claims } from "./claims.ts";
 import { InFlightCounts } from "./inFlight.ts";
 import { Sealer } from "./sealing.ts";
 

@@ -5,7 +5,7 @@
  * periods for dead-letter queues" and "Configuring a dead-letter queue redrive".
  */
 import type { Document } from "#store/contract.ts";
-import type { Sequences } from "./coordination.ts";
+import type { Sequences } from "#kernel/sequences.ts";
 import { putGroup, readGroup, type ReadGroup } from "./groups.ts";
 import {
   contentOf,

@@ -21,7 +21,10 @@ interface AnyClient {
 }
 
 /** What the SDK would send for a call, caught at its HTTP handler. */
-export async function prepare<C extends AnyClient>(client: C, call: (client: C) => Promise<unknown>): Promise<Prepared> {
+export async function prepare<C extends AnyClient>(
+  client: C,
+  call: (client: C) => Promise<unknown>,
+): Promise<Prepared> {
   let caught: Prepared | undefined;
   const handler = client.config.requestHandler as object;
   client.config.requestHandler = {

@@ -6,6 +6,7 @@ import { aliasNotFound, alreadyExists, limitExceeded, validation } from "../erro
 import { identify } from "../identify.ts";
 import { pageFields, pageOfList, pagingOf } from "../paging.ts";
 import type { In, KmsAccess, KmsHandlers } from "../sdk.ts";
+import { keySpecs } from "../specs.ts";
 import { type AliasDocument, type KeyDocument, readKey, types, writeKey } from "../state.ts";
 import { customerKey } from "./keys.ts";
 
@@ -49,7 +50,7 @@ async function updateAlias(input: In<"UpdateAlias">, ctx: CallContext) {
   const source = await readKey(ctx, alias.targetKeyId);
   if (source) {
     const { usage, spec } = source.value;
-    if (usage !== target.usage || spec.slice(0, 4) !== target.spec.slice(0, 4)) {
+    if (usage !== target.usage || keySpecs.get(spec)!.type !== keySpecs.get(target.spec)!.type) {
       throw validation("The current and new KMS key must be the same type and must have the same key usage.");
     }
     writeKey(ctx, without(source.value, name));

@@ -1,4 +1,5 @@
 import type { CallContext } from "#gateway/context.ts";
+import type { EncryptionAlgorithm, OaepAlgorithm } from "#keys/contract.ts";
 import { accessTo, keyAccess } from "../access.ts";
 import { type BlobHeader, type BlobKind, blobAad, decodeHeader, encodeHeader, headerBytes } from "../ciphertext.ts";
 import { dryRun, holding, incorrectKey, invalidCiphertext, invalidKeyUsage, validation } from "../errors.ts";
@@ -6,6 +7,7 @@ import { checkTokens } from "../grants.ts";
 import { ciphertextDenied, identify, isVisible } from "../identify.ts";
 import { type KeyAction, requireState } from "../rules.ts";
 import type { EncryptionContext, In, KmsAccess, KmsHandlers } from "../sdk.ts";
+import { keySpecs } from "../specs.ts";
 import { currentVersion, type KeyDocument, type MaterialVersion, readKey, tokenOf } from "../state.ts";
 
 const symmetric = "SYMMETRIC_DEFAULT";
@@ -13,28 +15,48 @@ const maxPlaintext = 4096;
 const maxCiphertext = 6144;
 
 /**
- * The key of a request, ready to encrypt. @throws DisabledException, KMSInvalidStateException,
+ * The key of a request, ready to encrypt under the algorithm. @throws DisabledException, KMSInvalidStateException,
  * InvalidKeyUsageException, InvalidGrantTokenException
  */
 export async function encryptionKey(
   ctx: CallContext,
   action: KeyAction,
   name: string | undefined,
-  request: { algorithm?: string | undefined; tokens?: readonly string[] | undefined },
+  request: {
+    algorithm?: string | undefined;
+    tokens?: readonly string[] | undefined;
+    context?: EncryptionContext | undefined;
+  },
 ): Promise<KeyDocument> {
   const { key } = await identify(ctx, action, name ?? "");
-  requireEncryption(key, action, request.algorithm);
+  requireEncryption(key, action, request.algorithm, request.context);
   await checkTokens(ctx, request.tokens);
   return key;
 }
 
-function requireEncryption(key: KeyDocument, action: KeyAction, algorithm: string | undefined): void {
+function requireEncryption(
+  key: KeyDocument,
+  action: KeyAction,
+  algorithm: string = symmetric,
+  context?: EncryptionContext,
+): void {
   requireState(key, action);
   if (key.usage !== "ENCRYPT_DECRYPT") {
     throw invalidKeyUsage(`${key.arn} key usage is ${key.usage} which is not valid for ${action}.`);
   }
-  if (algorithm !== undefined && algorithm !== symmetric) {
+  if (!(keySpecs.get(key.spec)!.encryptionAlgorithms as readonly string[] | undefined)?.includes(algorithm)) {
     throw invalidKeyUsage(`Algorithm ${algorithm} is incompatible with key spec ${key.spec}.`);
+  }
+  if (algorithm !== symmetric && context && Object.keys(context).length > 0) {
+    throw validation("EncryptionContext is not supported with asymmetric KMS keys.");
+  }
+}
+
+/** @throws ValidationException with the text that AWS has for it */
+function requireFit(key: KeyDocument, algorithm: OaepAlgorithm, bytes: number): void {
+  const most = keySpecs.get(key.spec)!.maxPlaintext![algorithm];
+  if (bytes > most) {
+    throw validation(`Algorithm ${algorithm} and key spec ${key.spec} cannot encrypt data larger than ${most} bytes.`);
   }
 }
 
@@ -58,7 +80,17 @@ async function encrypt(input: In<"Encrypt">, ctx: CallContext) {
   const key = await encryptionKey(ctx, "Encrypt", input.KeyId, {
     algorithm: input.EncryptionAlgorithm,
     tokens: input.GrantTokens,
+    context: input.EncryptionContext,
   });
+  const algorithm = input.EncryptionAlgorithm as EncryptionAlgorithm | undefined;
+  if (algorithm !== undefined && algorithm !== symmetric) {
+    requireFit(key, algorithm, plaintext.length);
+    if (input.DryRun) throw dryRun();
+    ctx.audit({ responseElements: null });
+    const token = tokenOf(key, currentVersion(key));
+    const CiphertextBlob = await holding(ctx.keys.encryptOaep(token, algorithm, plaintext), key.arn);
+    return { CiphertextBlob, KeyId: key.arn, EncryptionAlgorithm: algorithm };
+  }
   if (input.DryRun) throw dryRun();
   const { version, header, aad } = sealing(key, "data", input.EncryptionContext);
   recordMaterial(ctx, version.materialId);
@@ -74,6 +106,7 @@ interface DecryptRequest {
   action: "Decrypt" | "ReEncryptFrom";
   blob: Uint8Array | undefined;
   keyId: string | undefined;
+  algorithm: string | undefined;
   dryRun: boolean | undefined;
   modifiers: readonly string[] | undefined;
 }
@@ -93,6 +126,13 @@ async function sourceOf(ctx: CallContext, request: DecryptRequest): Promise<Sour
   }
   if (request.modifiers?.length) throw validation("DryRunModifiers need the DryRun parameter.");
   if (!blob || blob.length === 0) throw validation("CiphertextBlob is required.");
+  // A ciphertext of an asymmetric key names no key.
+  if (named && (named.spec !== "SYMMETRIC_DEFAULT" || (request.algorithm ?? symmetric) !== symmetric)) {
+    return { key: named };
+  }
+  if (request.algorithm !== undefined && request.algorithm !== symmetric) {
+    throw validation("KeyId is required with an asymmetric encryption algorithm.");
+  }
   const header = blob.length <= maxCiphertext ? decodeHeader(blob) : undefined;
   if (!header) throw invalidCiphertext();
   if (named) {
@@ -133,6 +173,7 @@ function decryptRequest(input: In<"Decrypt">): DecryptRequest {
     action: "Decrypt",
     blob: input.CiphertextBlob,
     keyId: input.KeyId,
+    algorithm: input.EncryptionAlgorithm,
     dryRun: input.DryRun,
     modifiers: input.DryRunModifiers,
   };
@@ -141,9 +182,16 @@ function decryptRequest(input: In<"Decrypt">): DecryptRequest {
 async function decrypt(input: In<"Decrypt">, ctx: CallContext) {
   refuseRecipient(input);
   const found = await source(ctx, decryptRequest(input));
-  requireEncryption(found.key, "Decrypt", input.EncryptionAlgorithm);
+  requireEncryption(found.key, "Decrypt", input.EncryptionAlgorithm, input.EncryptionContext);
   await checkTokens(ctx, input.GrantTokens);
   if (input.DryRun) throw dryRun();
+  const algorithm = input.EncryptionAlgorithm as EncryptionAlgorithm | undefined;
+  if (algorithm !== undefined && algorithm !== symmetric) {
+    ctx.audit({ responseElements: null });
+    const token = tokenOf(found.key, currentVersion(found.key));
+    const Plaintext = await holding(ctx.keys.decryptOaep(token, algorithm, input.CiphertextBlob!), found.key.arn);
+    return { KeyId: found.key.arn, Plaintext, EncryptionAlgorithm: algorithm };
+  }
   const { key, version, sealed, aad } = opening(found, input.CiphertextBlob!, input.EncryptionContext);
   recordMaterial(ctx, version.materialId);
   const plaintext = await holding(ctx.keys.decrypt(tokenOf(key, version), sealed, aad), key.arn);
@@ -160,41 +208,73 @@ function reencryptRequest(input: In<"ReEncrypt">): DecryptRequest {
     action: "ReEncryptFrom",
     blob: input.CiphertextBlob,
     keyId: input.SourceKeyId,
+    algorithm: input.SourceEncryptionAlgorithm,
     dryRun: input.DryRun,
     modifiers: input.DryRunModifiers,
   };
 }
 
+/** One end of a re-encryption. An asymmetric key has no header, no context and no id of its material. */
+interface End {
+  version: MaterialVersion;
+  header: Buffer;
+  aad: Buffer;
+  algorithm: EncryptionAlgorithm;
+  materialId?: string;
+}
+
+const none = Buffer.alloc(0);
+
+function asymmetricEnd(key: KeyDocument, algorithm: EncryptionAlgorithm): End {
+  return { version: currentVersion(key), header: none, aad: none, algorithm };
+}
+
+function sourceEnd(found: Source, input: In<"ReEncrypt">): End & { sealed: Uint8Array } {
+  const algorithm = (input.SourceEncryptionAlgorithm ?? symmetric) as EncryptionAlgorithm;
+  const blob = input.CiphertextBlob!;
+  if (algorithm !== symmetric) return { ...asymmetricEnd(found.key, algorithm), sealed: blob };
+  const { version, sealed, aad } = opening(found, blob, input.SourceEncryptionContext);
+  return { version, header: none, aad, algorithm, sealed, materialId: version.materialId };
+}
+
+function destinationEnd(key: KeyDocument, input: In<"ReEncrypt">): End {
+  const algorithm = (input.DestinationEncryptionAlgorithm ?? symmetric) as EncryptionAlgorithm;
+  if (algorithm !== symmetric) return asymmetricEnd(key, algorithm);
+  const { version, header, aad } = sealing(key, "data", input.DestinationEncryptionContext);
+  return { version, header, aad, algorithm, materialId: version.materialId };
+}
+
 async function reEncrypt(input: In<"ReEncrypt">, ctx: CallContext) {
   const found = await source(ctx, reencryptRequest(input));
-  requireEncryption(found.key, "ReEncryptFrom", input.SourceEncryptionAlgorithm);
-  const to = await encryptionKey(ctx, "ReEncryptTo", input.DestinationKeyId, {
+  requireEncryption(found.key, "ReEncryptFrom", input.SourceEncryptionAlgorithm, input.SourceEncryptionContext);
+  const key = await encryptionKey(ctx, "ReEncryptTo", input.DestinationKeyId, {
     algorithm: input.DestinationEncryptionAlgorithm,
     tokens: input.GrantTokens,
+    context: input.DestinationEncryptionContext,
   });
   if (input.DryRun) throw dryRun();
-  const from = opening(found, input.CiphertextBlob!, input.SourceEncryptionContext);
-  const { version, header, aad } = sealing(to, "data", input.DestinationEncryptionContext);
+  const from = sourceEnd(found, input);
+  const to = destinationEnd(key, input);
   ctx.audit({
-    additionalEventData: { sourceKeyMaterialId: from.version.materialId, destinationKeyMaterialId: version.materialId },
+    additionalEventData: { sourceKeyMaterialId: from.materialId, destinationKeyMaterialId: to.materialId },
     responseElements: null,
   });
   // INVARIANT: the plaintext stays in the key holder.
   const sealed = await holding(
     ctx.keys.reencrypt(
-      { token: tokenOf(from.key, from.version), ciphertext: from.sealed, aad: from.aad },
-      { token: tokenOf(to, version), aad },
+      { token: tokenOf(found.key, from.version), ciphertext: from.sealed, aad: from.aad, algorithm: from.algorithm },
+      { token: tokenOf(key, to.version), aad: to.aad, algorithm: to.algorithm },
     ),
-    from.key.arn,
+    found.key.arn,
   );
   return {
-    CiphertextBlob: Buffer.concat([header, sealed]),
-    SourceKeyId: from.key.arn,
-    KeyId: to.arn,
-    SourceEncryptionAlgorithm: symmetric as typeof symmetric,
-    DestinationEncryptionAlgorithm: symmetric as typeof symmetric,
-    SourceKeyMaterialId: from.version.materialId,
-    DestinationKeyMaterialId: version.materialId,
+    CiphertextBlob: Buffer.concat([to.header, sealed]),
+    SourceKeyId: found.key.arn,
+    KeyId: key.arn,
+    SourceEncryptionAlgorithm: from.algorithm,
+    DestinationEncryptionAlgorithm: to.algorithm,
+    ...(from.materialId === undefined ? {} : { SourceKeyMaterialId: from.materialId }),
+    ...(to.materialId === undefined ? {} : { DestinationKeyMaterialId: to.materialId }),
   };
 }
 

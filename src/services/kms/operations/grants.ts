@@ -1,3 +1,4 @@
+import { bindPrincipal, UnknownPrincipal } from "#gateway/boundPolicy.ts";
 import type { CallContext } from "#gateway/context.ts";
 import { accountOf } from "#gateway/principal.ts";
 import type { NamedPolicy } from "#gateway/identity.ts";
@@ -9,7 +10,7 @@ import { foreignDenied, identify, viaService } from "../identify.ts";
 import { pageFields, pagingOf } from "../paging.ts";
 import { requireState } from "../rules.ts";
 import type { In, KmsAccess, KmsHandlers } from "../sdk.ts";
-import { keySpecs } from "../specs.ts";
+import { grantOperationsOf } from "../specs.ts";
 import {
   type GrantDocument,
   grantDocumentId,
@@ -28,24 +29,36 @@ const principalArn =
   /^arn:[\w-]+:(?:iam|sts)::\d{12}:(?:root|user\/.+|role\/.+|federated-user\/.+|assumed-role\/[^/]+\/.+)$/;
 const serviceName = /^[a-z0-9.-]+\.amazonaws\.com$/;
 
+const invalidPrincipal = (principal: string): AwsError =>
+  invalidArn(`ARN does not refer to a valid principal: ${principal}`);
+
 /** @throws InvalidArnException. Services are named only in grants that they make themselves. */
 function checkPrincipal(ctx: CallContext, principal: string): void {
   if (principalArn.test(principal)) return;
   if (serviceName.test(principal) && viaService(ctx) !== undefined) return;
-  throw invalidArn(`ARN does not refer to a valid principal: ${principal}`);
+  throw invalidPrincipal(principal);
+}
+
+/** The unique id of the user or role that a new grant names. @throws InvalidArnException when there is none */
+async function idOf(ctx: CallContext, principal: string): Promise<string | undefined> {
+  try {
+    return await bindPrincipal(ctx.identity, principal);
+  } catch (error) {
+    throw error instanceof UnknownPrincipal ? invalidPrincipal(principal) : error;
+  }
 }
 
 function checkGrant(key: KeyDocument, input: In<"CreateGrant">): void {
   const operations = input.Operations ?? [];
   if (operations.length === 0) throw validation("Operations must name at least one operation.");
-  const { grantOperations } = keySpecs.get(key.spec)!;
+  const grantOperations = grantOperationsOf(key);
   const wrong = operations.filter((operation) => !grantOperations.includes(operation));
   if (wrong.length > 0) throw validation(`Operations ${wrong.join(", ")} are not supported on key spec ${key.spec}.`);
   const constraints = input.Constraints;
   if (!constraints) return;
   const pairs = [constraints.EncryptionContextEquals, constraints.EncryptionContextSubset];
   if (pairs.every((context) => context === undefined)) throw validation("Constraints must not be empty.");
-  if (key.usage !== "ENCRYPT_DECRYPT")
+  if (key.spec !== "SYMMETRIC_DEFAULT")
     throw validation("Encryption context constraints need a symmetric encryption key.");
   for (const context of pairs) {
     if (!context) continue;
@@ -62,8 +75,10 @@ async function createGrant(input: In<"CreateGrant">, ctx: CallContext) {
   checkPrincipal(ctx, input.GranteePrincipal ?? "");
   if (input.RetiringPrincipal !== undefined) checkPrincipal(ctx, input.RetiringPrincipal);
   checkGrant(key, input);
+  const granteeId = await idOf(ctx, input.GranteePrincipal!);
+  const retiringId = input.RetiringPrincipal === undefined ? undefined : await idOf(ctx, input.RetiringPrincipal);
   await checkTokens(ctx, input.GrantTokens);
-  const same = await existing(ctx, key, input);
+  const same = await existing(ctx, key, input, granteeId);
   if (input.DryRun) throw dryRun();
   // The same request again: the same grant, with a token of its own.
   if (same) return { GrantId: same.grantId, GrantToken: await makeToken(ctx, same) };
@@ -77,7 +92,9 @@ async function createGrant(input: In<"CreateGrant">, ctx: CallContext) {
     ...(input.Name === undefined ? {} : { name: input.Name }),
     createdAt: ctx.now,
     granteePrincipal: input.GranteePrincipal!,
+    ...(granteeId === undefined ? {} : { granteeId }),
     ...(input.RetiringPrincipal === undefined ? {} : { retiringPrincipal: input.RetiringPrincipal }),
+    ...(retiringId === undefined ? {} : { retiringId }),
     issuingAccount: `arn:${ctx.partition}:iam::${accountOf(ctx.principal) ?? ctx.account}:root`,
     operations: [...new Set<string>(input.Operations)].sort(),
     ...(input.Constraints ? { constraints: input.Constraints as NonNullable<GrantDocument["constraints"]> } : {}),
@@ -107,6 +124,7 @@ async function existing(
   ctx: CallContext,
   key: KeyDocument,
   input: In<"CreateGrant">,
+  granteeId: string | undefined,
 ): Promise<GrantDocument | undefined> {
   if (input.Name === undefined || key.grants === 0) return undefined;
   const wanted = identityOf({
@@ -117,7 +135,7 @@ async function existing(
     constraints: input.Constraints,
   });
   for await (const grant of grantsOf(ctx, key, input.GranteePrincipal)) {
-    if (identityOf(grant) === wanted) return grant;
+    if (identityOf(grant) === wanted && grant.granteeId === granteeId) return grant;
   }
   return undefined;
 }
@@ -322,7 +340,7 @@ function retiringPolicy(grant: GrantDocument): NamedPolicy[] {
   if (principal === undefined) return [];
   const statement = {
     Effect: "Allow",
-    Principal: principal.startsWith("arn:") ? { AWS: principal } : { Service: principal },
+    Principal: principal.startsWith("arn:") ? { AWS: grant.retiringId ?? principal } : { Service: principal },
     Action: "kms:RetireGrant",
     Resource: "*",
   };

@@ -1,8 +1,10 @@
 import type { CallContext } from "#gateway/context.ts";
 import { keyAccess } from "../access.ts";
 import { invalidState, validation } from "../errors.ts";
+import { identify } from "../identify.ts";
 import type { In, KmsAccess, KmsHandlers } from "../sdk.ts";
-import { writeKey } from "../state.ts";
+import { hasMaterial, isPendingDeletion, writeKey } from "../state.ts";
+import { trailingDays } from "../usage.ts";
 import { customerKey } from "./keys.ts";
 
 const dayMs = 86_400_000;
@@ -23,6 +25,11 @@ async function scheduleKeyDeletion(input: In<"ScheduleKeyDeletion">, ctx: CallCo
   const days = input.PendingWindowInDays ?? 30;
   if (days < 7 || days > 30) throw validation(`PendingWindowInDays should be between 7 and 30, but it is ${days}`);
   const key = await customerKey(ctx, "ScheduleKeyDeletion", input.KeyId);
+  // "The waiting period begins when the last of its replica keys is deleted."
+  if (key.multiRegion?.type === "PRIMARY" && key.multiRegion.replicaRegions.length > 0) {
+    writeKey(ctx, { ...key, state: "PendingReplicaDeletion", pendingWindowDays: days });
+    return { KeyId: key.arn, KeyState: "PendingReplicaDeletion" as const, PendingWindowInDays: days };
+  }
   const deletionDate = ctx.now + days * dayMs;
   writeKey(ctx, { ...key, state: "PendingDeletion", deletionDate });
   return {
@@ -35,9 +42,10 @@ async function scheduleKeyDeletion(input: In<"ScheduleKeyDeletion">, ctx: CallCo
 
 async function cancelKeyDeletion(input: In<"CancelKeyDeletion">, ctx: CallContext) {
   const key = await customerKey(ctx, "CancelKeyDeletion", input.KeyId);
-  if (key.state !== "PendingDeletion") throw invalidState(`${key.arn} is not pending deletion.`);
-  const { deletionDate: _, ...rest } = key;
-  writeKey(ctx, { ...rest, state: "Disabled" });
+  if (!isPendingDeletion(key)) throw invalidState(`${key.arn} is not pending deletion.`);
+  const { deletionDate: _date, pendingWindowDays: _days, ...rest } = key;
+  // Without its material it is as unusable as it was.
+  writeKey(ctx, { ...rest, state: hasMaterial(key) ? "Disabled" : "PendingImport" });
   return { KeyId: key.arn };
 }
 
@@ -48,12 +56,20 @@ export const keyStateHandlers = {
   CancelKeyDeletion: cancelKeyDeletion,
 } satisfies KmsHandlers;
 
+async function usageKeys(ctx: CallContext, action: "DisableKey" | "ScheduleKeyDeletion", name: string | undefined) {
+  const { key } = await identify(ctx, action, name ?? "");
+  return { "kms:TrailingDaysWithoutKeyUsage": await trailingDays(ctx, key) };
+}
+
 export const keyStateAccess = {
   EnableKey: (input, ctx) => keyAccess(ctx, "EnableKey", input.KeyId),
-  DisableKey: (input, ctx) => keyAccess(ctx, "DisableKey", input.KeyId),
-  ScheduleKeyDeletion: (input, ctx) =>
-    keyAccess(ctx, "ScheduleKeyDeletion", input.KeyId, {
-      context: { "kms:ScheduleKeyDeletionPendingWindowInDays": String(input.PendingWindowInDays ?? 30) },
-    }),
+  async DisableKey(input, ctx) {
+    return keyAccess(ctx, "DisableKey", input.KeyId, { context: await usageKeys(ctx, "DisableKey", input.KeyId) });
+  },
+  async ScheduleKeyDeletion(input, ctx) {
+    const window = { "kms:ScheduleKeyDeletionPendingWindowInDays": String(input.PendingWindowInDays ?? 30) };
+    const usage = await usageKeys(ctx, "ScheduleKeyDeletion", input.KeyId);
+    return keyAccess(ctx, "ScheduleKeyDeletion", input.KeyId, { context: { ...window, ...usage } });
+  },
   CancelKeyDeletion: (input, ctx) => keyAccess(ctx, "CancelKeyDeletion", input.KeyId),
 } satisfies KmsAccess;

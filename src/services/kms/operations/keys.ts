@@ -8,15 +8,15 @@ import { pageFields, pagingOf } from "../paging.ts";
 import { checkLockout, checkPolicy, defaultPolicy } from "../policy.ts";
 import { requireState } from "../rules.ts";
 import type { In, KmsAccess, KmsHandlers } from "../sdk.ts";
-import { type KeySpecRow, keySpecs } from "../specs.ts";
-import { type KeyDocument, keyIndexes, newVersion, types, writeKey } from "../state.ts";
+import { type KeySpecRow, keySpecs, type KeyUsage } from "../specs.ts";
+import { fingerprintBound, type KeyDocument, keyIndexes, newMaterial, types, writeKey } from "../state.ts";
 import { withTags } from "../tags.ts";
 
 /** Customer managed keys per account and Region: KMS Developer Guide, "Resource quotas". */
 const maxKeys = 100_000;
 
 /** What the request asks for, checked. @throws ValidationException, UnsupportedOperationException */
-function specOf(input: In<"CreateKey">): KeySpecRow {
+function specOf(input: In<"CreateKey">): { row: KeySpecRow; usage: KeyUsage } {
   if (input.KeySpec !== undefined && input.CustomerMasterKeySpec !== undefined) {
     throw validation(
       "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated.",
@@ -26,32 +26,47 @@ function specOf(input: In<"CreateKey">): KeySpecRow {
   if (input.KeyUsage === undefined && name !== "SYMMETRIC_DEFAULT") {
     throw validation("You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.");
   }
-  if ((input.Origin ?? "AWS_KMS") !== "AWS_KMS") throw unsupported(`Origin ${input.Origin} is not supported.`);
+  if (!["AWS_KMS", "EXTERNAL"].includes(input.Origin ?? "AWS_KMS")) {
+    throw unsupported(`Origin ${input.Origin} is not supported.`);
+  }
   if (input.CustomKeyStoreId !== undefined) {
     throw validation("CustomKeyStoreId needs Origin AWS_CLOUDHSM or EXTERNAL_KEY_STORE.");
   }
   if (input.XksKeyId !== undefined) throw validation("XksKeyId needs Origin EXTERNAL_KEY_STORE.");
-  if (input.MultiRegion) throw unsupported("Multi-Region keys are not supported.");
   const row = keySpecs.get(name);
-  if (!row) throw unsupported(`KeySpec ${name} is not supported.`);
-  if (input.KeyUsage !== undefined && input.KeyUsage !== row.usage) {
-    throw validation(`KeyUsage ${input.KeyUsage} is not compatible with KeySpec ${name}.`);
+  if (!row) throw unsupported(`KeySpec ${name} is not supported in this Region.`);
+  const usage = input.KeyUsage ?? row.usages[0];
+  if (!row.usages.includes(usage)) throw validation(`KeyUsage ${usage} is not compatible with KeySpec ${name}.`);
+  return { row, usage };
+}
+
+/** Material of a new key: made here, or a place for what is imported and the key of its fingerprints. */
+async function firstMaterial(
+  ctx: CallContext,
+  key: Pick<KeyDocument, "arn" | "spec" | "versions">,
+  origin: In<"CreateKey">["Origin"],
+): Promise<Pick<KeyDocument, "state" | "versions" | "origin" | "publicKey" | "fingerprintKey">> {
+  if (origin === "EXTERNAL") {
+    const { token } = await holding(ctx.keys.generate("HMAC_256", fingerprintBound(key.arn)), key.arn);
+    const fingerprintKey = Buffer.from(token.wrapped).toString("base64");
+    return { state: "PendingImport", origin, versions: [], fingerprintKey };
   }
-  return row;
+  const { version, publicKey } = await holding(newMaterial(ctx, key, ctx.now), key.arn);
+  return { state: "Enabled", versions: [version], ...(publicKey === undefined ? {} : { publicKey }) };
 }
 
 async function createKey(input: In<"CreateKey">, ctx: CallContext) {
-  const row = specOf(input);
-  const policy = input.Policy ?? defaultPolicy(ctx);
-  if (input.Policy !== undefined) checkPolicy(policy);
+  const { row, usage } = specOf(input);
+  const policy = input.Policy === undefined ? { policy: defaultPolicy(ctx) } : await checkPolicy(ctx, input.Policy);
   const tags = withTags({}, input.Tags ?? []);
   if ((await ctx.state.count(types.key)) >= maxKeys) {
     throw limitExceeded(`You have reached the limit of ${maxKeys} KMS keys in this Region.`);
   }
   const key = await ctx.once("create", async (): Promise<KeyDocument> => {
-    const keyId = ctx.random.uuid();
+    const uuid = ctx.random.uuid();
+    const keyId = input.MultiRegion ? `mrk-${uuid.replaceAll("-", "")}` : uuid;
     const arn = `arn:${ctx.partition}:kms:${ctx.region}:${ctx.account}:key/${keyId}`;
-    const first = await holding(newVersion(ctx, { arn, spec: row.spec, versions: [] }, ctx.now), arn);
+    const material = await firstMaterial(ctx, { arn, spec: row.spec, versions: [] }, input.Origin);
     return {
       keyId,
       arn,
@@ -59,18 +74,20 @@ async function createKey(input: In<"CreateKey">, ctx: CallContext) {
       region: ctx.region,
       description: input.Description ?? "",
       spec: row.spec,
-      usage: row.usage,
-      state: "Enabled",
+      usage,
       manager: "CUSTOMER",
       createdAt: ctx.now,
-      policy,
+      ...policy,
       tags,
       aliases: [],
       grants: 0,
-      versions: [first],
+      ...material,
+      ...(input.MultiRegion
+        ? { multiRegion: { type: "PRIMARY" as const, primaryRegion: ctx.region, replicaRegions: [] } }
+        : {}),
     };
   });
-  if (input.Policy !== undefined && !input.BypassPolicyLockoutSafetyCheck) await checkLockout(ctx, key, policy);
+  if (input.Policy !== undefined && !input.BypassPolicyLockoutSafetyCheck) await checkLockout(ctx, key);
   ctx.state.put(types.key, key.keyId, key, { indexes: keyIndexes(key), version: 0 });
   return { KeyMetadata: metadataOf(key) };
 }
@@ -128,6 +145,9 @@ export const keyAccessRows = {
       "kms:KeyUsage": input.KeyUsage ?? "ENCRYPT_DECRYPT",
       "kms:KeyOrigin": input.Origin ?? "AWS_KMS",
       "kms:MultiRegion": String(input.MultiRegion ?? false),
+      ...(input.MultiRegion ? { "kms:MultiRegionKeyType": "PRIMARY" } : {}),
+      "kms:CustomerMasterKeySpec": input.KeySpec ?? input.CustomerMasterKeySpec ?? "SYMMETRIC_DEFAULT",
+      "kms:CustomerMasterKeyUsage": input.KeyUsage ?? "ENCRYPT_DECRYPT",
       "kms:BypassPolicyLockoutSafetyCheck": String(input.BypassPolicyLockoutSafetyCheck ?? false),
       ...(tags.length > 0 ? requestTagKeys(tags) : {}),
     };

@@ -1,3 +1,4 @@
+import { shownPolicy } from "#gateway/boundPolicy.ts";
 import type { CallContext } from "#gateway/context.ts";
 import { keyAccess } from "../access.ts";
 import { notFound } from "../errors.ts";
@@ -18,16 +19,18 @@ function requirePolicyName(name: string | undefined): void {
 async function getKeyPolicy(input: In<"GetKeyPolicy">, ctx: CallContext) {
   const { key } = await identify(ctx, "GetKeyPolicy", input.KeyId ?? "");
   requirePolicyName(input.PolicyName);
-  return { Policy: key.policy, PolicyName: policyName };
+  return { Policy: await shownPolicy(ctx.identity, key.policy, key.boundPolicy), PolicyName: policyName };
 }
 
 async function putKeyPolicy(input: In<"PutKeyPolicy">, ctx: CallContext) {
   const key = await customerKey(ctx, "PutKeyPolicy", input.KeyId);
   requirePolicyName(input.PolicyName);
   const policy = input.Policy ?? "";
-  checkPolicy(policy);
-  if (!input.BypassPolicyLockoutSafetyCheck) await checkLockout(ctx, key, policy);
-  writeKey(ctx, { ...key, policy });
+  const written = await checkPolicy(ctx, policy);
+  const { boundPolicy: _, ...rest } = key;
+  const changed = { ...rest, ...written };
+  if (!input.BypassPolicyLockoutSafetyCheck) await checkLockout(ctx, changed);
+  writeKey(ctx, changed);
   return {};
 }
 

@@ -1,0 +1,131 @@
+/**
+ * Deliveries over HTTP: bounded in time and size, redirects are not followed, and where the installation says so no
+ * address of a private network is spoken to.
+ * Source: SNS Developer Guide, "Fanout to HTTP/S endpoints" (headers; 15 seconds; 5xx and 429 are tried again, every
+ * other refusal is permanent).
+ */
+import { lookup, type LookupAddress } from "node:dns";
+import { BlockList, isIP } from "node:net";
+import { Agent, request } from "undici";
+import { delivered, failed, type Outcome } from "./outcome.ts";
+
+const answerMs = 15_000;
+const connectMs = 5_000;
+const mostAnswer = 64 * 1024;
+
+export interface HttpMessage {
+  url: string;
+  headers: Record<string, string>;
+  body: string;
+}
+
+export class HttpTarget {
+  readonly #agent: Agent;
+  readonly #publicOnly: boolean;
+
+  constructor(publicOnly: boolean) {
+    this.#publicOnly = publicOnly;
+    this.#agent = new Agent({
+      connect: { timeout: connectMs, ...(publicOnly ? { lookup: lookupPublic as never } : {}) },
+      headersTimeout: answerMs,
+      bodyTimeout: answerMs,
+      maxHeaderSize: 32 * 1024,
+      connections: 16,
+      pipelining: 1,
+      keepAliveTimeout: 4_000,
+    });
+  }
+
+  async send({ url, headers, body }: HttpMessage, signal: AbortSignal): Promise<Outcome> {
+    let target: URL;
+    try {
+      target = new URL(url);
+    } catch {
+      return failed("InvalidEndpoint", "The endpoint is no URL.", true);
+    }
+    const literal = target.hostname.replace(/^\[|\]$/g, "");
+    if (this.#publicOnly && isIP(literal) !== 0 && isPrivate(literal)) return refusedTarget();
+    const { username, password } = target;
+    if (username !== "") {
+      const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+      headers = { ...headers, authorization: `Basic ${Buffer.from(credentials).toString("base64")}` };
+      target.username = "";
+      target.password = "";
+    }
+    try {
+      const answer = await request(target, {
+        method: "POST",
+        headers,
+        body,
+        dispatcher: this.#agent,
+        signal: AbortSignal.any([signal, AbortSignal.timeout(answerMs)]),
+      });
+      await answer.body.dump({ limit: mostAnswer });
+      return judge(answer.statusCode);
+    } catch (error) {
+      const { code, name, message } = error as NodeJS.ErrnoException;
+      if (code === privateCode) return refusedTarget();
+      return failed(code ?? name, message);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#agent.destroy();
+  }
+}
+
+function judge(status: number): Outcome {
+  if (status >= 200 && status < 300) return delivered;
+  const again = status >= 500 || status === 429 || status < 200;
+  return failed(String(status), `The endpoint answered ${status}.`, !again);
+}
+
+const privateCode = "JIKIMI_PRIVATE_TARGET";
+const refusedTarget = () => failed("PrivateTarget", "This installation delivers to public addresses only.", true);
+
+/** Source: IANA special-purpose address registries. */
+const privateRanges = new BlockList();
+for (const [address, bits] of [
+  ["0.0.0.0", 8],
+  ["10.0.0.0", 8],
+  ["100.64.0.0", 10],
+  ["127.0.0.0", 8],
+  ["169.254.0.0", 16],
+  ["172.16.0.0", 12],
+  ["192.0.0.0", 24],
+  ["192.168.0.0", 16],
+  ["198.18.0.0", 15],
+  ["224.0.0.0", 3],
+] as const) {
+  privateRanges.addSubnet(address, bits, "ipv4");
+}
+for (const [address, bits] of [
+  ["::", 127],
+  ["64:ff9b::", 96],
+  ["fc00::", 7],
+  ["fe80::", 10],
+  ["ff00::", 8],
+] as const) {
+  privateRanges.addSubnet(address, bits, "ipv6");
+}
+
+export function isPrivate(address: string): boolean {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
+  const plain = mapped ?? address;
+  return privateRanges.check(plain, isIP(plain) === 6 ? "ipv6" : "ipv4");
+}
+
+type Found = (error: NodeJS.ErrnoException | null, address?: string | LookupAddress[], family?: number) => void;
+
+/** INVARIANT: the address that is connected to is the one that was checked. One private address refuses the name. */
+function lookupPublic(hostname: string, options: { all?: boolean }, done: Found): void {
+  lookup(hostname, { ...options, all: true }, (error, addresses) => {
+    if (error) return done(error);
+    const [first] = addresses;
+    if (!first || addresses.some(({ address }) => isPrivate(address))) {
+      return done(Object.assign(new Error("a private address"), { code: privateCode }));
+    }
+    if (options.all) return done(null, addresses);
+    done(null, first.address, first.family);
+  });
+}
