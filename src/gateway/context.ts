@@ -159,6 +159,13 @@ export interface JobContext {
   organization: IdentitySource["organization"];
   /** Clients as a service principal in an account and Region. */
   asService(service: string, where: { account: string; region: string; sourceArn?: string }): Clients;
+  /** Clients with the permissions of a role that the service assumes, anew for each call: a role that was taken back serves no more. */
+  asRole(
+    roleArn: string,
+    sessionName: string,
+    service: string,
+    where: { account: string; region: string; sourceArn?: string },
+  ): Clients;
   readonly signal: AbortSignal;
 }
 

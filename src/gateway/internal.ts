@@ -2,6 +2,7 @@
  * Calls between services, without the wire: same authorization, same audit record. The caller is either the
  * principal on whose behalf a service works (forward access session) or the service itself.
  */
+import { AwsError } from "#kernel/errors.ts";
 import { execute } from "./execute.ts";
 import type { Clients } from "./clients.ts";
 import type { CallSource, Runtime } from "./runtime.ts";
@@ -25,6 +26,25 @@ export function clientsFor(runtime: Runtime, caller: InternalCaller): Clients {
       requestId: runtime.random.uuid(),
     }),
   );
+}
+
+/**
+ * Clients with the permissions of a role that a service assumes; `caller` is the service.
+ * @throws AccessDenied the role does not trust it
+ */
+export async function roleClients(
+  runtime: Runtime,
+  caller: InternalCaller,
+  roleArn: string,
+  sessionName: string,
+): Promise<Clients> {
+  const { Credentials: made } = await clientsFor(runtime, caller).sts.AssumeRole({
+    RoleArn: roleArn,
+    RoleSessionName: sessionName,
+  });
+  const principal = (await runtime.identity.credential(made!.AccessKeyId!))?.principal;
+  if (principal?.kind !== "role") throw new AwsError("AccessDenied", `The role ${roleArn} cannot be assumed.`, 403);
+  return clientsFor(runtime, { ...caller, principal, account: principal.account });
 }
 
 /** Typed clients over any way of making a call; the jobs role gives one that goes over IPC. */

@@ -65,6 +65,12 @@ describe("the unit of work", () => {
     });
   }
 
+  test("the empty id names nothing", async () => {
+    store.get = () => assert.fail("the store is not asked for what it cannot hold");
+    assert.equal(await unit().get("key", ""), undefined);
+    assert.deepEqual(await unit().getMany("key", [""]), [undefined]);
+  });
+
   test("an account that cannot be one has nothing", async () => {
     store.get = () => assert.fail("the store is not asked for what it cannot hold");
     assert.equal(await unit().get("key", "a", { account: "arn:aws:kms:us-east-1:" }), undefined);

@@ -43,7 +43,7 @@ export class UnitOfWork implements State {
     const key = this.#key(type, id, at);
     const staged = this.#stagedDocument<T>(key);
     if (staged !== "not staged") return staged;
-    if (!isPossible(key)) return undefined;
+    if (!isNamed(key)) return undefined;
     const document = await this.#store.get<T>(key);
     this.#saw(nameOf(key), document?.version ?? 0);
     return document;
@@ -51,7 +51,7 @@ export class UnitOfWork implements State {
 
   async getMany<T>(type: string, ids: readonly string[], at?: At): Promise<(Document<T> | undefined)[]> {
     const keys = ids.map((id) => this.#key(type, id, at));
-    const possible = keys.filter(isPossible);
+    const possible = keys.filter(isNamed);
     const documents = await this.#store.getMany<T>(possible);
     const found = new Map(possible.map((key, i) => [key, documents[i]]));
     return keys.map((key) => {
@@ -186,6 +186,11 @@ export class UnitOfWork implements State {
     this.#staged.set(name, { ...content, index: this.#operations.length });
     this.#operations.push(operation);
   }
+}
+
+/** Whether there can be a document of this very key: an empty id names none. */
+function isNamed(key: DocumentKey): boolean {
+  return key.id !== "" && isPossible(key);
 }
 
 /** Whether there can be a document of this key. */

@@ -2,7 +2,16 @@
  * Making key pairs, and the two ways of writing their secret: as the holder keeps it, and as PKCS #8, which is how
  * keys come in by import and go out as data key pairs.
  */
-import { createPrivateKey, createPublicKey, generateKeyPair, generateKeyPairSync, type KeyObject } from "node:crypto";
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPair,
+  generateKeyPairSync,
+  type KeyObject,
+  randomBytes,
+  sign,
+  verify,
+} from "node:crypto";
 import type { LatticeRow, PairRow } from "./materials.ts";
 
 /** RSA generations at once: they share libuv's four threads with signatures, which are not to wait for them. */
@@ -105,23 +114,41 @@ const namedCurves: Readonly<Record<string, string>> = {
   secp256k1: "secp256k1",
 };
 
-/** The private key in a PKCS #8 document, when it is one of the kind that `row` says; `undefined` otherwise. */
+/**
+ * The private key in a PKCS #8 document, when it is one of the kind that `row` says; `undefined` otherwise.
+ * INVARIANT: what is returned was built from the secret alone, so its public key is the secret's, whatever the document
+ * says, and an RSA key whose numbers contradict each other is none: its signatures would give the factors away.
+ */
 export function importedKey(row: PairRow, pkcs8: Buffer): KeyObject | undefined {
-  let key: KeyObject;
   try {
-    key = createPrivateKey({ key: pkcs8, format: "der", type: "pkcs8" });
+    const key = createPrivateKey({ key: pkcs8, format: "der", type: "pkcs8" });
+    if (!isOfKind(row, key)) return undefined;
+    const secret = secretOf(row, key);
+    const own = privateKeyOf(row, secret);
+    secret.fill(0);
+    return row.kind === "rsa" && !isConsistent(own) ? undefined : own;
   } catch {
+    // Not PKCS #8, or a key without the form that is kept, e.g. ML-DSA without its seed.
     return undefined;
   }
+}
+
+/** The pairwise consistency test of SP 800-56B, section 6.4.1.1, by a signature. */
+function isConsistent(key: KeyObject): boolean {
+  const message = randomBytes(32);
+  return verify("sha256", message, createPublicKey(key), sign("sha256", message, key));
+}
+
+function isOfKind(row: PairRow, key: KeyObject): boolean {
   const details = key.asymmetricKeyDetails ?? {};
   switch (row.kind) {
     case "rsa":
-      return key.asymmetricKeyType === "rsa" && details.modulusLength === row.modulusBits ? key : undefined;
+      return key.asymmetricKeyType === "rsa" && details.modulusLength === row.modulusBits;
     case "ec":
-      return key.asymmetricKeyType === "ec" && details.namedCurve === namedCurves[row.curve] ? key : undefined;
+      return key.asymmetricKeyType === "ec" && details.namedCurve === namedCurves[row.curve];
     case "ed25519":
-      return key.asymmetricKeyType === "ed25519" ? key : undefined;
+      return key.asymmetricKeyType === "ed25519";
     default:
-      return key.asymmetricKeyType === row.type ? key : undefined;
+      return key.asymmetricKeyType === row.type;
   }
 }

@@ -5,7 +5,7 @@
  * INVARIANT: fields are views into a frame that is zeroed when the turn of the event loop ends. What is needed after
  * an `await` is copied before it.
  */
-import { constants, createHmac, createPrivateKey, publicEncrypt, type KeyObject } from "node:crypto";
+import { constants, createPrivateKey, publicEncrypt, type KeyObject } from "node:crypto";
 import { decapsulated, encapsulated, sharedSecret } from "./agreement.ts";
 import { importedKey, makePair, pkcs8Of, secretOf, spkiOf } from "./keyPairs.ts";
 import { isPair, materialOf, type MaterialRow } from "./materials.ts";

@@ -390,6 +390,23 @@ describe("import", () => {
     for (const [spec, material] of refused) await assert.rejects(imported(spec, material), InvalidInput, spec);
   });
 
+  test("a document whose numbers contradict each other is no key; a wrong public key in it does not matter", async () => {
+    const mixed = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey.export({
+      type: "pkcs8",
+      format: "der",
+    });
+    // In the middle of the modulus.
+    mixed[150]! ^= 1;
+    await assert.rejects(imported("RSA_2048", mixed), InvalidInput);
+    const [own, foreign] = [1, 2].map(() => generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey);
+    const document = own!.export({ type: "pkcs8", format: "der" });
+    const point = createPublicKey(foreign!).export({ format: "raw-public" });
+    point.copy(document, document.length - point.length);
+    const spki = createPublicKey(own!).export({ type: "spki", format: "der" });
+    const { publicKey } = await imported("ECC_NIST_P256", document).catch(() => ({ publicKey: spki }));
+    assert.deepEqual(publicKey, spki, "refused, or its own");
+  });
+
   test("a ciphertext, a key or a binding that do not belong together are refused", async () => {
     const fingerprint = await holder.generate("HMAC_256", "arn:fp|0");
     const { key, publicKey } = await holder.newWrappingKey("RSA_2048", "w|a");

@@ -84,6 +84,8 @@ class Front {
     if (request.path.startsWith(ownPrefix)) {
       return answerRoute(this.#routes, request, (asked) => refuseForeignPages(asked, this.#ownNames));
     }
+    const certificate = serving.certificates.answer(request.method, request.path);
+    if (certificate) return certificate;
     return serving.browser.answer(request, signal, () => serving.gateway.handle(request, signal));
   }
 }

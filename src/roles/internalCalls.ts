@@ -6,7 +6,7 @@ import { AwsError } from "#kernel/errors.ts";
 import type { ErrorCodec, IpcClient, IpcHandlers } from "#ipc/contract.ts";
 import type { Clients } from "#gateway/clients.ts";
 import type { JobContext } from "#gateway/context.ts";
-import { clientsFor, clientsOver } from "#gateway/internal.ts";
+import { clientsFor, clientsOver, type InternalCaller, roleClients } from "#gateway/internal.ts";
 import type { CallSource, Runtime } from "#gateway/runtime.ts";
 import {
   DecryptError,
@@ -78,6 +78,11 @@ export function callHandlers(runtime: Runtime): IpcHandlers {
   const handlers: Record<string, (args: readonly unknown[], context: { signal: AbortSignal }) => unknown> = {
     "aws.asService": ([service, where, target, operation, input], { signal }) =>
       invokeAsService(runtime, String(service), where as Where, signal)(String(target), String(operation), input),
+    "aws.asRole": async ([service, where, roleArn, sessionName, target, operation, input], { signal }) => {
+      const caller = serviceCaller(String(service), where as Where, signal);
+      const clients = await roleClients(runtime, caller, String(roleArn), String(sessionName));
+      return invoke(clients, String(target), String(operation), input);
+    },
     "identity.organization": ([account]) => runtime.identity.organization(String(account)),
   };
   for (const method of keyMethods) {
@@ -88,7 +93,12 @@ export function callHandlers(runtime: Runtime): IpcHandlers {
 }
 
 function invokeAsService(runtime: Runtime, service: string, where: Where, signal: AbortSignal) {
-  const clients = clientsFor(runtime, {
+  const clients = clientsFor(runtime, serviceCaller(service, where, signal));
+  return (target: string, operation: string, input: unknown): unknown => invoke(clients, target, operation, input);
+}
+
+function serviceCaller(service: string, where: Where, signal: AbortSignal): InternalCaller {
+  return {
     principal: {
       kind: "service",
       service,
@@ -99,15 +109,16 @@ function invokeAsService(runtime: Runtime, service: string, where: Where, signal
     region: where.region,
     source: serviceSource(service),
     signal,
-  });
-  return (target: string, operation: string, input: unknown): unknown => {
-    const client = clients[target as keyof Clients] as unknown as Record<string, (given: unknown) => unknown>;
-    return client[operation]!(input);
   };
 }
 
+function invoke(clients: Clients, target: string, operation: string, input: unknown): unknown {
+  const client = clients[target as keyof Clients] as unknown as Record<string, (given: unknown) => unknown>;
+  return client[operation]!(input);
+}
+
 /** The other side: clients and keys of a role that is not the api role. */
-export function remoteCalls(client: IpcClient): Pick<JobContext, "asService" | "keys" | "organization"> {
+export function remoteCalls(client: IpcClient): Pick<JobContext, "asService" | "asRole" | "keys" | "organization"> {
   const keys: Record<string, unknown> = {
     unseal: refused,
     seal: refused,
@@ -121,6 +132,11 @@ export function remoteCalls(client: IpcClient): Pick<JobContext, "asService" | "
       clientsOver(async (target, operation, input) => {
         const output = await client.call("aws.asService", [service, where, target, operation, input]);
         return output as Record<string, unknown>;
+      }),
+    asRole: (roleArn, sessionName, service, where) =>
+      clientsOver(async (target, operation, input) => {
+        const call = [service, where, roleArn, sessionName, target, operation, input];
+        return (await client.call("aws.asRole", call)) as Record<string, unknown>;
       }),
     organization: async (account) =>
       (await client.call("identity.organization", [account])) as Awaited<ReturnType<JobContext["organization"]>>,

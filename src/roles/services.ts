@@ -12,6 +12,7 @@ import { service as logs } from "../services/logs/index.ts";
 import { organizationsService } from "../services/organizations/index.ts";
 import { service as s3 } from "../services/s3/index.ts";
 import { service as s3control } from "../services/s3control/index.ts";
+import { snsService } from "../services/sns/index.ts";
 import { service as sqs } from "../services/sqs/index.ts";
 import { stsService } from "../services/sts/index.ts";
 import { IssuerKeys } from "../services/sts/webIdentity/issuerKeys.ts";
@@ -27,6 +28,10 @@ export const services: readonly Service[] = [
   organizationsService(accounts),
   s3,
   s3control,
+  snsService({
+    ...(process.env["JIKIMI_SMTP"] ? { smtpUrl: process.env["JIKIMI_SMTP"] } : {}),
+    publicTargetsOnly: process.env["JIKIMI_SNS_PUBLIC_TARGETS_ONLY"] === "1",
+  }),
   sqs,
   stsService(new IssuerKeys(systemClock)),
 ];

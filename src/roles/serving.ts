@@ -15,6 +15,7 @@ import { leaseOwner } from "./owner.ts";
 import { dataPaths, type ApiReady, type RoleConfig } from "./role.ts";
 import { rootLinkUrl } from "./rootLink.ts";
 import { S3Browser } from "./s3Browser.ts";
+import { SigningCertificates } from "./signingCertificates.ts";
 import { serveUnix } from "./unixServer.ts";
 
 /** Host names whose first label may be a bucket. */
@@ -24,6 +25,7 @@ export interface Serving {
   installation: Installation;
   gateway: Gateway;
   browser: S3Browser;
+  certificates: SigningCertificates;
   ready: ApiReady;
   /** Ends what is behind the port, in the order in which it depends on one another. */
   close(): Promise<void>;
@@ -43,6 +45,7 @@ export async function openServing(config: RoleConfig, endpoint: string, log: Log
     installation,
     gateway: new Gateway(runtime, wire),
     browser: new S3Browser(runtime, wire),
+    certificates: new SigningCertificates(config.dataDir, runtime.store),
     ready,
     async close() {
       for (const socket of sockets) await socket.close();

@@ -100,6 +100,37 @@ async function makeServer(
   return await save(folder, "server", { certificate, keys });
 }
 
+/**
+ * A certificate under the installation's authority for a key that signs and serves nothing, e.g. SNS's notifications.
+ * @param publicKey SubjectPublicKeyInfo, DER. Times in epoch milliseconds.
+ */
+export async function issueSigningCertificate(
+  dataDir: string,
+  publicKey: Uint8Array,
+  subject: string,
+  validity: { from: number; until: number },
+): Promise<string> {
+  x509.cryptoProvider.set(webcrypto as never);
+  const ca = await load(join(dataDir, "tls"), "ca");
+  if (!ca) throw new Error("the installation has no certificate authority yet");
+  const certificate = await x509.X509CertificateGenerator.create({
+    serialNumber: serial(),
+    subject,
+    issuer: ca.certificate.subject,
+    notBefore: new Date(validity.from),
+    notAfter: new Date(validity.until),
+    publicKey: new x509.PublicKey(new Uint8Array(publicKey)),
+    signingKey: ca.keys.privateKey,
+    signingAlgorithm: algorithm,
+    extensions: [
+      new x509.BasicConstraintsExtension(false, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+      await x509.AuthorityKeyIdentifierExtension.create(ca.certificate),
+    ],
+  });
+  return certificate.toString("pem") + "\n";
+}
+
 async function newKeys(): Promise<CryptoKeyPair> {
   return (await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"])) as CryptoKeyPair;
 }

@@ -8,7 +8,7 @@ import { Agent, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { KMS } from "@aws-sdk/client-kms";
 import { startInstance } from "../instance.ts";
-import { cpuOfInstance } from "./parts/processes.ts";
+import { cpuOf, cpuOfInstance } from "./parts/processes.ts";
 import { perSecond, prepare, send, type Prepared } from "./parts/requests.ts";
 import { print, skipped, type Row } from "./parts/row.ts";
 
@@ -76,6 +76,19 @@ async function requestsFor(client: KMS): Promise<Record<"Encrypt" | "Decrypt", P
   };
 }
 
+/** Requests per second, and CPU of the server per request: the latter does not depend on who else is busy. */
+async function measure(
+  port: number,
+  prepared: Prepared,
+  count: number,
+  cpu: () => Promise<number>,
+): Promise<{ rate: number; said: string }> {
+  const before = await cpu();
+  const rate = await perSecond(port, prepared, connections, count);
+  const each = (((await cpu()) - before) * 1000) / (count * 1.1);
+  return { rate, said: `${Math.round(rate)}/s and ${Math.round(each)} µs of CPU` };
+}
+
 export async function bench(): Promise<Row[]> {
   const instance = await startInstance();
   const moto = await startMoto();
@@ -91,23 +104,22 @@ export async function bench(): Promise<Row[]> {
     for (const operation of ["Encrypt", "Decrypt"] as const) {
       const name = `kms ${operation}`;
       const echo = await startEcho(await send(agent, port, ours[operation]));
-      const bare = await perSecond(echo.port, ours[operation], connections, requests);
+      const bare = await measure(echo.port, ours[operation], requests, () => cpuOf(echo.child.pid!));
       echo.child.kill();
-      const before = await cpuOfInstance(instance);
-      const jikimi = await perSecond(port, ours[operation], connections, requests);
-      const cpu = ((await cpuOfInstance(instance)) - before) / (requests * 1.1);
-      const own = `${Math.round(jikimi)}/s, ${Math.round(cpu * 1000)} µs of CPU in all processes`;
-      rows.push({
-        name: `${name}, bare node:http echo`,
-        ratio: jikimi / bare,
-        detail: `${own}; echo ${Math.round(bare)}/s`,
+      const own = await measure(port, ours[operation], requests, () => cpuOfInstance(instance));
+      const against = ({ rate, said }: typeof own, who: string): Row => ({
+        name: `${name}, ${who}`,
+        ratio: own.rate / rate,
+        detail: `${own.said} in all processes; ${said}`,
       });
+      rows.push(against(bare, "bare node:http echo"));
       if (!theirs) {
         rows.push(skipped(`${name}, moto`, "moto_server is not installed"));
         continue;
       }
-      const other = await perSecond(moto.port, theirs[operation], connections, motoRequests);
-      rows.push({ name: `${name}, moto`, ratio: jikimi / other, detail: `${own}; moto ${Math.round(other)}/s` });
+      const { child } = moto;
+      const other = await measure(moto.port, theirs[operation], motoRequests, () => cpuOf(child.pid!));
+      rows.push(against(other, "moto"));
     }
     return rows;
   } finally {

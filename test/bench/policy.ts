@@ -1,8 +1,6 @@
-/** Policy decisions per second of CPU on one core, twenty statements in scope; the target is 200,000. */
+/** Policy decisions per second of CPU on one core, twenty statements in scope. There is nothing to compare it with. */
 import { decisionsPerSecond } from "#policy/bench.ts";
 import { print, type Row } from "./parts/row.ts";
-
-const target = 200_000;
 
 /** CPU time rather than wall time, so that the answer does not depend on what else the machine is doing. */
 function cpuMilliseconds(): number {
@@ -13,7 +11,7 @@ function cpuMilliseconds(): number {
 export async function bench(): Promise<Row[]> {
   const perSecond = decisionsPerSecond(300_000, cpuMilliseconds);
   const detail = `${Math.round(perSecond).toLocaleString("en")} decisions/s`;
-  return [{ name: "policy, twenty statements, 200,000/s", ratio: perSecond / target, detail }];
+  return [{ name: "policy, twenty statements in scope", ratio: Number.NaN, detail }];
 }
 
 if (import.meta.main) print(await bench());

@@ -157,6 +157,8 @@ describe("CloudTrail Lake", () => {
     const described = await lake.over(QueryId);
     assert.equal(described.QueryStatistics!.EventsMatched, 6);
     assert.ok(described.QueryStatistics!.EventsScanned! >= 6 && described.QueryStatistics!.BytesScanned! > 1000);
+    const counted = await lake.over(await lake.start(`SELECT count(*) FROM ${storeId} WHERE eventName = 'CreateUser'`));
+    assert.equal(counted.QueryStatistics!.EventsMatched, 6, "events, not rows");
     const ids: string[] = [];
     let NextToken: string | undefined;
     let pages = 0;

@@ -72,7 +72,10 @@ describe("a standard queue", () => {
       MessageSystemAttributes: { AWSTraceHeader: { DataType: "String", StringValue: "Root=1-a" } },
     });
     assert.equal(sent.MD5OfMessageBody, createHash("md5").update("안녕").digest("hex"));
-    const [message, ...more] = await receive(QueueUrl, { MessageAttributeNames: ["All"], MessageSystemAttributeNames: ["All"] });
+    const [message, ...more] = await receive(QueueUrl, {
+      MessageAttributeNames: ["All"],
+      MessageSystemAttributeNames: ["All"],
+    });
     assert.equal(more.length, 0);
     assert.equal(message!.Body, "안녕");
     assert.deepEqual([...message!.MessageAttributes!["bytes"]!.BinaryValue!], [0, 255]);
@@ -127,10 +130,7 @@ describe("a standard queue", () => {
     });
     const got = await Promise.all(waiting);
     assert.ok(performance.now() - started < 10_000, "nobody waited out its twenty seconds");
-    assert.deepEqual(
-      got.flatMap(({ Messages }) => bodies(Messages ?? [])).toSorted(),
-      ["m0", "m1", "m2", "m3", "m4"],
-    );
+    assert.deepEqual(got.flatMap(({ Messages }) => bodies(Messages ?? [])).toSorted(), ["m0", "m1", "m2", "m3", "m4"]);
   });
 
   test("hides a delayed message, and one whose queue delays, until its time", async () => {
@@ -140,7 +140,10 @@ describe("a standard queue", () => {
     assert.deepEqual(bodies(await receive(QueueUrl)), ["now"]);
     const shown = await attributes(QueueUrl);
     assert.equal(shown["ApproximateNumberOfMessagesDelayed"], "1");
-    await assert.rejects(sqs.sendMessage({ QueueUrl, MessageBody: "x", DelaySeconds: 901 }), refused("InvalidParameterValue"));
+    await assert.rejects(
+      sqs.sendMessage({ QueueUrl, MessageBody: "x", DelaySeconds: 901 }),
+      refused("InvalidParameterValue"),
+    );
     moveClock("+11m");
     await eventually(async () => (await receive(QueueUrl)).some(({ Body }) => Body === "queue"));
   });
@@ -161,34 +164,76 @@ describe("a standard queue", () => {
   test("refuses what it cannot keep", async () => {
     const QueueUrl = await newQueue({ MaximumMessageSize: "1024" });
     const send = (more: object) => sqs.sendMessage({ QueueUrl, MessageBody: "a", ...more });
-    await assert.rejects(send({ MessageBody: "a".repeat(1025) }), refused("InvalidParameterValue", /shorter than 1024 bytes/));
+    await assert.rejects(
+      send({ MessageBody: "a".repeat(1025) }),
+      refused("InvalidParameterValue", /shorter than 1024 bytes/),
+    );
     await assert.rejects(send({ MessageBody: "\u0000" }), refused("InvalidMessageContents"));
     await assert.rejects(send({ MessageBody: "" }), refused("MissingParameter"));
-    await assert.rejects(send({ MessageDeduplicationId: "d" }), refused("InvalidParameterValue", /not valid for this queue type/));
+    await assert.rejects(
+      send({ MessageDeduplicationId: "d" }),
+      refused("InvalidParameterValue", /not valid for this queue type/),
+    );
     const attribute = (name: string, value: object) => send({ MessageAttributes: { [name]: value } });
-    await assert.rejects(attribute("AWS.x", { DataType: "String", StringValue: "v" }), refused("InvalidParameterValue"));
-    await assert.rejects(attribute("x", { DataType: "Str", StringValue: "v" }), refused("InvalidParameterValue", /supported type prefixes/));
-    await assert.rejects(attribute("x", { DataType: "Number", StringValue: "v" }), refused("InvalidParameterValue", /Can't cast/));
-    await assert.rejects(attribute("x", { DataType: "String" }), refused("InvalidParameterValue", /non-empty message attribute value/));
-    await assert.rejects(receive(QueueUrl, { MaxNumberOfMessages: 11 }), refused("InvalidParameterValue", /between 1 and 10/));
+    await assert.rejects(
+      attribute("AWS.x", { DataType: "String", StringValue: "v" }),
+      refused("InvalidParameterValue"),
+    );
+    await assert.rejects(
+      attribute("x", { DataType: "Str", StringValue: "v" }),
+      refused("InvalidParameterValue", /supported type prefixes/),
+    );
+    await assert.rejects(
+      attribute("x", { DataType: "Number", StringValue: "v" }),
+      refused("InvalidParameterValue", /Can't cast/),
+    );
+    await assert.rejects(
+      attribute("x", { DataType: "String" }),
+      refused("InvalidParameterValue", /non-empty message attribute value/),
+    );
+    await assert.rejects(
+      receive(QueueUrl, { MaxNumberOfMessages: 11 }),
+      refused("InvalidParameterValue", /between 1 and 10/),
+    );
     await assert.rejects(receive(QueueUrl, { WaitTimeSeconds: 21 }), refused("InvalidParameterValue"));
     await assert.rejects(sqs.deleteMessage({ QueueUrl, ReceiptHandle: "junk" }), refused("ReceiptHandleIsInvalid"));
     await assert.rejects(sqs.sendMessage({ QueueUrl: "nonsense", MessageBody: "a" }), refused("InvalidAddress"));
     await assert.rejects(sqs.sendMessageBatch({ QueueUrl, Entries: [] }), refused("EmptyBatchRequest"));
     const entry = (Id: string) => ({ Id, MessageBody: "a" });
-    await assert.rejects(sqs.sendMessageBatch({ QueueUrl, Entries: [entry("a"), entry("a")] }), refused("BatchEntryIdsNotDistinct"));
+    await assert.rejects(
+      sqs.sendMessageBatch({ QueueUrl, Entries: [entry("a"), entry("a")] }),
+      refused("BatchEntryIdsNotDistinct"),
+    );
     await assert.rejects(sqs.sendMessageBatch({ QueueUrl, Entries: [entry("a:b")] }), refused("InvalidBatchEntryId"));
     const eleven = Array.from({ length: 11 }, (_, i) => entry(String(i)));
-    await assert.rejects(sqs.sendMessageBatch({ QueueUrl, Entries: eleven }), refused("TooManyEntriesInBatchRequest", /You have sent 11/));
-    const mixed = await sqs.sendMessageBatch({ QueueUrl, Entries: [entry("good"), { Id: "bad", MessageBody: "\u0001" }] });
-    assert.deepEqual(mixed.Successful?.map(({ Id }) => Id), ["good"]);
-    assert.deepEqual(mixed.Failed?.map(({ Id, SenderFault }) => [Id, SenderFault]), [["bad", true]]);
+    await assert.rejects(
+      sqs.sendMessageBatch({ QueueUrl, Entries: eleven }),
+      refused("TooManyEntriesInBatchRequest", /You have sent 11/),
+    );
+    const mixed = await sqs.sendMessageBatch({
+      QueueUrl,
+      Entries: [entry("good"), { Id: "bad", MessageBody: "\u0001" }],
+    });
+    assert.deepEqual(
+      mixed.Successful?.map(({ Id }) => Id),
+      ["good"],
+    );
+    assert.deepEqual(
+      mixed.Failed?.map(({ Id, SenderFault }) => [Id, SenderFault]),
+      [["bad", true]],
+    );
     const big = await newQueue();
     await sqs.sendMessage({ QueueUrl: big, MessageBody: "b".repeat(1024 * 1024) });
     assert.equal((await receive(big))[0]!.Body!.length, 1024 * 1024);
     const half = "c".repeat(600 * 1024);
     await assert.rejects(
-      sqs.sendMessageBatch({ QueueUrl: big, Entries: [{ Id: "1", MessageBody: half }, { Id: "2", MessageBody: half }] }),
+      sqs.sendMessageBatch({
+        QueueUrl: big,
+        Entries: [
+          { Id: "1", MessageBody: half },
+          { Id: "2", MessageBody: half },
+        ],
+      }),
       refused("BatchRequestTooLong"),
     );
   });
@@ -245,8 +290,14 @@ describe("a FIFO queue", () => {
       sqs.sendMessage({ QueueUrl: strict, MessageBody: "a", MessageGroupId: "g" }),
       refused("InvalidParameterValue", /ContentBasedDeduplication enabled or MessageDeduplicationId provided/),
     );
-    await assert.rejects(sqs.sendMessage({ QueueUrl, MessageBody: "a" }), refused("MissingParameter", /MessageGroupId/));
-    await assert.rejects(send("a", { DelaySeconds: 2 }), refused("InvalidParameterValue", /not valid for this queue type/));
+    await assert.rejects(
+      sqs.sendMessage({ QueueUrl, MessageBody: "a" }),
+      refused("MissingParameter", /MessageGroupId/),
+    );
+    await assert.rejects(
+      send("a", { DelaySeconds: 2 }),
+      refused("InvalidParameterValue", /not valid for this queue type/),
+    );
   });
 
   test("with the scope messageGroup, the same content is another message in another group", async () => {
@@ -270,7 +321,11 @@ describe("a FIFO queue", () => {
     await Promise.all(
       groups.map(async (MessageGroupId) => {
         for (let i = 0; i < 15; i++) {
-          await sqs.sendMessage({ QueueUrl, MessageBody: `${MessageGroupId}${String(i).padStart(2, "0")}`, MessageGroupId });
+          await sqs.sendMessage({
+            QueueUrl,
+            MessageBody: `${MessageGroupId}${String(i).padStart(2, "0")}`,
+            MessageGroupId,
+          });
         }
       }),
     );
@@ -334,11 +389,20 @@ describe("dead-letter queues", () => {
     );
     const closed = await newQueue({ RedriveAllowPolicy: JSON.stringify({ redrivePermission: "denyAll" }) });
     const arn = await arnOf(closed);
-    await assert.rejects(newQueue({ RedrivePolicy: RedrivePolicy(arn) }), refused("InvalidParameterValue", /not allowed/));
+    await assert.rejects(
+      newQueue({ RedrivePolicy: RedrivePolicy(arn) }),
+      refused("InvalidParameterValue", /not allowed/),
+    );
     await assert.rejects(newFifo({ RedrivePolicy: RedrivePolicy(arn) }), refused("InvalidParameterValue", /same type/));
-    await assert.rejects(newQueue({ RedrivePolicy: RedrivePolicy(`${arn}x`) }), refused("InvalidParameterValue", /does not exist/));
+    await assert.rejects(
+      newQueue({ RedrivePolicy: RedrivePolicy(`${arn}x`) }),
+      refused("InvalidParameterValue", /does not exist/),
+    );
     await assert.rejects(newQueue({ RedrivePolicy: RedrivePolicy(arn, 1001) }), refused("InvalidParameterValue"));
-    await assert.rejects(sqs.startMessageMoveTask({ SourceArn: arn }), refused("InvalidParameterValue", /must be configured as a Dead Letter Queue/));
+    await assert.rejects(
+      sqs.startMessageMoveTask({ SourceArn: arn }),
+      refused("InvalidParameterValue", /must be configured as a Dead Letter Queue/),
+    );
     await assert.rejects(sqs.startMessageMoveTask({ SourceArn: `${arn}x` }), refused("ResourceNotFoundException"));
   });
 });
@@ -359,7 +423,10 @@ describe("queues", () => {
     assert.deepEqual((await sqs.listQueueTags({ QueueUrl })).Tags, { more: "b" });
     const page = await sqs.listQueues({ MaxResults: 1 });
     assert.equal(page.QueueUrls?.length, 1);
-    assert.notEqual((await sqs.listQueues({ MaxResults: 1, NextToken: page.NextToken! })).QueueUrls![0], page.QueueUrls![0]);
+    assert.notEqual(
+      (await sqs.listQueues({ MaxResults: 1, NextToken: page.NextToken! })).QueueUrls![0],
+      page.QueueUrls![0],
+    );
     assert.deepEqual((await sqs.listQueues({ QueueNamePrefix: "onc" })).QueueUrls, [QueueUrl]);
     await sqs.deleteQueue({ QueueUrl: QueueUrl! });
     await assert.rejects(sqs.getQueueUrl({ QueueName }), refused("QueueDoesNotExist"));
@@ -394,7 +461,10 @@ describe("permissions", () => {
     const Resource = await arnOf(QueueUrl);
     const { client, arn } = await userClient("reader", { Effect: "Allow", Action: "sqs:ReceiveMessage", Resource });
     await client.receiveMessage({ QueueUrl });
-    await assert.rejects(client.sendMessage({ QueueUrl, MessageBody: "a" }), refused("AccessDenied", /sqs:SendMessage/i));
+    await assert.rejects(
+      client.sendMessage({ QueueUrl, MessageBody: "a" }),
+      refused("AccessDenied", /sqs:SendMessage/i),
+    );
     await assert.rejects(
       client.sendMessageBatch({ QueueUrl, Entries: [{ Id: "a", MessageBody: "a" }] }),
       refused("AccessDenied"),
@@ -412,7 +482,10 @@ describe("permissions", () => {
   test("reach another account only through the queue policy", async () => {
     const organizations = new Organizations(instance.client);
     await organizations.createOrganization({ FeatureSet: "ALL" });
-    const { CreateAccountStatus } = await organizations.createAccount({ AccountName: "other", Email: "other@example.com" });
+    const { CreateAccountStatus } = await organizations.createAccount({
+      AccountName: "other",
+      Email: "other@example.com",
+    });
     const account = await eventually(async () => {
       const status = await organizations.describeCreateAccountStatus({
         CreateAccountRequestId: CreateAccountStatus!.Id!,
@@ -462,7 +535,11 @@ describe("encryption", () => {
     const kms = new KMS(instance.client);
     const { KeyMetadata } = await kms.createKey({});
     const KeyId = KeyMetadata!.KeyId!;
-    const QueueUrl = await newQueue({ KmsMasterKeyId: KeyId, KmsDataKeyReusePeriodSeconds: "60", VisibilityTimeout: "0" });
+    const QueueUrl = await newQueue({
+      KmsMasterKeyId: KeyId,
+      KmsDataKeyReusePeriodSeconds: "60",
+      VisibilityTimeout: "0",
+    });
     await sqs.sendMessage({ QueueUrl, MessageBody: "secret" });
     assert.deepEqual(bodies(await receive(QueueUrl)), ["secret"]);
     await kms.disableKey({ KeyId });
@@ -507,7 +584,10 @@ print(call(url, Action="SendMessage", QueueUrl=url + "nope", MessageBody="old"))
 `;
     const file = join(dataDir, "query.py");
     await writeFile(file, query);
-    const run = spawnSync("python3", [file, QueueUrl, instance.ready.region], { encoding: "utf8", env: { ...process.env, ...instance.env() } });
+    const run = spawnSync("python3", [file, QueueUrl, instance.ready.region], {
+      encoding: "utf8",
+      env: { ...process.env, ...instance.env() },
+    });
     if (/ModuleNotFoundError/.test(run.stderr)) return;
     assert.equal(run.status, 0, run.stderr);
     assert.match(run.stdout, /<SendMessageResult><MD5OfMessageBody>/);

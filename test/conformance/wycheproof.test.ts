@@ -241,7 +241,8 @@ describe("over HTTP", { skip }, () => {
             if (hex === undefined) continue;
             const Message = bytes(hex);
             const Signature = bytes(vector["sig"] ?? "");
-            if (Signature.length === 0 || Message.length > 4096) continue;
+            // KMS takes messages of 1 to 4096 bytes.
+            if (Signature.length === 0 || Message.length === 0 || Message.length > 4096) continue;
             const KeyId = await keyOf(group["privateSeed"]);
             const request = { KeyId, SigningAlgorithm: "ML_DSA_SHAKE_256" as const, MessageType, Message, Signature };
             const got = await outcome(kms.verify(request));

@@ -51,5 +51,7 @@ function search(
 }
 
 function agree(chosen: Membership, membership: Membership): boolean {
-  return membership.every(({ array, index }) => chosen.every((other) => other.array !== array || other.index === index));
+  return membership.every(({ array, index }) =>
+    chosen.every((other) => other.array !== array || other.index === index),
+  );
 }

@@ -87,13 +87,25 @@ const rows: [name: string, pattern: object, expected: boolean][] = [
   ["anything-but prefix", { region: [{ "anything-but": { prefix: "us-" } }] }, false],
   ["anything-but prefixes", { region: [{ "anything-but": { prefix: ["eu-", "ap-"] } }] }, true],
   ["anything-but suffix", detail({ path: [{ "anything-but": { suffix: ".png" } }] }), false],
-  ["anything-but ignoring case", detail({ state: [{ "anything-but": { "equals-ignore-case": ["TERMINATED"] } }] }), false],
+  [
+    "anything-but ignoring case",
+    detail({ state: [{ "anything-but": { "equals-ignore-case": ["TERMINATED"] } }] }),
+    false,
+  ],
   ["anything-but wildcard", detail({ path: [{ "anything-but": { wildcard: "*/lib/*" } }] }), false],
   ["or of matchers in a field", detail({ "c-count": [{ numeric: [">", 9] }, 5] }), true],
-  ["$or, second branch", detail({ $or: [{ "c-count": [{ numeric: [">", 9] }] }, { "d-count": [{ numeric: ["<", 1] }] }] }), true],
+  [
+    "$or, second branch",
+    detail({ $or: [{ "c-count": [{ numeric: [">", 9] }] }, { "d-count": [{ numeric: ["<", 1] }] }] }),
+    true,
+  ],
   ["$or, neither", detail({ $or: [{ "c-count": [9] }, { "d-count": [9] }] }), false],
   ["$or beside a field", { source: ["aws.s3"], $or: [{ account: ["111122223333"] }, { region: ["x"] }] }, false],
-  ["$or within $or", { $or: [{ source: ["no"] }, { region: ["us-west-1"], $or: [{ account: ["no"] }, { version: ["0"] }] }] }, true],
+  [
+    "$or within $or",
+    { $or: [{ source: ["no"] }, { region: ["us-west-1"], $or: [{ account: ["no"] }, { version: ["0"] }] }] },
+    true,
+  ],
   ["a nested field", detail({ nested: { deep: { value: ["x"] } } }), true],
   ["one object of an array", detail({ employees: { name: ["Ben"], age: [40] } }), true],
   ["no single object of an array", detail({ employees: { name: ["Anna"], age: [40] } }), false],
@@ -140,7 +152,12 @@ const refusals: [pattern: string, reason: RegExp][] = [
 
 describe("refusals", () => {
   for (const [pattern, reason] of refusals) {
-    test(pattern, () => assert.throws(() => parsePattern(pattern), (error) => error instanceof PatternError && reason.test(error.message)));
+    test(pattern, () =>
+      assert.throws(
+        () => parsePattern(pattern),
+        (error) => error instanceof PatternError && reason.test(error.message),
+      ),
+    );
   }
   test("$or that multiply out of hand", () => {
     const or = { $or: Array.from({ length: 11 }, (_, i) => ({ [`f${i}`]: ["v"] })) };
@@ -150,9 +167,23 @@ describe("refusals", () => {
 });
 
 const name = fc.constantFrom("a", "b", "c");
-const leaf = fc.oneof(fc.constantFrom("x", "xy", "yx", ""), fc.integer({ min: 0, max: 3 }), fc.boolean(), fc.constant(null));
+const leaf = fc.oneof(
+  fc.constantFrom("x", "xy", "yx", ""),
+  fc.integer({ min: 0, max: 3 }),
+  fc.boolean(),
+  fc.constant(null),
+);
 const { tree: eventTree } = fc.letrec<{ tree: unknown }>((tie) => ({
-  tree: fc.dictionary(name, fc.oneof({ depthSize: "small", maxDepth: 3 }, leaf, fc.array(leaf, { maxLength: 3 }), fc.array(tie("tree"), { maxLength: 2 }), tie("tree"))),
+  tree: fc.dictionary(
+    name,
+    fc.oneof(
+      { depthSize: "small", maxDepth: 3 },
+      leaf,
+      fc.array(leaf, { maxLength: 3 }),
+      fc.array(tie("tree"), { maxLength: 2 }),
+      tie("tree"),
+    ),
+  ),
 }));
 const matcher = fc.oneof(
   leaf,
@@ -167,23 +198,34 @@ const matcher = fc.oneof(
   ),
 );
 const { pattern: patternTree } = fc.letrec<{ pattern: Record<string, unknown> }>((tie) => ({
-  pattern: fc.dictionary(name, fc.oneof({ maxDepth: 2 }, fc.array(matcher, { minLength: 1, maxLength: 3 }), tie("pattern")), { minKeys: 1 }) as fc.Arbitrary<Record<string, unknown>>,
+  pattern: fc.dictionary(
+    name,
+    fc.oneof({ maxDepth: 2 }, fc.array(matcher, { minLength: 1, maxLength: 3 }), tie("pattern")),
+    { minKeys: 1 },
+  ) as fc.Arbitrary<Record<string, unknown>>,
 }));
 
 test("the index gives what each pattern gives by itself", () => {
   fc.assert(
-    fc.property(fc.array(patternTree, { minLength: 1, maxLength: 12 }), fc.array(eventTree, { maxLength: 5 }), (patterns, events) => {
-      const compiled = patterns.map((each) => compilePattern(each));
-      const index = new PatternIndex<number>();
-      compiled.forEach((each, i) => index.set(i, each));
-      index.set(0, compiled[0]!);
-      for (const each of events) {
-        const expected = compiled.flatMap((one, i) => (matches(one, each) ? [i] : []));
-        assert.deepEqual([...index.match(each)].toSorted((a, b) => a - b), expected);
-      }
-      index.delete(0);
-      assert.ok(events.every((each) => !index.match(each).has(0)));
-    }),
+    fc.property(
+      fc.array(patternTree, { minLength: 1, maxLength: 12 }),
+      fc.array(eventTree, { maxLength: 5 }),
+      (patterns, events) => {
+        const compiled = patterns.map((each) => compilePattern(each));
+        const index = new PatternIndex<number>();
+        compiled.forEach((each, i) => index.set(i, each));
+        index.set(0, compiled[0]!);
+        for (const each of events) {
+          const expected = compiled.flatMap((one, i) => (matches(one, each) ? [i] : []));
+          assert.deepEqual(
+            [...index.match(each)].toSorted((a, b) => a - b),
+            expected,
+          );
+        }
+        index.delete(0);
+        assert.ok(events.every((each) => !index.match(each).has(0)));
+      },
+    ),
     { numRuns: 400 },
   );
 });

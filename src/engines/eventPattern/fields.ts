@@ -48,7 +48,13 @@ export function fieldsOf(event: unknown, paths: Paths): (Field[] | undefined)[] 
   return found;
 }
 
-function walk(value: unknown, node: PathTree, membership: Membership, found: (Field[] | undefined)[], depth: number): void {
+function walk(
+  value: unknown,
+  node: PathTree,
+  membership: Membership,
+  found: (Field[] | undefined)[],
+  depth: number,
+): void {
   if (depth > deepest) return;
   if (Array.isArray(value)) {
     // Members of an array of plain values are alternatives of one field; only objects tie conditions together.

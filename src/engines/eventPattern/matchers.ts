@@ -78,7 +78,9 @@ const readers: Readonly<Record<MatchType, (argument: unknown) => Matcher>> = {
 export function readMatcher(given: Readonly<Record<string, unknown>>): Matcher {
   const names = Object.keys(given);
   if (names.length !== 1) {
-    throw new PatternError(names.length === 0 ? "Match expression name not found" : "Only one key allowed in match expression");
+    throw new PatternError(
+      names.length === 0 ? "Match expression name not found" : "Only one key allowed in match expression",
+    );
   }
   const [name] = names as [string];
   if (!Object.hasOwn(readers, name)) throw new PatternError(`Unrecognized match type ${name}`);
@@ -94,7 +96,8 @@ function text(type: string, argument: unknown): string {
 function edge(type: "prefix" | "suffix", argument: unknown, holds: (text: string, part: string) => boolean): Matcher {
   if (isObject(argument)) {
     const [name, ...more] = Object.keys(argument);
-    if (name !== "equals-ignore-case" || more.length > 0) throw new PatternError(`Unsupported ${type} pattern: ${name ?? ""}`);
+    if (name !== "equals-ignore-case" || more.length > 0)
+      throw new PatternError(`Unsupported ${type} pattern: ${name ?? ""}`);
     const wanted = text("equals-ignore-case", argument[name]).toLowerCase();
     return { type, test: onText((given) => holds(given.toLowerCase(), wanted)) };
   }
@@ -163,7 +166,8 @@ function numeric(argument: unknown): (given: number) => boolean {
   }
   if (used.length === 2) {
     const [first, second] = used as [string, string];
-    if (!first.startsWith(">") || !second.startsWith("<")) throw new PatternError(`Bad numeric range operator: ${second}`);
+    if (!first.startsWith(">") || !second.startsWith("<"))
+      throw new PatternError(`Bad numeric range operator: ${second}`);
     if (tests[0]![1] >= tests[1]![1]) throw new PatternError("Bottom must be less than top");
   }
   return (given) => tests.every(([compare, bound]) => compare(given, bound));
@@ -198,7 +202,9 @@ function exclusion(argument: unknown): (value: Primitive) => boolean {
   if (values.length === 0) throw new PatternError("Empty arrays are not allowed");
   const kinds = new Set(values.map((value) => typeof value));
   if (kinds.size > 1 || !(kinds.has("string") || kinds.has("number"))) {
-    throw new PatternError("Inside anything but list, either all values are number or string, mixed type is not supported");
+    throw new PatternError(
+      "Inside anything but list, either all values are number or string, mixed type is not supported",
+    );
   }
   const set = new Set(values as Primitive[]);
   return (value) => set.has(value);

@@ -52,17 +52,35 @@ function readFields(given: Readonly<Record<string, unknown>>, path: readonly str
   let alternatives: Condition[][] = [[]];
   for (const name of names) {
     const value = given[name];
-    alternatives = product(alternatives, isOr(name, value) ? readOr(value, path, counts) : readField(name, value, path, counts));
+    alternatives = product(
+      alternatives,
+      isOr(name, value) ? readOr(value, path, counts) : readField(name, value, path, counts),
+    );
   }
   return alternatives;
 }
 
 /** `$or` over at least two objects; with anything else it is the name of a field. */
 function isOr(name: string, value: unknown): value is Record<string, unknown>[] {
-  return name === "$or" && Array.isArray(value) && value.length >= 2 && value.every(isObject) && !value.some(looksLikeMatcher);
+  return (
+    name === "$or" &&
+    Array.isArray(value) &&
+    value.length >= 2 &&
+    value.every(isObject) &&
+    !value.some(looksLikeMatcher)
+  );
 }
 
-const matchNames = new Set(["prefix", "suffix", "equals-ignore-case", "wildcard", "numeric", "exists", "cidr", "anything-but"]);
+const matchNames = new Set([
+  "prefix",
+  "suffix",
+  "equals-ignore-case",
+  "wildcard",
+  "numeric",
+  "exists",
+  "cidr",
+  "anything-but",
+]);
 
 function looksLikeMatcher(value: Record<string, unknown>): boolean {
   return Object.keys(value).some((name) => matchNames.has(name));

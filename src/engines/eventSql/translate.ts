@@ -18,6 +18,8 @@ export interface OutputColumn {
 export interface Translated {
   sql: string;
   columns: readonly OutputColumn[];
+  /** Counts the events that a query of one store matched; absent where rows are not events. */
+  matched?: string;
 }
 
 /** The table that a store's rows are loaded into. */
@@ -56,7 +58,7 @@ class Translator extends ExpressionTranslator {
       names.set(name.toLowerCase(), { sql: made.sql, columns: renamed(made.columns, columns, query) });
     }
     const body = this.#body(query.body, names, scope, query);
-    return { sql: body.sql, columns: body.columns };
+    return body;
   }
 
   protected override subquery(query: Query, scope: Scope): Translated {
@@ -151,7 +153,12 @@ class Translator extends ExpressionTranslator {
         query,
       ),
     ].join("");
-    return { sql, columns: items.map(({ name, type }) => ({ name, type })) };
+    const matched = `SELECT count(*)${from ? ` FROM ${from.sql}` : ""}${where ? ` WHERE ${where.sql}` : ""}`;
+    return {
+      sql,
+      columns: items.map(({ name, type }) => ({ name, type })),
+      ...(select.from?.kind === "store" ? { matched } : {}),
+    };
   }
 
   #orderBy(by: Expression, items: readonly (ScopeColumn & { alias?: string })[], scope: Scope) {

@@ -15,6 +15,7 @@ import { Conflict, type Document, type Operation } from "#store/contract.ts";
 import type { StoredEvent } from "#stream/contract.ts";
 import { historyOperation } from "./history.ts";
 import { encryptionContext } from "./encryptionContext.ts";
+import { logOperation } from "./logDelivery.ts";
 import { logFileKey } from "./paths.ts";
 import { selects } from "./selectors.ts";
 import {
@@ -42,6 +43,7 @@ export async function follow(events: readonly StoredEvent[], ctx: ReactorContext
     for (const trail of trails) {
       if (!(await covers(ctx, trail, record))) continue;
       operations.push(pendingOperation(trail, record, ctx.clock.now()));
+      if (trail.logs) operations.push(logOperation(trail, record, ctx.clock.now()));
     }
   }
   // Many small batches: a batch is held in memory and locked as a whole.
@@ -221,11 +223,11 @@ export async function putFile(
 export async function reportFailure(
   ctx: JobContext,
   trail: Trail,
-  field: "deliveryError" | "digestError",
+  field: "deliveryError" | "digestError" | "logsError",
   error: unknown,
 ): Promise<void> {
   if (!(error instanceof AwsError)) throw error;
-  ctx.log.warn({ trail: trail.arn, code: error.code }, "delivery to the bucket was refused");
+  ctx.log.warn({ trail: trail.arn, code: error.code }, "a delivery was refused");
   await updateStatus(ctx, trail, (status) => ({ ...status, [field]: error.code }));
 }
 

@@ -46,12 +46,10 @@ export const noTopic = () =>
     "SNS Topic does not exist or the topic policy is incorrect!",
     400,
   );
-export const noLogGroup = () =>
-  new AwsError(
-    "InvalidCloudWatchLogsLogGroupArnException",
-    "Access denied. Check the trust relationships for your role.",
-    400,
-  );
+export const invalidLogGroup = (message: string) =>
+  new AwsError("InvalidCloudWatchLogsLogGroupArnException", message, 400);
+export const invalidLogRole = (message: string) =>
+  new AwsError("InvalidCloudWatchLogsRoleArnException", message, 400);
 export const notManagement = () =>
   new AwsError(
     "NotOrganizationMasterAccountException",

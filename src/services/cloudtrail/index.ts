@@ -3,6 +3,7 @@ import { defineService } from "#gateway/service.ts";
 import { accessRows } from "./accessRows.ts";
 import { audit } from "./auditRows.ts";
 import { deliver, follow } from "./delivery.ts";
+import { deliverLogs } from "./logDelivery.ts";
 import { digestAll } from "./digests.ts";
 import { activityStream, ingest, ingestActivity } from "./lake/ingest.ts";
 import { forget } from "./lake/retention.ts";
@@ -69,6 +70,7 @@ export const service = defineService<CloudTrail>()({
   ],
   jobs: [
     { name: "deliver", everyMs: 1_000, run: deliver },
+    { name: "logs", everyMs: 1_000, run: deliverLogs },
     { name: "digest", everyMs: 5_000, run: digestAll },
     { name: "query", everyMs: 250, run: runQueries },
     { name: "forget", everyMs: 60_000, run: forget },

@@ -16,6 +16,8 @@ export interface Trail {
   homeRegion: string;
   bucket: string;
   prefix?: string;
+  /** Where records go as log events too, and the role that writes them. */
+  logs?: { groupArn: string; roleArn: string };
   /** ARN. Log files are encrypted under it; without it, with keys of S3's own. There is no third way. */
   kmsKeyId?: string;
   globalServiceEvents: boolean;
@@ -38,6 +40,8 @@ export interface TrailStatus {
   deliveryError?: string;
   digestAt?: number;
   digestError?: string;
+  logsAt?: number;
+  logsError?: string;
 }
 
 /** `pending`, by `<trail>/<account>/<region>/<time>/<event id>`: selected and not yet in a file. */

@@ -16,6 +16,7 @@ import { transitionOperations } from "./transition.ts";
 const compositeRounds = 4;
 
 export async function evaluateAlarms(ctx: JobContext): Promise<void> {
+  const metrics: Document<Alarm>[] = [];
   const composites: Document<Alarm>[] = [];
   let after: string | undefined;
   do {
@@ -25,20 +26,27 @@ export async function evaluateAlarms(ctx: JobContext): Promise<void> {
       limit: 500,
       ...(after === undefined ? {} : { after }),
     });
-    for (const document of page.items) {
-      if (ctx.signal.aborted) return;
-      if (document.value.kind === "CompositeAlarm") composites.push(document);
-      else await guarded(ctx, document, () => metricVerdict(ctx, document.value as MetricAlarm));
-    }
+    for (const document of page.items) (document.value.kind === "CompositeAlarm" ? composites : metrics).push(document);
     after = page.next;
   } while (after !== undefined);
+  // First on what SetAlarmState has set, which the data may take back at once.
+  await settleComposites(ctx, composites);
+  for (const document of metrics) {
+    if (ctx.signal.aborted) return;
+    await guarded(ctx, document, () => metricVerdict(ctx, document.value as MetricAlarm));
+  }
+  await settleComposites(ctx, composites);
+}
+
+async function settleComposites(ctx: JobContext, composites: readonly Document<Alarm>[]): Promise<void> {
   for (let round = 0; round < compositeRounds; round++) {
     let changed = false;
     for (const { key } of composites) {
       if (ctx.signal.aborted) return;
       const document = await ctx.store.get<Alarm>(key);
       if (document?.value.kind !== "CompositeAlarm") continue;
-      changed ||= await guarded(ctx, document, () => compositeVerdict(ctx, document.value as CompositeAlarm));
+      const moved = await guarded(ctx, document, () => compositeVerdict(ctx, document.value as CompositeAlarm));
+      changed = changed || moved;
     }
     if (!changed) return;
   }

@@ -39,4 +39,3 @@ export function requireTrustPolicy(document: string): void {
   parsePolicy(document, "trust");
   if (countedSize(document) > quotas.trustPolicySize) throw quotaExceeded("ACLSizePerRole", quotas.trustPolicySize);
 }
-

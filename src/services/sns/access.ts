@@ -10,14 +10,20 @@ import { findSubscription, findTopic, subscriptionAddress, topicAddress, type To
 
 type ContextValues = Record<string, string | readonly string[]>;
 
-async function onTopic(ctx: CallContext, action: string, address: TopicAddress, context: ContextValues = {}): Promise<Access> {
+async function onTopic(
+  ctx: CallContext,
+  action: string,
+  address: TopicAddress,
+  context: ContextValues = {},
+): Promise<Access> {
   const topic = await findTopic(ctx.state, address);
   const resource = `arn:${ctx.partition}:sns:${address.region}:${address.account}:${address.name}`;
   ctx.audit({ resources: [{ ARN: resource, accountId: address.account, type: "AWS::SNS::Topic" }] });
   const tags = Object.entries(topic?.tags ?? {}).map(([key, value]) => [`aws:ResourceTag/${key}`, value]);
   const { principal } = ctx;
   // The account on whose behalf a service acts; the default policy speaks of it.
-  const owner = principal.kind === "service" && principal.sourceAccount ? { "aws:SourceOwner": principal.sourceAccount } : {};
+  const owner =
+    principal.kind === "service" && principal.sourceAccount ? { "aws:SourceOwner": principal.sourceAccount } : {};
   return {
     action: `sns:${action}`,
     resource,
@@ -39,7 +45,9 @@ const bySubscription =
 
 const all = (action: string) => (): Access => ({ action: `sns:${action}`, resource: "*" });
 
-function tagContext(tags: readonly { Key?: string | undefined; Value?: string | undefined }[] | undefined): ContextValues {
+function tagContext(
+  tags: readonly { Key?: string | undefined; Value?: string | undefined }[] | undefined,
+): ContextValues {
   if (!tags || tags.length === 0) return {};
   return {
     "aws:TagKeys": tags.map(({ Key = "" }) => Key),
@@ -63,7 +71,8 @@ export const access: SnsAccess = {
   GetTopicAttributes: byArn("GetTopicAttributes"),
   ListSubscriptions: all("ListSubscriptions"),
   ListSubscriptionsByTopic: byArn("ListSubscriptionsByTopic"),
-  ListTagsForResource: (input, ctx) => onTopic(ctx, "ListTagsForResource", topicAddress(input.ResourceArn, "ResourceArn")),
+  ListTagsForResource: (input, ctx) =>
+    onTopic(ctx, "ListTagsForResource", topicAddress(input.ResourceArn, "ResourceArn")),
   ListTopics: all("ListTopics"),
   Publish: (input, ctx) => {
     // A phone number or a mobile endpoint is refused by the handler, with the reason.
@@ -96,5 +105,7 @@ export const access: SnsAccess = {
       : question;
   },
   UntagResource: (input, ctx) =>
-    onTopic(ctx, "UntagResource", topicAddress(input.ResourceArn, "ResourceArn"), { "aws:TagKeys": input.TagKeys ?? [] }),
+    onTopic(ctx, "UntagResource", topicAddress(input.ResourceArn, "ResourceArn"), {
+      "aws:TagKeys": input.TagKeys ?? [],
+    }),
 };

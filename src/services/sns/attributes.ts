@@ -6,7 +6,9 @@ import { invalid, invalidBecause, notServed } from "./errors.ts";
 import type { Topic } from "./state.ts";
 
 export type Settings = Pick<Topic, "displayName" | "policy" | "contentBasedDeduplication"> &
-  Partial<Pick<Topic, "deliveryPolicy" | "kmsMasterKeyId" | "signatureVersion" | "tracingConfig" | "fifoThroughputScope">>;
+  Partial<
+    Pick<Topic, "deliveryPolicy" | "kmsMasterKeyId" | "signatureVersion" | "tracingConfig" | "fifoThroughputScope">
+  >;
 
 const ownerActions = [
   "GetTopicAttributes",
@@ -67,7 +69,11 @@ export function withAttribute(topic: Settings, fifo: boolean, name: string, valu
     case "ArchivePolicy":
       throw notServed("ArchivePolicy", "message archives");
     default:
-      if (/^(HTTP|Firehose|Lambda|Application|SQS)(SuccessFeedback(RoleArn|SampleRate)|FailureFeedbackRoleArn)$/.test(name)) {
+      if (
+        /^(HTTP|Firehose|Lambda|Application|SQS)(SuccessFeedback(RoleArn|SampleRate)|FailureFeedbackRoleArn)$/.test(
+          name,
+        )
+      ) {
         throw notServed(name, "delivery status logs");
       }
       throw invalid("AttributeName");

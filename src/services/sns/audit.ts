@@ -19,7 +19,10 @@ function withoutContent(input: Readonly<Entry>): Record<string, unknown> {
 export const audit: NonNullable<ServiceDefinition<Sdk>["audit"]> = {
   Publish: (input) => ({
     category: "Data",
-    requestParameters: { ...withoutContent(input), ...(input.PhoneNumber === undefined ? {} : { phoneNumber: hidden }) },
+    requestParameters: {
+      ...withoutContent(input),
+      ...(input.PhoneNumber === undefined ? {} : { phoneNumber: hidden }),
+    },
   }),
   PublishBatch: (input) => ({
     category: "Data",

@@ -151,7 +151,11 @@ class Deliveries {
     const at = { ...place(key), service: serviceId };
     const [topic, subscription, message] = await Promise.all([
       store.get<Topic>({ ...at, type: types.topic, id: delivery.topicName }),
-      store.get<Subscription>({ ...at, type: types.subscription, id: subscriptionId(delivery.topicName, delivery.uuid) }),
+      store.get<Subscription>({
+        ...at,
+        type: types.subscription,
+        id: subscriptionId(delivery.topicName, delivery.uuid),
+      }),
       delivery.kind === "Notification"
         ? store.get<Message>({ ...at, type: types.message, id: delivery.sequence })
         : undefined,
@@ -170,7 +174,11 @@ class Deliveries {
 
   /** The throttle policy: whether the endpoint may have one more in this second. */
   #mayNow({ topic, subscription }: Job): boolean {
-    const { maxReceivesPerSecond: most } = effectivePolicy(subscription.protocol, topic.deliveryPolicy, subscription.deliveryPolicy);
+    const { maxReceivesPerSecond: most } = effectivePolicy(
+      subscription.protocol,
+      topic.deliveryPolicy,
+      subscription.deliveryPolicy,
+    );
     if (most === undefined) return true;
     const second = Math.floor(this.#ctx.clock.now() / 1000);
     const rate = this.#rates.get(subscription.uuid);
@@ -194,15 +202,19 @@ class Deliveries {
     }
     this.#ctx.log.warn({ subscription: subscription.arn, code: outcome.code }, "a message could not be delivered");
     // A confirmation that cannot be asked for is not set aside: nobody has subscribed yet.
-    if (subscription.deadLetterQueue === undefined || delivery.kind !== "Notification") return await this.#finish(document);
+    if (subscription.deadLetterQueue === undefined || delivery.kind !== "Notification")
+      return await this.#finish(document);
     await this.#again(document, { ...delivery, attempts: 0, failure, dead: true, dueAt: this.#ctx.clock.now() });
   }
 
   async #settleDead(document: Document<Delivery>, { subscription, delivery }: Job, outcome: Outcome): Promise<void> {
     if (outcome.ok) return await this.#finish(document);
     const attempts = delivery.attempts + 1;
-    const delay = outcome.permanent ? undefined : delayBefore(attempts, effectivePolicy("sqs", undefined, undefined).retry);
-    if (delay !== undefined) return await this.#again(document, { ...delivery, attempts, dueAt: this.#ctx.clock.now() + delay });
+    const delay = outcome.permanent
+      ? undefined
+      : delayBefore(attempts, effectivePolicy("sqs", undefined, undefined).retry);
+    if (delay !== undefined)
+      return await this.#again(document, { ...delivery, attempts, dueAt: this.#ctx.clock.now() + delay });
     this.#ctx.log.warn(
       { subscription: subscription.arn, queue: subscription.deadLetterQueue, code: outcome.code },
       "the dead-letter queue of a subscription does not take messages; the message is lost",

@@ -70,7 +70,9 @@ export function readTopicPolicy(text: string | undefined): DeliveryPolicy {
   if (http === undefined || Object.keys(more).length > 0) throw bad("Unexpected JSON member");
   const given = object(http, "http");
   return {
-    ...members(given, "defaultHealthyRetryPolicy", "defaultThrottlePolicy", "defaultRequestPolicy", ["disableSubscriptionOverrides"]),
+    ...members(given, "defaultHealthyRetryPolicy", "defaultThrottlePolicy", "defaultRequestPolicy", [
+      "disableSubscriptionOverrides",
+    ]),
     disableOverrides: given["disableSubscriptionOverrides"] === true,
   };
 }
@@ -79,7 +81,10 @@ export function readTopicPolicy(text: string | undefined): DeliveryPolicy {
 export function readSubscriptionPolicy(text: string | undefined): DeliveryPolicy {
   if (text === undefined || text === "") return { disableOverrides: false };
   const given = object(parse(text), "policy");
-  return { ...members(given, "healthyRetryPolicy", "throttlePolicy", "requestPolicy", ["sicklyRetryPolicy", "guaranteed"]), disableOverrides: false };
+  return {
+    ...members(given, "healthyRetryPolicy", "throttlePolicy", "requestPolicy", ["sicklyRetryPolicy", "guaranteed"]),
+    disableOverrides: false,
+  };
 }
 
 function members(
@@ -96,11 +101,13 @@ function members(
   if (given[retry] !== undefined && given[retry] !== null) policy.retry = readRetry(object(given[retry], retry));
   if (given[throttle] !== undefined && given[throttle] !== null) {
     const most = object(given[throttle], throttle)["maxReceivesPerSecond"];
-    if (most !== undefined && most !== null) policy.maxReceivesPerSecond = whole(most, 1, 100_000, "maxReceivesPerSecond");
+    if (most !== undefined && most !== null)
+      policy.maxReceivesPerSecond = whole(most, 1, 100_000, "maxReceivesPerSecond");
   }
   if (given[request] !== undefined && given[request] !== null) {
     const type = object(given[request], request)["headerContentType"];
-    if (type !== undefined && (typeof type !== "string" || !contentTypes.test(type))) throw bad("headerContentType is not supported");
+    if (type !== undefined && (typeof type !== "string" || !contentTypes.test(type)))
+      throw bad("headerContentType is not supported");
     if (typeof type === "string") policy.contentType = type;
   }
   return policy;
@@ -116,10 +123,13 @@ function readRetry(given: Record<string, unknown>): RetryPolicy {
     if (!named) throw bad("backoffFunction must be one of linear, arithmetic, geometric, exponential");
     policy.backoffFunction = named;
   }
-  if (policy.minDelayTarget > policy.maxDelayTarget) throw bad("healthyRetryPolicy.minDelayTarget must be less than or equal to maxDelayTarget");
+  if (policy.minDelayTarget > policy.maxDelayTarget)
+    throw bad("healthyRetryPolicy.minDelayTarget must be less than or equal to maxDelayTarget");
   const planned = policy.numNoDelayRetries + policy.numMinDelayRetries + policy.numMaxDelayRetries;
   if (planned > policy.numRetries) {
-    throw bad("healthyRetryPolicy.numRetries must be greater than or equal to total of numMinDelayRetries, numNoDelayRetries and numMaxDelayRetries");
+    throw bad(
+      "healthyRetryPolicy.numRetries must be greater than or equal to total of numMinDelayRetries, numNoDelayRetries and numMaxDelayRetries",
+    );
   }
   return policy;
 }
@@ -154,12 +164,18 @@ export interface Effective {
 }
 
 /** What holds for a delivery: the subscription's, else the topic's, else the protocol's. */
-export function effectivePolicy(protocol: Protocol, topic: string | undefined, subscription: string | undefined): Effective {
+export function effectivePolicy(
+  protocol: Protocol,
+  topic: string | undefined,
+  subscription: string | undefined,
+): Effective {
   const contentType = "text/plain; charset=UTF-8";
   if (protocol === "sqs") return { retry: queueDefault, contentType };
   if (protocol === "email" || protocol === "email-json") return { retry: mailDefault, contentType };
   const general = readTopicPolicy(topic);
-  const own: DeliveryPolicy = general.disableOverrides ? { disableOverrides: true } : readSubscriptionPolicy(subscription);
+  const own: DeliveryPolicy = general.disableOverrides
+    ? { disableOverrides: true }
+    : readSubscriptionPolicy(subscription);
   const throttle = own.maxReceivesPerSecond ?? general.maxReceivesPerSecond;
   return {
     retry: own.retry ?? general.retry ?? httpDefault,

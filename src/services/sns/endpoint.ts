@@ -13,13 +13,19 @@ const unserved: Readonly<Record<string, string>> = {
 };
 
 /** @throws InvalidParameter */
-export function checkEndpoint(protocol: string | undefined, endpoint: string | undefined, settings: SnsSettings, fifo: boolean): Protocol {
+export function checkEndpoint(
+  protocol: string | undefined,
+  endpoint: string | undefined,
+  settings: SnsSettings,
+  fifo: boolean,
+): Protocol {
   const given = endpoint ?? "";
   if (Object.hasOwn(unserved, protocol ?? "")) throw notServed("Protocol", unserved[protocol!]!);
   switch (protocol) {
     case "sqs": {
       const arn = parseArn(given);
-      if (arn?.service !== "sqs" || !/^\d{12}$/.test(arn.account) || arn.resource === "") throw invalid("SQS endpoint ARN");
+      if (arn?.service !== "sqs" || !/^\d{12}$/.test(arn.account) || arn.resource === "")
+        throw invalid("SQS endpoint ARN");
       if (!fifo && arn.resource.endsWith(".fifo")) {
         throw invalid("Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics");
       }
@@ -31,7 +37,8 @@ export function checkEndpoint(protocol: string | undefined, endpoint: string | u
       break;
     case "email":
     case "email-json":
-      if (settings.smtpUrl === undefined) throw notServed("Protocol", "e-mail addresses (no mail server is configured)");
+      if (settings.smtpUrl === undefined)
+        throw notServed("Protocol", "e-mail addresses (no mail server is configured)");
       if (!/^[^\s@<>",;:\\()[\]]{1,64}@[A-Za-z0-9.-]{1,255}$/.test(given)) throw invalid("Email address");
       break;
     default:

@@ -60,7 +60,10 @@ export function notification(
   message: Message,
   published: Published,
 ): Envelope {
-  const attributes = Object.entries(published.attributes).map(([name, { type, value }]) => [name, { Type: type, Value: value }]);
+  const attributes = Object.entries(published.attributes).map(([name, { type, value }]) => [
+    name,
+    { Type: type, Value: value },
+  ]);
   const members: Members = {
     Type: "Notification",
     MessageId: message.messageId,
@@ -77,7 +80,13 @@ export function notification(
   return { type: "Notification", messageId: message.messageId, body };
 }
 
-export function confirmation(config: InstallationConfig, topic: Topic, signer: Signer, delivery: Delivery, subscription: Subscription): Envelope {
+export function confirmation(
+  config: InstallationConfig,
+  topic: Topic,
+  signer: Signer,
+  delivery: Delivery,
+  subscription: Subscription,
+): Envelope {
   const { kind, token = "", messageId = "" } = delivery;
   const text =
     kind === "SubscriptionConfirmation"

@@ -13,7 +13,8 @@ export const notServed = (parameter: string, what: string) =>
   invalidBecause(parameter, `${what} are not served by this installation`);
 export const malformedArn = (parameter: string, given: string) =>
   invalidBecause(parameter, `An ARN must have at least 6 elements, not ${given.split(":").length}`);
-export const tagLimit = () => error("TagLimitExceeded", "Could not complete request: tag quota of per resource exceeded", 400);
+export const tagLimit = () =>
+  error("TagLimitExceeded", "Could not complete request: tag quota of per resource exceeded", 400);
 export const filterLimit = (message: string) => error("FilterPolicyLimitExceeded", message, 403);
 export const emptyBatch = () => error("EmptyBatchRequest", "The batch request doesn't contain any entries.", 400);
 export const tooManyEntries = () =>

@@ -99,7 +99,10 @@ class Dialogue {
 
 /** INVARIANT: nothing that was published ends up as a header line or as a line of the dialogue: bodies are base64. */
 function render({ to, subject, text, messageId }: Mail): string {
-  const lines = Buffer.from(text).toString("base64").match(/.{1,76}/g) ?? [];
+  const lines =
+    Buffer.from(text)
+      .toString("base64")
+      .match(/.{1,76}/g) ?? [];
   return [
     `From: AWS Notifications <${sender}>`,
     `To: <${to}>`,

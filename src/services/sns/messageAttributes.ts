@@ -4,7 +4,9 @@ import type { MessageAttributeValue } from "./sdk.ts";
 import type { KeptAttribute } from "./state.ts";
 
 /** @throws ParameterValueInvalid */
-export function readAttributes(given: Readonly<Record<string, MessageAttributeValue>> | undefined): Record<string, KeptAttribute> {
+export function readAttributes(
+  given: Readonly<Record<string, MessageAttributeValue>> | undefined,
+): Record<string, KeptAttribute> {
   const kept: Record<string, KeptAttribute> = {};
   for (const [name, value] of Object.entries(given ?? {})) {
     if (!/^[A-Za-z0-9_.-]{1,256}$/.test(name) || /^(aws|amazon)\./i.test(name) || /^\.|\.$|\.\./.test(name)) {
@@ -24,7 +26,9 @@ function readAttribute(name: string, value: MessageAttributeValue): KeptAttribut
     );
   }
   const empty = () =>
-    invalidValue(`The message attribute '${name}' must contain non-empty message attribute value for message attribute type '${type}'.`);
+    invalidValue(
+      `The message attribute '${name}' must contain non-empty message attribute value for message attribute type '${type}'.`,
+    );
   if (base === "Binary") {
     if (value.BinaryValue === undefined || value.BinaryValue.length === 0) throw empty();
     return { type, value: Buffer.from(value.BinaryValue).toString("base64") };
@@ -53,7 +57,10 @@ function isArray(text: string): boolean {
 export function attributesSize(attributes: Readonly<Record<string, KeptAttribute>>): number {
   let size = 0;
   for (const [name, { type, value }] of Object.entries(attributes)) {
-    size += Buffer.byteLength(name) + Buffer.byteLength(type) + Buffer.byteLength(value, type.startsWith("Binary") ? "base64" : "utf8");
+    size +=
+      Buffer.byteLength(name) +
+      Buffer.byteLength(type) +
+      Buffer.byteLength(value, type.startsWith("Binary") ? "base64" : "utf8");
   }
   return size;
 }

@@ -88,20 +88,41 @@ function ids(topic: Topic, entry: Entry): Pick<Prepared, "groupId" | "deduplicat
   if (groupId !== undefined && !idText.test(groupId)) throw invalid("MessageGroupId");
   if (!topic.fifo) {
     if (deduplicationId !== undefined) {
-      throw invalidBecause("MessageDeduplicationId", "The request includes MessageDeduplicationId parameter that is not valid for this topic type");
+      throw invalidBecause(
+        "MessageDeduplicationId",
+        "The request includes MessageDeduplicationId parameter that is not valid for this topic type",
+      );
     }
     return groupId === undefined ? {} : { groupId };
   }
   if (groupId === undefined) throw invalid("The MessageGroupId parameter is required for FIFO topics");
   if (deduplicationId !== undefined && !idText.test(deduplicationId)) throw invalid("MessageDeduplicationId");
   if (deduplicationId === undefined && !topic.contentBasedDeduplication) {
-    throw invalid("The topic should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly");
+    throw invalid(
+      "The topic should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly",
+    );
   }
-  return { groupId, deduplicationId: deduplicationId ?? createHash("sha256").update(entry.Message ?? "").digest("hex") };
+  return {
+    groupId,
+    deduplicationId:
+      deduplicationId ??
+      createHash("sha256")
+        .update(entry.Message ?? "")
+        .digest("hex"),
+  };
 }
 
-export async function enterGroups(ctx: CallContext, parts: Parts, topic: Topic, entries: readonly Prepared[]): Promise<void> {
-  if (topic.fifo) await parts.lanes.enterAll(ctx, entries.map(({ groupId }) => `${topic.uid}/${groupId}`));
+export async function enterGroups(
+  ctx: CallContext,
+  parts: Parts,
+  topic: Topic,
+  entries: readonly Prepared[],
+): Promise<void> {
+  if (topic.fifo)
+    await parts.lanes.enterAll(
+      ctx,
+      entries.map(({ groupId }) => `${topic.uid}/${groupId}`),
+    );
 }
 
 /** Every confirmed subscription of the topic. */
@@ -114,7 +135,9 @@ export async function subscriptionsOf(ctx: CallContext, topic: Topic): Promise<S
       { prefix: `${topic.name}/`, limit: 1000, ...(after === undefined ? {} : { after }) },
       scopeOf(topic),
     );
-    all.push(...page.items.map(({ value }) => value).filter(({ confirmed, topicUid }) => confirmed && topicUid === topic.uid));
+    all.push(
+      ...page.items.map(({ value }) => value).filter(({ confirmed, topicUid }) => confirmed && topicUid === topic.uid),
+    );
     after = page.next;
   } while (after !== undefined);
   return all;
@@ -156,7 +179,14 @@ export async function accept(
     };
     ctx.state.put<Message>(types.message, sequence, message, { at, version: 0, expiresAt: now + longestDeliveryMs });
     for (const { uuid } of wanted) {
-      const delivery = { kind: "Notification", topicName: topic.name, uuid, sequence, attempts: 0, dueAt: now } as const;
+      const delivery = {
+        kind: "Notification",
+        topicName: topic.name,
+        uuid,
+        sequence,
+        attempts: 0,
+        dueAt: now,
+      } as const;
       putDelivery(ctx.state, topic, { ...delivery, ordered: topic.fifo, createdAt: now }, 0);
     }
   } else if (topic.kmsMasterKeyId !== undefined) {

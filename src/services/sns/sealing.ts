@@ -33,7 +33,12 @@ export class Sealer {
 
   async #dataKey(ctx: CallContext, topic: Topic, keyId: string): Promise<DataKey> {
     const { principal } = ctx;
-    const caller = "arn" in principal ? principal.arn : principal.kind === "service" ? `${principal.service} ${principal.sourceArn ?? ""}` : "";
+    const caller =
+      "arn" in principal
+        ? principal.arn
+        : principal.kind === "service"
+          ? `${principal.service} ${principal.sourceArn ?? ""}`
+          : "";
     const id = [caller, topic.arn, keyId].join("\0");
     const known = this.#keys.get(id);
     if (known && known.until > ctx.clock.now()) return known;
@@ -60,13 +65,20 @@ export class Sealer {
 }
 
 /** For the delivery. */
-export async function openContent(ctx: JobContext, topic: Topic, messageId: string, content: Content): Promise<Published> {
+export async function openContent(
+  ctx: JobContext,
+  topic: Topic,
+  messageId: string,
+  content: Content,
+): Promise<Published> {
   if (content.kind === "plain") return content.published;
   const key = createSecretKey(await ctx.keys.reveal(purpose, topic.uid, Buffer.from(content.key, "base64")));
   const bytes = Buffer.from(content.text, "base64");
   const decipher = createDecipheriv("aes-256-gcm", contentKey(key, messageId), nonce);
   decipher.setAuthTag(bytes.subarray(-16));
-  return JSON.parse(Buffer.concat([decipher.update(bytes.subarray(0, -16)), decipher.final()]).toString("utf8")) as Published;
+  return JSON.parse(
+    Buffer.concat([decipher.update(bytes.subarray(0, -16)), decipher.final()]).toString("utf8"),
+  ) as Published;
 }
 
 /** INVARIANT: each message has a key of its own, so the nonce never repeats under one. */

@@ -146,7 +146,8 @@ export function scopeOf({ account, region }: Place): Place & { service: string }
 }
 
 export const subscriptionId = (topicName: string, uuid: string): string => `${topicName}/${uuid}`;
-export const deliveryId = (delivery: Pick<Delivery, "sequence" | "uuid">): string => `${delivery.sequence}/${delivery.uuid}`;
+export const deliveryId = (delivery: Pick<Delivery, "sequence" | "uuid">): string =>
+  `${delivery.sequence}/${delivery.uuid}`;
 
 export function deliveryIndexes(delivery: Delivery): Record<string, string> {
   return {

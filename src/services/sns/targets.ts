@@ -93,7 +93,9 @@ export class Targets {
           : {}),
         ...(message?.groupId === undefined ? {} : { MessageGroupId: message.groupId }),
         ...(fifo && message?.groupId === undefined ? { MessageGroupId: subscription.uuid } : {}),
-        ...(fifo ? { MessageDeduplicationId: message?.deduplicationId ?? job.delivery.messageId ?? subscription.uuid } : {}),
+        ...(fifo
+          ? { MessageDeduplicationId: message?.deduplicationId ?? job.delivery.messageId ?? subscription.uuid }
+          : {}),
       });
       return delivered;
     } catch (error) {
@@ -142,7 +144,9 @@ export class Targets {
     if (!message || !published) {
       const url = subscribeUrl(ctx.config, topic, delivery.token ?? "");
       const asked = delivery.kind === "SubscriptionConfirmation";
-      const subject = asked ? "AWS Notification - Subscription Confirmation" : "AWS Notification - Unsubscribe Confirmation";
+      const subject = asked
+        ? "AWS Notification - Subscription Confirmation"
+        : "AWS Notification - Unsubscribe Confirmation";
       const what = asked
         ? `You have chosen to subscribe to the topic:\n${topic.arn}\n\nTo confirm this subscription, visit:\n${url}\n`
         : `Your subscription to the topic below has been deactivated:\n${topic.arn}\n\nIf this was in error, visit:\n${url}\n`;

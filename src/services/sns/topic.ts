@@ -17,7 +17,8 @@ export function topicAddress(arn: string | undefined, parameter = "TopicArn"): T
   const parsed = parseArn(given);
   if (!parsed) throw given.split(":").length < 6 ? malformedArn(parameter, given) : invalid(parameter);
   const { service, account, region, resource } = parsed;
-  if (service !== "sns" || !/^\d{12}$/.test(account) || !topicName.test(resource) || region === "") throw invalid(parameter);
+  if (service !== "sns" || !/^\d{12}$/.test(account) || !topicName.test(resource) || region === "")
+    throw invalid(parameter);
   return { account, region, name: resource };
 }
 
@@ -43,15 +44,23 @@ export function subscriptionAddress(arn: string | undefined): SubscriptionAddres
   const parsed = parseArn(given);
   if (!parsed) throw given.split(":").length < 6 ? malformedArn("SubscriptionArn", given) : invalid("SubscriptionArn");
   const [name = "", uuid = "", ...more] = parsed.resource.split(":");
-  if (parsed.service !== "sns" || !/^\d{12}$/.test(parsed.account) || !topicName.test(name)) throw invalid("SubscriptionArn");
+  if (parsed.service !== "sns" || !/^\d{12}$/.test(parsed.account) || !topicName.test(name))
+    throw invalid("SubscriptionArn");
   if (!/^[0-9a-f-]{36}$/.test(uuid) || more.length > 0) {
     throw invalid("SubscriptionArn Reason: An ARN must have at least 7 elements, not 6");
   }
   return { account: parsed.account, region: parsed.region, name, uuid };
 }
 
-export async function findSubscription(state: State, address: SubscriptionAddress): Promise<Document<Subscription> | undefined> {
-  return await state.get<Subscription>(types.subscription, subscriptionId(address.name, address.uuid), scopeOf(address));
+export async function findSubscription(
+  state: State,
+  address: SubscriptionAddress,
+): Promise<Document<Subscription> | undefined> {
+  return await state.get<Subscription>(
+    types.subscription,
+    subscriptionId(address.name, address.uuid),
+    scopeOf(address),
+  );
 }
 
 /** @throws InvalidParameter, NotFound */

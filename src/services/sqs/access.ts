@@ -10,7 +10,12 @@ import type { SqsAccess } from "./sdk.ts";
 
 type ContextValues = Record<string, string | readonly string[]>;
 
-async function onQueue(ctx: CallContext, action: string, address: QueueAddress, context: ContextValues = {}): Promise<Access> {
+async function onQueue(
+  ctx: CallContext,
+  action: string,
+  address: QueueAddress,
+  context: ContextValues = {},
+): Promise<Access> {
   const queue = await findQueue(ctx, address);
   const resource = arnOf(ctx, address);
   ctx.audit({ resources: [{ ARN: resource, accountId: address.account, type: "AWS::SQS::Queue" }] });

@@ -69,11 +69,16 @@ async function hideGroups(work: Work, queue: Queue, taken: readonly Taken[]): Pr
 
 export function rememberAttempt(ctx: CallContext, queue: Queue, attemptId: string, taken: readonly Taken[]): void {
   const received = taken.map(({ id, message }) => ({ id, receipt: message.receipt! }));
-  ctx.state.put<Attempt>(types.attempt, documentId(queue, attemptId), { received }, {
-    at: scopeOf(queue),
-    version: "any",
-    expiresAt: ctx.clock.now() + rememberMs,
-  });
+  ctx.state.put<Attempt>(
+    types.attempt,
+    documentId(queue, attemptId),
+    { received },
+    {
+      at: scopeOf(queue),
+      version: "any",
+      expiresAt: ctx.clock.now() + rememberMs,
+    },
+  );
 }
 
 function documentId(queue: Queue, attemptId: string): string {

@@ -58,7 +58,11 @@ export const initialSettings: Settings = {
  * The settings after a change. Removing is by the empty text, for policies.
  * @throws InvalidAttributeName, InvalidAttributeValue, InvalidParameterValue
  */
-export function withAttributes(settings: Settings, fifo: boolean, attributes: Readonly<Record<string, string>>): Settings {
+export function withAttributes(
+  settings: Settings,
+  fifo: boolean,
+  attributes: Readonly<Record<string, string>>,
+): Settings {
   const next: Settings = { ...settings };
   for (const [name, value] of Object.entries(attributes)) {
     const bounds = numbers[name];
@@ -112,11 +116,13 @@ function encryptionAfter(before: WantedEncryption, attributes: Readonly<Record<s
   const { KmsMasterKeyId: key, KmsDataKeyReusePeriodSeconds: period, SqsManagedSseEnabled: managed } = attributes;
   if (key !== undefined && key !== "" && managed === "true") throw oneEncryption();
   const reuse =
-    period === undefined
-      ? undefined
-      : whole("KmsDataKeyReusePeriodSeconds", period, { least: 60, most: 86_400 });
+    period === undefined ? undefined : whole("KmsDataKeyReusePeriodSeconds", period, { least: 60, most: 86_400 });
   if (key !== undefined && key !== "") {
-    return { kind: "SSE-KMS", keyId: key, reusePeriod: reuse ?? (before.kind === "SSE-KMS" ? before.reusePeriod : 300) };
+    return {
+      kind: "SSE-KMS",
+      keyId: key,
+      reusePeriod: reuse ?? (before.kind === "SSE-KMS" ? before.reusePeriod : 300),
+    };
   }
   if (managed !== undefined && flag("SqsManagedSseEnabled", managed)) {
     if (before.kind === "SSE-KMS" && key === undefined) throw oneEncryption();
@@ -168,11 +174,16 @@ function readRedrive(text: string): RedrivePolicy {
   const { deadLetterTargetArn: target, maxReceiveCount, ...more } = given;
   if (target === undefined) throw bad("Redrive policy does not contain mandatory attribute: deadLetterTargetArn.");
   if (maxReceiveCount === undefined) throw bad("Redrive policy does not contain mandatory attribute: maxReceiveCount.");
-  if (Object.keys(more).length > 0) throw bad("Only following attributes are supported: [deadLetterTargetArn, maxReceiveCount].");
+  if (Object.keys(more).length > 0)
+    throw bad("Only following attributes are supported: [deadLetterTargetArn, maxReceiveCount].");
   if (typeof target !== "string" || !addressOfArn(target)) throw bad("Invalid value for deadLetterTargetArn.");
   const most = Number(maxReceiveCount);
   if (!Number.isInteger(most) || most < 1 || most > 1000) {
-    throw bad("Invalid value for maxReceiveCount: " + String(maxReceiveCount) + ", valid values are from 1 to 1000 both inclusive.");
+    throw bad(
+      "Invalid value for maxReceiveCount: " +
+        String(maxReceiveCount) +
+        ", valid values are from 1 to 1000 both inclusive.",
+    );
   }
   return { deadLetterTargetArn: target, maxReceiveCount: most };
 }

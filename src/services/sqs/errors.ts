@@ -25,7 +25,10 @@ export const oneEncryption = () =>
 export const invalidAttributeValue = (name: string, message = `Invalid value for the parameter ${name}.`) =>
   error("InvalidAttributeValue", message);
 export const nameExists = (attribute: string) =>
-  error("QueueNameExists", `A queue already exists with the same name and a different value for attribute ${attribute}`);
+  error(
+    "QueueNameExists",
+    `A queue already exists with the same name and a different value for attribute ${attribute}`,
+  );
 export const deletedRecently = () =>
   error(
     "QueueDeletedRecently",
@@ -43,16 +46,11 @@ export const badHandle = (handle: string) =>
 export const expiredHandle = (handle: string) =>
   invalidValue(handle, "ReceiptHandle", "The receipt handle has expired.");
 export const notAvailable = (handle: string) =>
-  invalidValue(
-    handle,
-    "ReceiptHandle",
-    "Message does not exist or is not available for visibility timeout change.",
-  );
+  invalidValue(handle, "ReceiptHandle", "Message does not exist or is not available for visibility timeout change.");
 export const notInFlight = () => error("MessageNotInflight", "The specified message isn't in flight.");
 export const overLimit = (most: number) =>
   error("OverLimit", `Too many messages in flight: a queue may have ${most} at a time.`, 403);
-export const emptyBatch = () =>
-  error("EmptyBatchRequest", "There should be at least one entry in the request.");
+export const emptyBatch = () => error("EmptyBatchRequest", "There should be at least one entry in the request.");
 export const tooManyEntries = (sent: number) =>
   error("TooManyEntriesInBatchRequest", `Maximum number of entries per request are 10. You have sent ${sent}.`);
 export const duplicateId = (id: string) => error("BatchEntryIdsNotDistinct", `Id ${id} repeated.`);

@@ -7,7 +7,17 @@
  * possible until all of them are deleted or visible again.
  */
 import type { Document } from "#store/contract.ts";
-import { groupHash, isInFlight, scopeOf, timeText, types, type Group, type Message, type Queue, type Work } from "./state.ts";
+import {
+  groupHash,
+  isInFlight,
+  scopeOf,
+  timeText,
+  types,
+  type Group,
+  type Message,
+  type Queue,
+  type Work,
+} from "./state.ts";
 
 /** A receive takes at most ten. */
 export const largestReceive = 10;

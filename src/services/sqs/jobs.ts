@@ -35,7 +35,9 @@ async function removeEpoch(ctx: JobContext, { key, version }: Document<Discarded
       const operations = items.flatMap(({ key: found, value }): Operation[] => {
         const remove: Operation = { op: "delete", key: found };
         const hasBody = type === types.message && value.content === undefined;
-        return hasBody ? [remove, { op: "delete", key: { ...scope, type: types.body, id: value.messageId } }] : [remove];
+        return hasBody
+          ? [remove, { op: "delete", key: { ...scope, type: types.body, id: value.messageId } }]
+          : [remove];
       });
       await ctx.store.commit(operations);
     }
@@ -44,7 +46,11 @@ async function removeEpoch(ctx: JobContext, { key, version }: Document<Discarded
 }
 
 /** Messages keep the moment they were sent, so they live longer or shorter by the difference. */
-async function changeRetention(ctx: JobContext, { key, version, value }: Document<Discarded>, seconds: number): Promise<void> {
+async function changeRetention(
+  ctx: JobContext,
+  { key, version, value }: Document<Discarded>,
+  seconds: number,
+): Promise<void> {
   const scope = { account: key.account, region: key.region, service: serviceId };
   const queue = await ctx.store.get<Queue>({ ...scope, type: types.queue, id: value.queue ?? "" });
   const prefix = `${key.id.slice(0, key.id.indexOf("/"))}/`;
@@ -70,7 +76,7 @@ async function retain(ctx: JobContext, queue: Queue, document: Document<Message>
   const expiresAt = document.value.sentAt + seconds * 1000;
   if (document.value.expiresAt === expiresAt) return;
   const scope = { account: queue.account, region: queue.region, service: serviceId };
-  for (let found: Document<Message> | undefined = document; found; ) {
+  for (let found: Document<Message> | undefined = document; found;) {
     const state = new UnitOfWork(ctx.store, scope, () => ctx.random.uuid());
     const work: Work = { state, now: ctx.clock.now() };
     const content = found.value.content === undefined ? await contentOf(work, queue, found.value) : undefined;

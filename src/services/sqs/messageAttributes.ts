@@ -29,7 +29,9 @@ export function checkText(text: string): void {
 export function readAttributes(given: Readonly<Record<string, MessageAttributeValue>> | undefined): KeptAttributes {
   const entries = Object.entries(given ?? {});
   if (entries.length > mostAttributes) {
-    throw invalidParameter(`Number of message attributes [${entries.length}] exceeds the allowed maximum [${mostAttributes}].`);
+    throw invalidParameter(
+      `Number of message attributes [${entries.length}] exceeds the allowed maximum [${mostAttributes}].`,
+    );
   }
   const kept: KeptAttributes = {};
   for (const [name, value] of entries) {
@@ -44,7 +46,9 @@ function checkName(name: string): void {
     throw invalidParameter("Length of message attribute name must be less than 256 bytes.");
   }
   if (/^(aws|amazon)\./i.test(name)) {
-    throw invalidParameter("You can't use message attribute names beginning with 'AWS.' or 'Amazon.'. These strings are reserved for internal use.");
+    throw invalidParameter(
+      "You can't use message attribute names beginning with 'AWS.' or 'Amazon.'. These strings are reserved for internal use.",
+    );
   }
   if (name.startsWith(".") || name.endsWith(".")) {
     throw invalidParameter("You can't use message attribute names beginning or ending with dots.");
@@ -60,7 +64,8 @@ function checkName(name: string): void {
 
 function readAttribute(name: string, value: MessageAttributeValue): KeptAttribute {
   const type = value.DataType ?? "";
-  if (type === "") throw invalidParameter(`The message attribute '${name}' must contain non-empty message attribute type.`);
+  if (type === "")
+    throw invalidParameter(`The message attribute '${name}' must contain non-empty message attribute type.`);
   const [, base] = /^(String|Number|Binary)(?:\..*)?$/s.exec(type) ?? [];
   if (base === undefined || type.length > 256) {
     throw invalidParameter(
@@ -85,17 +90,24 @@ function readAttribute(name: string, value: MessageAttributeValue): KeptAttribut
 }
 
 const emptyValue = (name: string, type: string) =>
-  invalidParameter(`The message attribute '${name}' must contain non-empty message attribute value for message attribute type '${type}'.`);
+  invalidParameter(
+    `The message attribute '${name}' must contain non-empty message attribute value for message attribute type '${type}'.`,
+  );
 
 /** Up to 38 digits, between -10^128 and 10^126. */
 function isNumber(text: string): boolean {
   if (!/^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?$/.test(text)) return false;
-  const digits = text.replace(/[eE].*$/, "").replace(/\D/g, "").replace(/^0+/, "");
+  const digits = text
+    .replace(/[eE].*$/, "")
+    .replace(/\D/g, "")
+    .replace(/^0+/, "");
   return digits.length <= 38 && Math.abs(Number(text)) <= 1e126;
 }
 
 /** Of the system attributes a client may send, X-Ray's trace header is the only one. */
-export function readTraceHeader(given: Readonly<Record<string, MessageAttributeValue>> | undefined): string | undefined {
+export function readTraceHeader(
+  given: Readonly<Record<string, MessageAttributeValue>> | undefined,
+): string | undefined {
   for (const [name, value] of Object.entries(given ?? {})) {
     if (name !== "AWSTraceHeader") {
       throw invalidParameters(`Message system attribute name '${name}' is invalid. Valid name: AWSTraceHeader.`);

@@ -76,7 +76,12 @@ async function runTask(ctx: JobContext, first: Document<MoveTask>, sequences: Se
 }
 
 /** Moves up to `most` messages; 0 when the task has come to its end. */
-async function step(ctx: JobContext, { key, value: task, version }: Document<MoveTask>, most: number, sequences: Sequences): Promise<number> {
+async function step(
+  ctx: JobContext,
+  { key, value: task, version }: Document<MoveTask>,
+  most: number,
+  sequences: Sequences,
+): Promise<number> {
   const scope = { account: key.account, region: key.region, service: serviceId };
   const state = new UnitOfWork(ctx.store, scope, () => ctx.random.uuid());
   const work: Work = { state, now: ctx.clock.now() };
@@ -125,5 +130,14 @@ async function advanceGroups(work: Work, queue: Queue, gone: readonly Document<M
   const { group, version } = await readGroup(work, queue, groupId);
   if (!group) return;
   const rest = await headOf(work, queue, groupId, gone.at(-1)!.key.id);
-  putGroup(work, queue, groupWith(group, rest.map(({ value }) => value), work.now), version);
+  putGroup(
+    work,
+    queue,
+    groupWith(
+      group,
+      rest.map(({ value }) => value),
+      work.now,
+    ),
+    version,
+  );
 }

@@ -12,16 +12,7 @@ import { groupDocumentId, groupWith, headOf, putGroup, readGroup } from "./group
 import type { Parts } from "./parts.ts";
 import { addressOfArn, findQueue } from "./queue.ts";
 import { relocate } from "./relocation.ts";
-import {
-  putMessage,
-  scopeOf,
-  timeText,
-  types,
-  type Group,
-  type Message,
-  type Queue,
-  type Work,
-} from "./state.ts";
+import { putMessage, scopeOf, timeText, types, type Group, type Message, type Queue, type Work } from "./state.ts";
 
 export interface Wanted {
   most: number;
@@ -195,7 +186,9 @@ class Receiver {
 
   #isPoison(message: Message): boolean {
     const { redrive } = this.#queue;
-    return redrive !== undefined && this.#deadLetterQueue !== undefined && message.receivedHere >= redrive.maxReceiveCount;
+    return (
+      redrive !== undefined && this.#deadLetterQueue !== undefined && message.receivedHere >= redrive.maxReceiveCount
+    );
   }
 
   async #setAside(document: Document<Message>): Promise<void> {

@@ -28,7 +28,11 @@ export interface Relocation {
 }
 
 /** Stages the move. The group of a FIFO source is the caller's to update. */
-export async function relocate(work: Work, sequences: Sequences, { from, to, document, reason }: Relocation): Promise<void> {
+export async function relocate(
+  work: Work,
+  sequences: Sequences,
+  { from, to, document, reason }: Relocation,
+): Promise<void> {
   const { receipt: _, receivedAt: _at, deadLetterSource: _source, ...kept } = document.value;
   const { now } = work;
   const groupId = kept.groupId ?? kept.messageId;

@@ -47,7 +47,12 @@ export class Sealer {
     return { kind: "SSE-SQS", key: Buffer.from(token).toString("base64") };
   }
 
-  async seal(ctx: CallContext, queue: Queue, messageId: string, content: Content): Promise<{ seal: Seal; content: string }> {
+  async seal(
+    ctx: CallContext,
+    queue: Queue,
+    messageId: string,
+    content: Content,
+  ): Promise<{ seal: Seal; content: string }> {
     const text = JSON.stringify(content);
     const { encryption } = queue;
     if (encryption.kind === "none") return { seal: { kind: "none" }, content: text };
@@ -65,7 +70,9 @@ export class Sealer {
   async open(ctx: CallContext, queue: Queue, messageId: string, seal: Seal, content: string): Promise<Content> {
     if (seal.kind === "none") return JSON.parse(content) as Content;
     const key =
-      seal.kind === "SSE-SQS" ? await this.#queueKey(ctx, seal.key, seal.bound) : await this.#readingKey(ctx, queue, seal);
+      seal.kind === "SSE-SQS"
+        ? await this.#queueKey(ctx, seal.key, seal.bound)
+        : await this.#readingKey(ctx, queue, seal);
     return JSON.parse(decrypt(key, messageId, content)) as Content;
   }
 
@@ -82,7 +89,11 @@ export class Sealer {
     return key;
   }
 
-  async #dataKey(ctx: CallContext, queue: Queue, { keyId, reusePeriod }: { keyId: string; reusePeriod: number }): Promise<DataKey> {
+  async #dataKey(
+    ctx: CallContext,
+    queue: Queue,
+    { keyId, reusePeriod }: { keyId: string; reusePeriod: number },
+  ): Promise<DataKey> {
     const id = [callerOf(ctx), queue.arn, keyId].join("\0");
     const held = valid(this.#sending, id, ctx.clock);
     if (held) return held;

@@ -3,15 +3,10 @@
  * Source: SQS API Reference, SendMessage and SendMessageBatch; SQS Developer Guide, "Exactly-once processing in Amazon SQS".
  */
 import { createHash } from "node:crypto";
-import { AwsError } from "#kernel/errors.ts";
+import type { AwsError } from "#kernel/errors.ts";
 import type { CallContext } from "#gateway/context.ts";
 import { contentDeduplicationId } from "./attributes.ts";
-import {
-  invalidParameter,
-  invalidParameters,
-  invalidValue,
-  missing,
-} from "./errors.ts";
+import { invalidParameter, invalidParameters, invalidValue, missing } from "./errors.ts";
 import { groupDocumentId, putGroup, readGroup, type ReadGroup } from "./groups.ts";
 import {
   attributesDigest,
@@ -123,9 +118,17 @@ const notForThisType = (value: unknown, parameter: string): AwsError =>
   invalidValue(value, parameter, "The request include parameter that is not valid for this queue type.");
 
 /** Calls that send to the same groups wait for each other, so that one after the other finds the group settled. */
-export async function enterGroups(ctx: CallContext, parts: Parts, queue: Queue, entries: readonly Prepared[]): Promise<void> {
+export async function enterGroups(
+  ctx: CallContext,
+  parts: Parts,
+  queue: Queue,
+  entries: readonly Prepared[],
+): Promise<void> {
   if (!queue.fifo) return;
-  await parts.lanes.enterAll(ctx, entries.map(({ groupId }) => groupDocumentId(queue, groupId!)));
+  await parts.lanes.enterAll(
+    ctx,
+    entries.map(({ groupId }) => groupDocumentId(queue, groupId!)),
+  );
 }
 
 /** Stages one message; for a duplicate, nothing. */
@@ -175,7 +178,9 @@ async function earlier({ state }: Work, queue: Queue, entry: Prepared): Promise<
 
 function deduplicationKey(queue: Queue, { groupId, deduplicationId }: Prepared): string {
   const scope = queue.deduplicationScope === "messageGroup" ? `${groupId}\n` : "";
-  return `${queue.uid}/${createHash("sha256").update(scope + deduplicationId).digest("hex")}`;
+  return `${queue.uid}/${createHash("sha256")
+    .update(scope + deduplicationId)
+    .digest("hex")}`;
 }
 
 function answer({ body, attributes, traceHeader }: Prepared, messageId: string, sequence?: string): Out<"SendMessage"> {

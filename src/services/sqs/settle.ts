@@ -8,7 +8,17 @@ import { expiredHandle, invalidValue, notAvailable, notInFlight } from "./errors
 import { groupWith, headOf, putGroup, readGroup } from "./groups.ts";
 import type { Parts } from "./parts.ts";
 import { readHandle } from "./receipts.ts";
-import { deleteMessage, isInFlight, putMessage, scopeOf, signal, types, type Message, type Queue, type Work } from "./state.ts";
+import {
+  deleteMessage,
+  isInFlight,
+  putMessage,
+  scopeOf,
+  signal,
+  types,
+  type Message,
+  type Queue,
+  type Work,
+} from "./state.ts";
 
 const longestHiddenMs = 43_200_000;
 
@@ -98,7 +108,12 @@ export class Settlement {
 }
 
 /** The lanes of the groups of these handles, entered in order before anything is read. */
-export async function enterGroupsOf(ctx: CallContext, parts: Parts, queue: Queue, handles: readonly string[]): Promise<void> {
+export async function enterGroupsOf(
+  ctx: CallContext,
+  parts: Parts,
+  queue: Queue,
+  handles: readonly string[],
+): Promise<void> {
   if (!queue.fifo) return;
   const lanes = handles.flatMap((handle) => {
     try {
@@ -111,4 +126,3 @@ export async function enterGroupsOf(ctx: CallContext, parts: Parts, queue: Queue
   });
   await parts.lanes.enterAll(ctx, lanes);
 }
-

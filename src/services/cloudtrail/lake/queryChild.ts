@@ -65,7 +65,15 @@ async function answer(database: DatabaseSync, job: QueryJob): Promise<void> {
     }
     await say(text);
   }
-  await say(JSON.stringify({ done: true } satisfies Answer));
+  await say(JSON.stringify({ done: true, ...counted(database, job) } satisfies Answer));
+}
+
+function counted(database: DatabaseSync, { matched, now }: QueryJob): { matched?: number } {
+  if (matched === undefined) return {};
+  const statement = database.prepare(matched);
+  statement.setReturnArrays(true);
+  statement.setAllowUnknownNamedParameters(true);
+  return { matched: (statement.get({ now }) as unknown as number[])[0]! };
 }
 
 function say(line: string): Promise<void> {

@@ -45,7 +45,10 @@ describe("the process only reads", () => {
   ];
   for (const sql of forbidden) {
     test(sql, async () => {
-      await assert.rejects(run(sql), (error) => error instanceof QueryFailed && /not authorized|authorization denied/.test(error.message));
+      await assert.rejects(
+        run(sql),
+        (error) => error instanceof QueryFailed && /not authorized|authorization denied/.test(error.message),
+      );
     });
   }
 });

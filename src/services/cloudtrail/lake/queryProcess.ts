@@ -27,7 +27,7 @@ export class QueryFailed extends Error {
 }
 
 /**
- * Gives the rows of the result, as values of SQLite.
+ * Gives the rows of the result, as values of SQLite, and returns how many events matched.
  * @param signal kills the process
  * @throws QueryFailed
  */
@@ -35,7 +35,7 @@ export async function* runInProcess(
   job: QueryJob,
   feed: AsyncIterable<Feed>,
   signal: AbortSignal,
-): AsyncGenerator<unknown[]> {
+): AsyncGenerator<unknown[], number | undefined> {
   const flags = [
     "--permission",
     `--allow-fs-read=${sources}`,
@@ -66,16 +66,17 @@ export async function* runInProcess(
     });
     // Looked at below, after what the process has said.
     fed.catch(() => {});
-    let finished = false;
+    let finished: { matched?: number } | undefined;
     for await (const line of createInterface({ input: child.stdout, crlfDelay: Infinity })) {
       const said = JSON.parse(line) as Answer;
       if ("error" in said) throw new QueryFailed(said.error);
-      if ("done" in said) finished = true;
+      if ("done" in said) finished = said;
       else yield said.row as unknown[];
     }
     await fed;
     if (!finished && !signal.aborted)
       throw new QueryFailed(`The query ran out of memory. ${complaint.slice(0, 200)}`.trim());
+    return finished?.matched;
   } finally {
     signal.removeEventListener("abort", kill);
     kill();

@@ -3,6 +3,8 @@ import type { Cell } from "#engines/eventSql/schema.ts";
 
 export interface QueryJob {
   sql: string;
+  /** Counts the events that matched. */
+  matched?: string;
   tables: { name: string; columns: number }[];
   /** The time of the statement, in the lake's form. */
   now: string;
@@ -13,4 +15,4 @@ export interface QueryJob {
 /** Table and row. */
 export type Feed = [table: string, row: Cell[]];
 
-export type Answer = { row: unknown } | { done: true } | { error: string };
+export type Answer = { row: unknown } | { done: true; matched?: number } | { error: string };

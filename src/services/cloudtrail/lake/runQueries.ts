@@ -167,21 +167,30 @@ async function execute(
     }
     stores.push(found.value);
   }
-  const { sql, columns } = translate(parse(query.statement), new Map(stores.map(({ id, kind }) => [id, kind])));
+  const { sql, columns, matched } = translate(
+    parse(query.statement),
+    new Map(stores.map(({ id, kind }) => [id, kind])),
+  );
   const job = {
     sql,
+    ...(matched === undefined ? {} : { matched }),
     tables: stores.map(({ id, kind }) => ({ name: tableOf(id), columns: columnsOf[kind].length })),
     now: formatTime(query.createdAt),
     mostRows,
     mostBytes: mostResult,
   };
   const writer = await RowWriter.open(ctx, query, stores);
-  for await (const row of runInProcess(job, eventsOf(ctx, stores, scan), signal)) {
-    await writer.add(shown(columns, row));
+  const results = runInProcess(job, eventsOf(ctx, stores, scan), signal);
+  let next: IteratorResult<unknown[], number | undefined>;
+  try {
+    while (!(next = await results.next()).done) await writer.add(shown(columns, next.value));
+  } finally {
+    // Ends the process when a row could not be kept.
+    await results.return(undefined);
   }
   const { chunks, total } = await writer.finish();
   const delivery = query.deliveryUri === undefined ? {} : await deliverResults(ctx, query, stores[0]!, writer.csv());
-  return { chunks, total, ...delivery };
+  return { chunks, total, matched: next.value ?? total, ...delivery };
 }
 
 function shown(columns: readonly OutputColumn[], row: readonly unknown[]): Row {

@@ -104,6 +104,8 @@ export interface LakeQuery {
   took?: number;
   scanned?: number;
   bytes?: number;
+  /** Events that matched; where that is not defined (joins, unions), rows. */
+  matched?: number;
   /** Rows of the result. */
   total?: number;
   /** Index of the first row of each `queryRows` document. */

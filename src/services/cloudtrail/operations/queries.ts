@@ -100,7 +100,7 @@ export async function describeQuery(input: Input<"DescribeQuery">, ctx: CallCont
     QueryString: query.statement,
     QueryStatus: query.status,
     QueryStatistics: {
-      EventsMatched: query.total ?? 0,
+      EventsMatched: query.matched ?? 0,
       EventsScanned: query.scanned ?? 0,
       BytesScanned: query.bytes ?? 0,
       ExecutionTimeInMillis: query.took ?? 0,

@@ -7,11 +7,11 @@ import {
   invalidPrefix,
   keyPolicy,
   noBucket,
-  noLogGroup,
   noTopic,
   tooManyTrails,
   trailExists,
 } from "../errors.ts";
+import { checkLogs, withLogs } from "../logDelivery.ts";
 import { encryptionContext } from "../encryptionContext.ts";
 import { keyArn } from "../key.ts";
 import { managedOrganization } from "../organization.ts";
@@ -40,6 +40,7 @@ export async function createTrail(input: Input<"CreateTrail">, ctx: CallContext)
     multiRegion: input.IsMultiRegionTrail ?? false,
     ...(input.IsOrganizationTrail ? { organization: await managedOrganization(ctx) } : {}),
     logFileValidation: input.EnableLogFileValidation ?? false,
+    ...withLogs(undefined, input),
     logging: false,
     tags: tagsOf(input.TagsList),
     createdAt: ctx.now,
@@ -47,6 +48,7 @@ export async function createTrail(input: Input<"CreateTrail">, ctx: CallContext)
   refuseUnserved(input);
   checkCombination(trail);
   await checkDelivery(ctx, trail);
+  if (trail.logs) await checkLogs(ctx, trail, trail.logs);
   putTrail(ctx, trail);
   return described(trail);
 }
@@ -54,7 +56,7 @@ export async function createTrail(input: Input<"CreateTrail">, ctx: CallContext)
 export async function updateTrail(input: Input<"UpdateTrail">, ctx: CallContext): Promise<Output<"UpdateTrail">> {
   const before = await requireTrail(ctx, input.Name!);
   refuseUnserved(input);
-  const { kmsKeyId, prefix, organization, ...rest } = before;
+  const { kmsKeyId, prefix, organization, logs, ...rest } = before;
   const key =
     input.KmsKeyId === undefined ? kmsKeyId : input.KmsKeyId === "" ? undefined : await keyArn(ctx, input.KmsKeyId);
   const newPrefix =
@@ -74,9 +76,11 @@ export async function updateTrail(input: Input<"UpdateTrail">, ctx: CallContext)
     multiRegion: input.IsMultiRegionTrail ?? before.multiRegion,
     ...(ofOrganization === undefined ? {} : { organization: ofOrganization }),
     logFileValidation: input.EnableLogFileValidation ?? before.logFileValidation,
+    ...withLogs(logs, input),
   };
   checkCombination(trail);
   await checkDelivery(ctx, trail);
+  if (trail.logs && JSON.stringify(trail.logs) !== JSON.stringify(logs)) await checkLogs(ctx, trail, trail.logs);
   putTrail(ctx, trail);
   return described(trail);
 }
@@ -131,6 +135,8 @@ export async function getTrailStatus(
     LatestDeliveryError: status.deliveryError,
     StartLoggingTime: time(status.startedAt),
     StopLoggingTime: time(status.stoppedAt),
+    LatestCloudWatchLogsDeliveryTime: time(status.logsAt),
+    LatestCloudWatchLogsDeliveryError: status.logsError,
     LatestDigestDeliveryTime: time(status.digestAt),
     LatestDigestDeliveryError: status.digestError,
     LatestDeliveryAttemptTime: text(status.deliveredAt),
@@ -172,18 +178,16 @@ function described(trail: Trail) {
     TrailARN: trail.arn,
     LogFileValidationEnabled: trail.logFileValidation,
     ...(trail.kmsKeyId === undefined ? {} : { KmsKeyId: trail.kmsKeyId }),
+    ...(trail.logs
+      ? { CloudWatchLogsLogGroupArn: `${trail.logs.groupArn}:*`, CloudWatchLogsRoleArn: trail.logs.roleArn }
+      : {}),
     IsOrganizationTrail: trail.organization !== undefined,
   };
 }
 
-/** Topics and log groups are refused with AWS's answer for ones that cannot be written to, until something can write to them. */
-function refuseUnserved(input: {
-  SnsTopicName?: string | undefined;
-  CloudWatchLogsLogGroupArn?: string | undefined;
-  CloudWatchLogsRoleArn?: string | undefined;
-}): void {
+/** Topics are refused with AWS's answer for ones that cannot be written to, until something can write to them. */
+function refuseUnserved(input: { SnsTopicName?: string | undefined }): void {
   if (input.SnsTopicName) throw noTopic();
-  if (input.CloudWatchLogsLogGroupArn || input.CloudWatchLogsRoleArn) throw noLogGroup();
 }
 
 function checkCombination(trail: Trail): void {

@@ -55,13 +55,18 @@ async function firstMaterial(
   return { state: "Enabled", versions: [version], ...(publicKey === undefined ? {} : { publicKey }) };
 }
 
+/** Replicas count as well: "quotas for KMS keys apply to each primary key and replica key". @throws LimitExceededException */
+export async function checkKeyQuota(ctx: CallContext, region: string): Promise<void> {
+  if ((await ctx.state.count(types.key, undefined, { region })) >= maxKeys) {
+    throw limitExceeded(`You have reached the limit of ${maxKeys} KMS keys in this Region.`);
+  }
+}
+
 async function createKey(input: In<"CreateKey">, ctx: CallContext) {
   const { row, usage } = specOf(input);
   const policy = input.Policy === undefined ? { policy: defaultPolicy(ctx) } : await checkPolicy(ctx, input.Policy);
   const tags = withTags({}, input.Tags ?? []);
-  if ((await ctx.state.count(types.key)) >= maxKeys) {
-    throw limitExceeded(`You have reached the limit of ${maxKeys} KMS keys in this Region.`);
-  }
+  await checkKeyQuota(ctx, ctx.region);
   const key = await ctx.once("create", async (): Promise<KeyDocument> => {
     const uuid = ctx.random.uuid();
     const keyId = input.MultiRegion ? `mrk-${uuid.replaceAll("-", "")}` : uuid;

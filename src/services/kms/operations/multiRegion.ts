@@ -12,7 +12,7 @@ import { requireState } from "../rules.ts";
 import type { In, KmsAccess, KmsHandlers } from "../sdk.ts";
 import { arnIn, type KeyDocument, keyIndexes, readKey, types, writeKey } from "../state.ts";
 import { withTags } from "../tags.ts";
-import { customerKey } from "./keys.ts";
+import { checkKeyQuota, customerKey } from "./keys.ts";
 
 const regionForm = /^[a-z]{2,3}(?:-[a-z]+)+-\d{1,2}$/;
 
@@ -36,6 +36,7 @@ async function replicateKey(input: In<"ReplicateKey">, ctx: CallContext) {
   if (region === primary.region) throw validation("The replica must be in a different Region than its primary key.");
   const existing = await readKey(ctx, primary.keyId, atRegion(primary, region));
   if (existing) throw alreadyExists(`Key ${arnIn(primary, region)} already exists.`);
+  await checkKeyQuota(ctx, region);
   const policy = input.Policy === undefined ? { policy: defaultPolicy(ctx) } : await checkPolicy(ctx, input.Policy);
   const tags = withTags({}, input.Tags ?? []);
   const material = await ctx.once("replica", () => holding(replicaMaterial(ctx.keys, primary, region), primary.arn));

@@ -15,7 +15,8 @@ export function publishHandlers(parts: Parts): SnsHandlers {
       if (input.PhoneNumber !== undefined) throw notServed("PhoneNumber", "text messages");
       const arn = input.TopicArn ?? input.TargetArn;
       if (arn === undefined) throw invalid("TopicArn or TargetArn Reason: no value for required parameter");
-      if (/^arn:[^:]*:sns:[^:]*:\d{12}:(app|endpoint)\//.test(arn)) throw notServed("TargetArn", "mobile push endpoints");
+      if (/^arn:[^:]*:sns:[^:]*:\d{12}:(app|endpoint)\//.test(arn))
+        throw notServed("TargetArn", "mobile push endpoints");
       const topic = await requireTopic(ctx, arn, input.TopicArn === undefined ? "TargetArn" : "TopicArn");
       const entry = prepare(topic, input);
       await enterGroups(ctx, parts, topic, [entry]);
@@ -40,10 +41,16 @@ export function publishHandlers(parts: Parts): SnsHandlers {
         }
       }
       if (prepared.reduce((sum, [, { size }]) => sum + size, 0) > largestMessage) throw batchTooLong();
-      await enterGroups(ctx, parts, topic, prepared.map(([, entry]) => entry));
+      await enterGroups(
+        ctx,
+        parts,
+        topic,
+        prepared.map(([, entry]) => entry),
+      );
       const subscriptions = await subscriptionsOf(ctx, topic);
       const Successful: Successes = [];
-      for (const [Id, entry] of prepared) Successful.push({ Id, ...(await accept(ctx, parts, topic, subscriptions, entry)) });
+      for (const [Id, entry] of prepared)
+        Successful.push({ Id, ...(await accept(ctx, parts, topic, subscriptions, entry)) });
       return { Successful, Failed };
     },
   };

@@ -22,7 +22,14 @@ import {
   type Subscription,
   type Topic,
 } from "../state.ts";
-import { findSubscription, findTopic, requireSubscription, requireTopic, subscriptionAddress, topicAddress } from "../topic.ts";
+import {
+  findSubscription,
+  findTopic,
+  requireSubscription,
+  requireTopic,
+  subscriptionAddress,
+  topicAddress,
+} from "../topic.ts";
 import { putTopic } from "./topics.ts";
 
 const confirmMs = 48 * 3_600_000;
@@ -59,17 +66,26 @@ export function subscriptionHandlers(parts: Parts): SnsHandlers {
       subscription = await withAttributes(ctx, subscription, Object.entries(input.Attributes ?? {}));
       const existing = await twin(ctx, topic, subscription);
       if (existing) {
-        if (existing.confirmed && !sameSettings(existing, subscription) && Object.keys(input.Attributes ?? {}).length > 0) {
+        if (
+          existing.confirmed &&
+          !sameSettings(existing, subscription) &&
+          Object.keys(input.Attributes ?? {}).length > 0
+        ) {
           throw invalidBecause("Attributes", "Subscription already exists with different attributes");
         }
         if (!existing.confirmed) await askAgain(ctx, topic, existing);
         return { SubscriptionArn: answeredArn(existing, input.ReturnSubscriptionArn) };
       }
       putSubscription(ctx, topic, subscription);
-      ctx.state.put(types.owned, `${topic.account}/${subscriptionId(topic.name, uuid)}`, { arn: subscription.arn }, {
-        at: scopeOf({ account: owner, region: topic.region }),
-        ...(subscription.confirmed ? {} : { expiresAt: ctx.now + confirmMs }),
-      });
+      ctx.state.put(
+        types.owned,
+        `${topic.account}/${subscriptionId(topic.name, uuid)}`,
+        { arn: subscription.arn },
+        {
+          at: scopeOf({ account: owner, region: topic.region }),
+          ...(subscription.confirmed ? {} : { expiresAt: ctx.now + confirmMs }),
+        },
+      );
       if (!subscription.confirmed) await askAgain(ctx, topic, subscription);
       return { SubscriptionArn: answeredArn(subscription, input.ReturnSubscriptionArn) };
     },
@@ -196,7 +212,12 @@ const askAgain = (ctx: CallContext, topic: Topic, subscription: Subscription) =>
 async function ask(ctx: CallContext, topic: Topic, subscription: Subscription, kind: DeliveryKind): Promise<void> {
   const token = await ctx.once(`token ${kind}`, async () => ctx.random.bytes(96).toString("hex"));
   const { uuid } = subscription;
-  ctx.state.put<Token>(types.token, token, { topicName: topic.name, uuid }, { at: scopeOf(topic), expiresAt: ctx.now + confirmMs });
+  ctx.state.put<Token>(
+    types.token,
+    token,
+    { topicName: topic.name, uuid },
+    { at: scopeOf(topic), expiresAt: ctx.now + confirmMs },
+  );
   putDelivery(
     ctx.state,
     topic,
@@ -228,14 +249,19 @@ async function withAttributes(
     switch (name) {
       case "RawMessageDelivery":
         if (value !== "true" && value !== "false") {
-          throw invalid(`Attributes Reason: RawMessageDelivery: Invalid value [${value.slice(0, 64)}]. Must be true or false.`);
+          throw invalid(
+            `Attributes Reason: RawMessageDelivery: Invalid value [${value.slice(0, 64)}]. Must be true or false.`,
+          );
         }
-        if (value === "true" && next.protocol.startsWith("email")) throw invalid("Delivery protocol [email] does not support raw message delivery.");
+        if (value === "true" && next.protocol.startsWith("email"))
+          throw invalid("Delivery protocol [email] does not support raw message delivery.");
         next.raw = value === "true";
         break;
       case "FilterPolicyScope":
         if (value !== "MessageAttributes" && value !== "MessageBody") {
-          throw invalid(`FilterPolicyScope: Invalid value [${value.slice(0, 64)}]. Please use either MessageBody or MessageAttributes`);
+          throw invalid(
+            `FilterPolicyScope: Invalid value [${value.slice(0, 64)}]. Please use either MessageBody or MessageAttributes`,
+          );
         }
         next.filterPolicyScope = value;
         break;
@@ -277,12 +303,14 @@ function readRedrive(ctx: CallContext, text: string): string {
   } catch {
     throw invalid("RedrivePolicy: failed to parse JSON.");
   }
-  const target = given !== null && typeof given === "object" ? (given as Record<string, unknown>)["deadLetterTargetArn"] : undefined;
+  const target =
+    given !== null && typeof given === "object" ? (given as Record<string, unknown>)["deadLetterTargetArn"] : undefined;
   const arn = typeof target === "string" ? parseArn(target) : undefined;
   if (arn?.service !== "sqs" || !/^\d{12}$/.test(arn.account)) {
     throw invalid("RedrivePolicy: deadLetterTargetArn is an invalid arn");
   }
-  if (arn.region !== ctx.region) throw invalid("RedrivePolicy: deadLetterTargetArn must be in the Region of the subscription");
+  if (arn.region !== ctx.region)
+    throw invalid("RedrivePolicy: deadLetterTargetArn must be in the Region of the subscription");
   return target as string;
 }
 

@@ -13,7 +13,8 @@ export const topicHandlers: SnsHandlers = {
     const attributes = Object.entries(input.Attributes ?? {});
     const fifo = checkName(name, input.Attributes?.["FifoTopic"]);
     const arn = `arn:${ctx.partition}:sns:${ctx.region}:${ctx.account}:${name}`;
-    if (input.DataProtectionPolicy !== undefined) throw invalidBecause("DataProtectionPolicy", "message data protection is not served by this installation");
+    if (input.DataProtectionPolicy !== undefined)
+      throw invalidBecause("DataProtectionPolicy", "message data protection is not served by this installation");
     const tags = mergeTags({}, input.Tags ?? []);
     const fresh = defaultPolicy(arn, ctx.account);
     const existing = await findTopic(ctx.state, { account: ctx.account, region: ctx.region, name });
@@ -128,7 +129,8 @@ export const topicHandlers: SnsHandlers = {
     // Removing a label that is not there succeeds.
     const Statement = policy.Statement.filter(({ Sid }) => Sid !== input.Label);
     if (Statement.length === policy.Statement.length) return {};
-    const left = Statement.length > 0 ? JSON.stringify({ ...policy, Statement }) : defaultPolicy(topic.arn, topic.account);
+    const left =
+      Statement.length > 0 ? JSON.stringify({ ...policy, Statement }) : defaultPolicy(topic.arn, topic.account);
     putTopic(ctx, { ...topic, policy: left });
     return {};
   },
@@ -142,7 +144,10 @@ export const topicHandlers: SnsHandlers = {
   async UntagResource(input, ctx) {
     const topic = await taggable(ctx, input.ResourceArn);
     const removed = new Set(input.TagKeys ?? []);
-    putTopic(ctx, { ...topic, tags: Object.fromEntries(Object.entries(topic.tags).filter(([key]) => !removed.has(key))) });
+    putTopic(ctx, {
+      ...topic,
+      tags: Object.fromEntries(Object.entries(topic.tags).filter(([key]) => !removed.has(key))),
+    });
     return {};
   },
 

@@ -55,7 +55,12 @@ export function messageHandlers(parts: Parts): SqsHandlers {
     async DeleteMessageBatch(input, ctx) {
       const queue = await requireQueue(ctx, input.QueueUrl);
       const entries = checkEntries(input.Entries);
-      await enterGroupsOf(ctx, parts, queue, entries.map((entry) => entry.ReceiptHandle ?? ""));
+      await enterGroupsOf(
+        ctx,
+        parts,
+        queue,
+        entries.map((entry) => entry.ReceiptHandle ?? ""),
+      );
       const settlement = new Settlement(ctx, parts, queue);
       const results = await eachEntry(entries, async (entry) => {
         await settlement.delete(entry.ReceiptHandle ?? "");
@@ -77,7 +82,12 @@ export function messageHandlers(parts: Parts): SqsHandlers {
     async ChangeMessageVisibilityBatch(input, ctx) {
       const queue = await requireQueue(ctx, input.QueueUrl);
       const entries = checkEntries(input.Entries);
-      await enterGroupsOf(ctx, parts, queue, entries.map((entry) => entry.ReceiptHandle ?? ""));
+      await enterGroupsOf(
+        ctx,
+        parts,
+        queue,
+        entries.map((entry) => entry.ReceiptHandle ?? ""),
+      );
       const settlement = new Settlement(ctx, parts, queue);
       const results = await eachEntry(entries, async (entry) => {
         if (entry.VisibilityTimeout === undefined) throw missing("VisibilityTimeout");
@@ -107,10 +117,20 @@ async function acceptEntry(ctx: CallContext, parts: Parts, queue: Queue, entry: 
   return { MessageId, MD5OfMessageBody, ...more };
 }
 
-async function receiveMessage(input: In<"ReceiveMessage">, ctx: CallContext, parts: Parts): Promise<Out<"ReceiveMessage">> {
+async function receiveMessage(
+  input: In<"ReceiveMessage">,
+  ctx: CallContext,
+  parts: Parts,
+): Promise<Out<"ReceiveMessage">> {
   const queue = await requireQueue(ctx, input.QueueUrl);
   const wanted = {
-    most: within(input.MaxNumberOfMessages ?? 1, "MaxNumberOfMessages", 1, 10, "Must be between 1 and 10, if provided."),
+    most: within(
+      input.MaxNumberOfMessages ?? 1,
+      "MaxNumberOfMessages",
+      1,
+      10,
+      "Must be between 1 and 10, if provided.",
+    ),
     visibilityMs:
       1000 *
       within(

@@ -24,15 +24,25 @@ export const moveTaskHandlers: SqsHandlers = {
     if (destinationArn !== undefined) {
       const destination = await requireByArn(ctx, destinationArn, "DestinationArn");
       if (destination.arn === source.arn) {
-        throw invalidValue(destinationArn, "DestinationArn", "Source queue arn and destination queue arn cannot be the same.");
+        throw invalidValue(
+          destinationArn,
+          "DestinationArn",
+          "Source queue arn and destination queue arn cannot be the same.",
+        );
       }
       if (destination.fifo !== source.fifo) {
-        throw invalidValue(destinationArn, "DestinationArn", "Source queue type and destination queue type must be the same.");
+        throw invalidValue(
+          destinationArn,
+          "DestinationArn",
+          "Source queue type and destination queue type must be the same.",
+        );
       }
     }
     const newest = await newestTask(ctx, source);
     if (newest && (newest.value.status === "RUNNING" || newest.value.status === "CANCELLING")) {
-      throw unsupported("There is already a task running. Only one active task is allowed for a source queue arn at a given time.");
+      throw unsupported(
+        "There is already a task running. Only one active task is allowed for a source queue arn at a given time.",
+      );
     }
     const task: MoveTask = {
       taskId: ctx.random.uuid(),
@@ -59,7 +69,12 @@ export const moveTaskHandlers: SqsHandlers = {
   async ListMessageMoveTasks(input, ctx) {
     const source = await requireByArn(ctx, input.SourceArn, "SourceArn");
     const most = input.MaxResults ?? 1;
-    if (!Number.isInteger(most) || most < 1 || most > 10) throw invalidValue(most, "MaxResults", "Value for parameter MaxResults is invalid. Reason: MaxResults must be between 1 and 10.");
+    if (!Number.isInteger(most) || most < 1 || most > 10)
+      throw invalidValue(
+        most,
+        "MaxResults",
+        "Value for parameter MaxResults is invalid. Reason: MaxResults must be between 1 and 10.",
+      );
     const query = { prefix: taskPrefix(source.name), limit: most, reverse: true };
     const { items } = await ctx.state.list<MoveTask>(types.moveTask, query, scopeOf(source));
     return {

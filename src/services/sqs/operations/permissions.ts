@@ -32,7 +32,11 @@ export const permissionHandlers: SqsHandlers = {
     if (accounts.length === 0) throw missing("AWSAccountIds");
     if (actions.length === 0) throw missing("Actions");
     if (!/^[A-Za-z0-9_-]{1,80}$/.test(label)) {
-      throw invalidValue(label, "Label", "Label can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length.");
+      throw invalidValue(
+        label,
+        "Label",
+        "Label can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length.",
+      );
     }
     if (actions.length > mostActions) throw invalidValue(actions.length, "Actions", `${mostActions} is the most.`);
     for (const action of actions) {
@@ -43,7 +47,11 @@ export const permissionHandlers: SqsHandlers = {
     for (const account of accounts) {
       if (!/^\d{12}$/.test(account)) throw invalidValue(account, "PrincipalId", "Unable to verify.");
     }
-    const policy = readPolicy(queue.policy) ?? { Version: "2008-10-17", Id: `${queue.arn}/SQSDefaultPolicy`, Statement: [] };
+    const policy = readPolicy(queue.policy) ?? {
+      Version: "2008-10-17",
+      Id: `${queue.arn}/SQSDefaultPolicy`,
+      Statement: [],
+    };
     if (policy.Statement.some(({ Sid }) => Sid === label)) throw invalidValue(label, "Label", "Already exists.");
     policy.Statement.push({
       Sid: label,

@@ -18,15 +18,7 @@ import { countInFlight } from "../inFlight.ts";
 import type { Parts } from "../parts.ts";
 import { addressOfArn, arnOf, findQueue, queueUrl, requireQueue } from "../queue.ts";
 import type { Out, SqsHandlers } from "../sdk.ts";
-import {
-  putQueue,
-  scopeOf,
-  timeText,
-  types,
-  type Queue,
-  type QueueEncryption,
-  type RedrivePolicy,
-} from "../state.ts";
+import { putQueue, scopeOf, timeText, types, type Queue, type QueueEncryption, type RedrivePolicy } from "../state.ts";
 import { checkTags } from "../tags.ts";
 
 const restMs = 60_000;
@@ -93,7 +85,10 @@ export function queueHandlers(parts: Parts): SqsHandlers {
       const { limit, after } = paging(input);
       const query = { value: queue.arn, limit, ...(after === undefined ? {} : { after }) };
       const page = await ctx.state.find<Queue>(types.queue, "deadLetter", query, scopeOf(queue));
-      return { queueUrls: page.items.map(({ value }) => queueUrl(ctx, value)), ...nextToken(input.MaxResults, page.next) };
+      return {
+        queueUrls: page.items.map(({ value }) => queueUrl(ctx, value)),
+        ...nextToken(input.MaxResults, page.next),
+      };
     },
 
     async GetQueueAttributes(input, ctx) {
@@ -263,18 +258,24 @@ function newEpoch(ctx: CallContext, uid: string): string {
 }
 
 function definedValues(record: Partial<Record<string, string>> | undefined): Record<string, string> {
-  return Object.fromEntries(Object.entries(record ?? {}).filter((entry): entry is [string, string] => entry[1] !== undefined));
+  return Object.fromEntries(
+    Object.entries(record ?? {}).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
 }
 
 const tokenMark = "jikimi-sqs:";
 
-function paging(input: { MaxResults?: number | undefined; NextToken?: string | undefined }): { limit: number; after?: string } {
+function paging(input: { MaxResults?: number | undefined; NextToken?: string | undefined }): {
+  limit: number;
+  after?: string;
+} {
   const { MaxResults: most, NextToken: token } = input;
   if (most !== undefined && (!Number.isInteger(most) || most < 1 || most > 1000)) {
     throw invalidValue(most, "MaxResults", "MaxResults must be an integer between 1 and 1000.");
   }
   if (token === undefined) return { limit: most ?? 1000 };
-  if (most === undefined) throw invalidParameter("MaxResults is a mandatory parameter when you provide a value for NextToken.");
+  if (most === undefined)
+    throw invalidParameter("MaxResults is a mandatory parameter when you provide a value for NextToken.");
   const text = Buffer.from(token, "base64url").toString("utf8");
   if (!text.startsWith(tokenMark)) throw invalidParameter("Invalid or expired next token.");
   return { limit: most, after: text.slice(tokenMark.length) };
