@@ -591,8 +591,13 @@ describe("CloudTrail Lake", () => {
       aws(
         instance,
         [
-          ...["cloudtrail-data", "put-audit-events", "--channel-arn", ChannelArn!],
-          ...["--audit-events", JSON.stringify([{ id: "1", eventData }]), ...more],
+          "cloudtrail-data",
+          "put-audit-events",
+          "--channel-arn",
+          ChannelArn!,
+          "--audit-events",
+          JSON.stringify([{ id: "1", eventData }]),
+          ...more,
         ],
         {
           AWS_ACCESS_KEY_ID: credentials.accessKeyId,

@@ -122,7 +122,7 @@ describe("the SDK", () => {
       [() => kms.encrypt({ KeyId, Plaintext: hello, GrantTokens: ["eA=="] }), InvalidGrantTokenException],
       [() => kms.generateMac({ KeyId, Message: hello, MacAlgorithm: "HMAC_SHA_256" }), InvalidKeyUsageException],
       [() => kms.createAlias({ AliasName: "alias/refusals", TargetKeyId: KeyId }), AlreadyExistsException],
-      [() => kms.createKey({ KeySpec: "RSA_2048", KeyUsage: "SIGN_VERIFY" }), UnsupportedOperationException],
+      [() => kms.createKey({ KeySpec: "SM2", KeyUsage: "SIGN_VERIFY" }), UnsupportedOperationException],
       [() => kms.createKey({ Policy: "{}" }), MalformedPolicyDocumentException],
       [() => kms.createKey({ Tags: [{ TagKey: "aws:a", TagValue: "b" }] }), TagException],
       [() => kms.cancelKeyDeletion({ KeyId }), KMSInvalidStateException],

@@ -55,7 +55,11 @@ async function surely<T>(call: () => Promise<T>): Promise<T> {
 const sns = () => new SNS(instance.client);
 const sqs = () => new SQS(instance.client);
 
-async function newQueue(QueueName: string, topic: string, Attributes: Record<string, string> = {}): Promise<{ url: string; arn: string }> {
+async function newQueue(
+  QueueName: string,
+  topic: string,
+  Attributes: Record<string, string> = {},
+): Promise<{ url: string; arn: string }> {
   const { QueueUrl } = await sqs().createQueue({ QueueName, Attributes: { VisibilityTimeout: "2", ...Attributes } });
   const shown = await sqs().getQueueAttributes({ QueueUrl: QueueUrl!, AttributeNames: ["QueueArn"] });
   const arn = shown.Attributes!["QueueArn"]!;
@@ -73,7 +77,12 @@ async function newQueue(QueueName: string, topic: string, Attributes: Record<str
 
 test("what was acknowledged arrives", { timeout: 240_000 }, async () => {
   const standard = (await sns().createTopic({ Name: "spine" })).TopicArn!;
-  const fifo = (await sns().createTopic({ Name: "spine.fifo", Attributes: { FifoTopic: "true", ContentBasedDeduplication: "true" } })).TopicArn!;
+  const fifo = (
+    await sns().createTopic({
+      Name: "spine.fifo",
+      Attributes: { FifoTopic: "true", ContentBasedDeduplication: "true" },
+    })
+  ).TopicArn!;
   const queue = await newQueue("spine", standard);
   const ordered = await newQueue("spine.fifo", fifo, { FifoQueue: "true" });
   const Attributes = { RawMessageDelivery: "true" };
@@ -107,14 +116,23 @@ test("what was acknowledged arrives", { timeout: 240_000 }, async () => {
       }
     })(),
   );
-  const receivers = ([["standard", queue.url], ["fifo", ordered.url]] as const).map(async ([kind, url]) => {
+  const receivers = (
+    [
+      ["standard", queue.url],
+      ["fifo", ordered.url],
+    ] as const
+  ).map(async ([kind, url]) => {
     while (receiving) {
       const QueueUrl = url.replace(/^http:\/\/[^/]+/, instance.endpoint);
-      const { Messages = [] } = await sqs().receiveMessage({ QueueUrl, WaitTimeSeconds: 1, MaxNumberOfMessages: 10 }).catch(() => ({ Messages: [] }));
+      const { Messages = [] } = await sqs()
+        .receiveMessage({ QueueUrl, WaitTimeSeconds: 1, MaxNumberOfMessages: 10 })
+        .catch(() => ({ Messages: [] }));
       for (const { Body, ReceiptHandle } of Messages) {
         if (kind === "standard") arrived.standard.add(Body!);
         else if (arrived.fifo.at(-1) !== Body) arrived.fifo.push(Body!);
-        await sqs().deleteMessage({ QueueUrl, ReceiptHandle: ReceiptHandle! }).catch(() => {});
+        await sqs()
+          .deleteMessage({ QueueUrl, ReceiptHandle: ReceiptHandle! })
+          .catch(() => {});
       }
       if (Messages.length === 0) await new Promise((resolve) => setTimeout(resolve, 50));
     }
@@ -123,7 +141,10 @@ test("what was acknowledged arrives", { timeout: 240_000 }, async () => {
   for (let round = 0; round < rounds; round++) {
     // Kill only what has worked since the last time, at an instant that nobody chose.
     const [published, came] = [acknowledged.standard.size, arrived.standard.size];
-    await eventually(async () => acknowledged.standard.size >= published + 5 && arrived.standard.size > came, { within: 60_000, every: 20 });
+    await eventually(async () => acknowledged.standard.size >= published + 5 && arrived.standard.size > came, {
+      within: 60_000,
+      every: 20,
+    });
     await new Promise((resolve) => setTimeout(resolve, randomInt(0, 60)));
     const pids = await instance.rolePids();
     if (round % 3 === 2) {

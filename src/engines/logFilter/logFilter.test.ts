@@ -7,7 +7,10 @@ const trail = JSON.stringify({
   eventType: "UpdateTrail",
   sourceIPAddress: "111.111.111.111",
   arrayKey: ["value", "another value"],
-  objectList: [{ name: "a", id: 1 }, { name: "b", id: 2 }],
+  objectList: [
+    { name: "a", id: 1 },
+    { name: "b", id: 2 },
+  ],
   SomeObject: null,
   cluster: { name: "c" },
   bandwidth: 75,
@@ -51,7 +54,7 @@ const rows: [pattern: string, message: string, matches: boolean][] = [
   ["[w1=ERROR, w2]", "ERROR here", true],
   ['{ $.eventType = "UpdateTrail" }', trail, true],
   ["{ $.eventType = UpdateTrail }", trail, true],
-  ['{ $.sourceIPAddress != 123.123.* }', trail, true],
+  ["{ $.sourceIPAddress != 123.123.* }", trail, true],
   ['{ $.sourceIPAddress = "111.*" }', trail, true],
   ["{ $.sourceIPAddress = %111\\.111\\..*% }", trail, true],
   ['{ $.arrayKey[0] = "value" }', trail, true],
@@ -80,9 +83,26 @@ describe("filter patterns", () => {
   }
 
   const invalid = [
-    "{ $.a }", "{ a = 1 }", "{ $.a = }", "{ $.a = 1 && }", "{ ($.a = 1 }", "{}", "[a, ..., b, ...]", "[a = ]", "[1]",
-    "[ip, status_code = 4* && bytes > 1000]", "%something!%", "%(a)%", "%a", "%[b-a]%", "a.b", '"open', "{ $.*.* = 1 }",
-    "{ $.a > b }", "{ $.a = %a% && $.b = %b% && $.c = %c% }", `{ ${"(".repeat(200)}$.a = 1${")".repeat(200)} }`,
+    "{ $.a }",
+    "{ a = 1 }",
+    "{ $.a = }",
+    "{ $.a = 1 && }",
+    "{ ($.a = 1 }",
+    "{}",
+    "[a, ..., b, ...]",
+    "[a = ]",
+    "[1]",
+    "[ip, status_code = 4* && bytes > 1000]",
+    "%something!%",
+    "%(a)%",
+    "%a",
+    "%[b-a]%",
+    "a.b",
+    '"open',
+    "{ $.*.* = 1 }",
+    "{ $.a > b }",
+    "{ $.a = %a% && $.b = %b% && $.c = %c% }",
+    `{ ${"(".repeat(200)}$.a = 1${")".repeat(200)} }`,
   ];
   for (const pattern of invalid) {
     test(`${pattern.slice(0, 40)} is refused`, () => {

@@ -30,8 +30,7 @@ const literals = /^[A-Za-z0-9:_#=@/;,\- ]$/;
 const classes: Readonly<Record<string, CharTest>> = {
   d: (code) => code >= 48 && code <= 57,
   s: (code) => code === 32 || (code >= 9 && code <= 13),
-  w: (code) =>
-    (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122) || code === 95,
+  w: (code) => (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122) || code === 95,
 };
 /** An automaton of more positions is refused: a text times a pattern is what a match may cost. */
 const mostStates = 1_000;

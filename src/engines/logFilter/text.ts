@@ -42,7 +42,8 @@ function term(text: string): [Test, number] {
   const quoted = /^"((?:[^"\\]|\\.)*)"/.exec(text);
   if (quoted) return [phrase(quoted[1]!.replace(/\\(.)/g, "$1")), quoted[0].length];
   const word = /^[\p{L}\p{N}_]+/u.exec(text)?.[0];
-  if (word === undefined) throw new InvalidFilterPattern("Terms with other characters than letters and digits need quotes");
+  if (word === undefined)
+    throw new InvalidFilterPattern("Terms with other characters than letters and digits need quotes");
   return [phrase(word), word.length];
 }
 

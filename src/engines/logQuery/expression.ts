@@ -54,7 +54,8 @@ export class Reader {
   /** Takes a symbol, or a name whatever its case. */
   take(text: string): boolean {
     const token = this.peek();
-    const same = token.kind === "symbol" ? token.text === text : token.kind === "name" && token.text.toLowerCase() === text;
+    const same =
+      token.kind === "symbol" ? token.text === text : token.kind === "name" && token.text.toLowerCase() === text;
     if (same) this.#at++;
     return same;
   }
@@ -91,7 +92,11 @@ export class Reader {
     const first = this.#tokens[from]!;
     const last = this.#tokens[this.#at - 1]!;
     const alone = this.#at - from === 1 && first.kind === "name";
-    return { evaluate, text: alone ? first.text : this.#query.slice(first.start, last.end), ...(alone ? { field: first.text } : {}) };
+    return {
+      evaluate,
+      text: alone ? first.text : this.#query.slice(first.start, last.end),
+      ...(alone ? { field: first.text } : {}),
+    };
   }
 
   /** `count(*) as n`, `pct(@duration, 95)`. */
@@ -110,7 +115,8 @@ export class Reader {
       this.expect(",");
       const at = this.peek();
       parameter = this.number("a number");
-      if (parameter < 0 || parameter > 100) throw new QuerySyntaxError("a percentile is from 0 to 100", at.start, at.end);
+      if (parameter < 0 || parameter > 100)
+        throw new QuerySyntaxError("a percentile is from 0 to 100", at.start, at.end);
     }
     this.expect(")");
     const text = this.#query.slice(start.start, this.#tokens[this.#at - 1]!.end);
@@ -236,7 +242,11 @@ export class Reader {
     this.#deeper();
     const inner = this.#unary();
     this.#depth--;
-    return arithmetic(() => 0, inner, (a, b) => a - b);
+    return arithmetic(
+      () => 0,
+      inner,
+      (a, b) => a - b,
+    );
   }
 
   #primary(): Evaluate {

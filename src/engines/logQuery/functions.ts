@@ -59,7 +59,9 @@ const extreme = (sign: number): ScalarFunction => ({
   least: 1,
   most: 100,
   call: (args) =>
-    args.filter((arg) => arg !== undefined).reduce<Value>((best, arg) => (best === undefined || compare(arg, best) * sign > 0 ? arg : best), undefined),
+    args
+      .filter((arg) => arg !== undefined)
+      .reduce<Value>((best, arg) => (best === undefined || compare(arg, best) * sign > 0 ? arg : best), undefined),
 });
 
 /** By name in lower case. */
@@ -104,12 +106,20 @@ export const scalarFunctions: ReadonlyMap<string, ScalarFunction> = new Map([
       least: 3,
       most: 3,
       call: ([value, search, by]) =>
-        value === undefined ? undefined : toText(search) === "" ? toText(value) : toText(value).replaceAll(toText(search), () => toText(by)),
+        value === undefined
+          ? undefined
+          : toText(search) === ""
+            ? toText(value)
+            : toText(value).replaceAll(toText(search), () => toText(by)),
     },
   ],
   [
     "strcontains",
-    { least: 2, most: 2, call: ([value, part]) => (value !== undefined && toText(value).includes(toText(part)) ? 1 : 0) },
+    {
+      least: 2,
+      most: 2,
+      call: ([value, part]) => (value !== undefined && toText(value).includes(toText(part)) ? 1 : 0),
+    },
   ],
   ["isvalidip", text((value) => isIP(value) !== 0)],
   ["isvalidipv4", text((value) => isIP(value) === 4)],

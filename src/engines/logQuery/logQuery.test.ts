@@ -14,7 +14,14 @@ const messages = [
 function run(query: string, limit?: number): Record<string, string>[] {
   const work = new QueryRun(query, limit);
   for (const [index, message] of messages.entries()) {
-    work.push({ timestamp: base + index * 60_000, ingestedAt: base, message, logStream: `s${index % 2}`, log: "1:g", pointer: `p${index}` });
+    work.push({
+      timestamp: base + index * 60_000,
+      ingestedAt: base,
+      message,
+      logStream: `s${index % 2}`,
+      log: "1:g",
+      pointer: `p${index}`,
+    });
   }
   return work.finish().rows.map((row) => Object.fromEntries(row.map(({ field, value }) => [field, value])));
 }
@@ -23,17 +30,38 @@ const without = (rows: Record<string, string>[]) => rows.map(({ "@ptr": _pointer
 
 const rows: [query: string, expected: Record<string, string>[]][] = [
   ["fields level | filter level = 'ERROR' | sort @timestamp", [{ level: "ERROR" }, { level: "ERROR" }]],
-  ["fields user.name | filter latency >= 20 and level = 'ERROR' | sort latency", [{ "user.name": "ann" }, { "user.name": "bob" }]],
+  [
+    "fields user.name | filter latency >= 20 and level = 'ERROR' | sort latency",
+    [{ "user.name": "ann" }, { "user.name": "bob" }],
+  ],
   ["filter @message like /E\\d{3}/ | fields @logStream", [{ "@logStream": "s1" }]],
   ["filter @message like 'method' | fields strlen('abc') as n, toupper('x')", [{ n: "3", "toupper('x')": "X" }]],
   ["filter @message not like 'level' | fields ispresent(level) as p", [{ p: "0" }]],
   ["stats count(*) as n by level | sort n desc", [{ level: "ERROR", n: "2" }, { level: "INFO", n: "1" }, { n: "1" }]],
-  ["stats count(*) by bin(2m) | sort bin(2m)", [{ "bin(2m)": "2026-01-01 10:00:00.000", "count(*)": "2" }, { "bin(2m)": "2026-01-01 10:02:00.000", "count(*)": "2" }]],
-  ["stats sum(latency) as s, avg(latency) as a, min(latency) as lo, max(latency) as hi, pct(latency, 50) as p", [{ s: "60", a: "20", lo: "10", hi: "30", p: "20" }]],
-  ["stats count_distinct(user.name) as d, latest(latency) as l, earliest(latency) as e", [{ d: "2", l: "20", e: "10" }]],
-  ["parse @message 'user=*, method:*, latency := *' as u, m, l | filter ispresent(u) | display u, m, l", [{ u: "cat", m: "GET", l: "40" }]],
+  [
+    "stats count(*) by bin(2m) | sort bin(2m)",
+    [
+      { "bin(2m)": "2026-01-01 10:00:00.000", "count(*)": "2" },
+      { "bin(2m)": "2026-01-01 10:02:00.000", "count(*)": "2" },
+    ],
+  ],
+  [
+    "stats sum(latency) as s, avg(latency) as a, min(latency) as lo, max(latency) as hi, pct(latency, 50) as p",
+    [{ s: "60", a: "20", lo: "10", hi: "30", p: "20" }],
+  ],
+  [
+    "stats count_distinct(user.name) as d, latest(latency) as l, earliest(latency) as e",
+    [{ d: "2", l: "20", e: "10" }],
+  ],
+  [
+    "parse @message 'user=*, method:*, latency := *' as u, m, l | filter ispresent(u) | display u, m, l",
+    [{ u: "cat", m: "GET", l: "40" }],
+  ],
   ["parse @message /user=(?<who>\\w+)/ | filter ispresent(who) | fields who", [{ who: "cat" }]],
-  ["fields user.name | filter ispresent(user.name) | dedup user.name | sort user.name", [{ "user.name": "ann" }, { "user.name": "bob" }]],
+  [
+    "fields user.name | filter ispresent(user.name) | dedup user.name | sort user.name",
+    [{ "user.name": "ann" }, { "user.name": "bob" }],
+  ],
   ["filter level in ['INFO', 'WARN'] | fields latency * 2 + 1 as x", [{ x: "21" }]],
   ["filter isIpv4InSubnet(ip, '10.0.0.0/8') | sort ip | fields ip | limit 1", [{ ip: "10.0.0.1" }]],
   ["fields @timestamp | limit 1", [{ "@timestamp": "2026-01-01 10:03:00.000" }]],
@@ -68,15 +96,21 @@ describe("Insights queries", () => {
   ];
   for (const [query, start, message] of bad) {
     test(`refused at ${start}: ${query.slice(0, 40)}`, () => {
-      assert.throws(() => new QueryRun(query), (error: Error & { start: number }) => {
-        assert.match(error.message, message);
-        assert.equal(error.start, start);
-        return error.name === "QuerySyntaxError";
-      });
+      assert.throws(
+        () => new QueryRun(query),
+        (error: Error & { start: number }) => {
+          assert.match(error.message, message);
+          assert.equal(error.start, start);
+          return error.name === "QuerySyntaxError";
+        },
+      );
     });
   }
 
   test("limit of the request; every row leads to its record", () => {
-    assert.deepEqual(run("fields level", 2).map((row) => row["@ptr"]), ["p3", "p2"]);
+    assert.deepEqual(
+      run("fields level", 2).map((row) => row["@ptr"]),
+      ["p3", "p2"],
+    );
   });
 });

@@ -98,18 +98,24 @@ export class QueryRun {
     // "If you don't use sort, results are in descending order of @timestamp."
     const all: Command[] = sorted
       ? commands
-      : [...beforeLimit(commands), { kind: "sort", keys: [{ evaluate: (row) => row.at, descending: true }] }, ...fromLimit(commands)];
+      : [
+          ...beforeLimit(commands),
+          { kind: "sort", keys: [{ evaluate: (row) => row.at, descending: true }] },
+          ...fromLimit(commands),
+        ];
     const firstStats = all.findIndex(({ kind }) => kind === "stats" || kind === "sort" || kind === "limit");
-    this.#stages = [...all, { kind: "limit", count: Math.min(limit, mostResults) } as Command].flatMap((command, index) => {
-      const made = stage(command, all.slice(index + 1));
-      const counting: Stage = {
-        push: (row, next) => {
-          this.#matched++;
-          next(row);
-        },
-      };
-      return index === (firstStats < 0 ? all.length : firstStats) ? [counting, made] : [made];
-    });
+    this.#stages = [...all, { kind: "limit", count: Math.min(limit, mostResults) } as Command].flatMap(
+      (command, index) => {
+        const made = stage(command, all.slice(index + 1));
+        const counting: Stage = {
+          push: (row, next) => {
+            this.#matched++;
+            next(row);
+          },
+        };
+        return index === (firstStats < 0 ? all.length : firstStats) ? [counting, made] : [made];
+      },
+    );
   }
 
   push(event: QueryEvent): void {
@@ -258,7 +264,8 @@ function stats({ aggregates, by }: Extract<Command, { kind: "stats" }>): Stage {
     },
     *finish() {
       // A count of nothing is zero; a group of nothing is none.
-      if (groups.size === 0 && by.length === 0) groups.set("", { values: [], made: aggregates.map(({ make }) => make()) });
+      if (groups.size === 0 && by.length === 0)
+        groups.set("", { values: [], made: aggregates.map(({ make }) => make()) });
       for (const { values, made } of groups.values()) {
         const row = new Map<string, Value>(by.map(({ name }, index) => [name, values[index]]));
         for (const [index, { name }] of aggregates.entries()) row.set(name, made[index]!.result());

@@ -12,7 +12,10 @@ export interface Token {
 }
 
 const patterns: readonly (readonly [Token["kind"], RegExp])[] = [
-  ["duration", /\d+(?:ms|milliseconds?|msec|s|seconds?|secs?|m|minutes?|mins?|h|hours?|hrs?|d|days?|w|weeks?|mo|months?|q|quarters?|y|years?)\b/y],
+  [
+    "duration",
+    /\d+(?:ms|milliseconds?|msec|s|seconds?|secs?|m|minutes?|mins?|h|hours?|hrs?|d|days?|w|weeks?|mo|months?|q|quarters?|y|years?)\b/y,
+  ],
   ["number", /(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?/y],
   ["name", /[@A-Za-z_][@\w]*(?:\.(?:[\w@-]+|\*))*/y],
   ["symbol", /!=|<=|>=|=~|[=<>|,()[\]+\-*/%^]/y],

@@ -96,7 +96,9 @@ export function statistic(name: string): Statistic | undefined {
 /** Percentile statistics are not available where a value is negative or values are unknown. */
 function extended(compute: (values: [number, number][], summary: Summary) => number | undefined): Statistic {
   return (summary) =>
-    summary.values === undefined || summary.count === 0 || summary.min < 0 ? undefined : compute(summary.values, summary);
+    summary.values === undefined || summary.count === 0 || summary.min < 0
+      ? undefined
+      : compute(summary.values, summary);
 }
 
 function quantile(values: readonly (readonly [number, number])[], count: number, share: number): number {

@@ -23,7 +23,15 @@ export interface Expression {
 
 type Node = (scope: Scope) => Value;
 
-const unserved = new Set(["SEARCH", "SELECT", "ANOMALY_DETECTION_BAND", "SERVICE_QUOTA", "INSIGHT_RULE_METRIC", "LAMBDA", "DB_PERF_INSIGHTS"]);
+const unserved = new Set([
+  "SEARCH",
+  "SELECT",
+  "ANOMALY_DETECTION_BAND",
+  "SERVICE_QUOTA",
+  "INSIGHT_RULE_METRIC",
+  "LAMBDA",
+  "DB_PERF_INSIGHTS",
+]);
 const levels = [["||"], ["&&"], ["==", "!="], ["<=", ">=", "<", ">"], ["+", "-"], ["*", "/"]] as const;
 const mostDepth = 100;
 
@@ -113,13 +121,19 @@ class Parser {
       this.#everyMetric = true;
       return (scope) => {
         const part = args[0]?.(scope);
-        return scope.metrics().flatMap(([id, series]) => (typeof part !== "string" || id.includes(part) ? [series] : []));
+        return scope
+          .metrics()
+          .flatMap(([id, series]) => (typeof part !== "string" || id.includes(part) ? [series] : []));
       };
     }
     if (unserved.has(name)) throw new MathError(`The function ${name} is not supported`);
     const known = functions.get(name);
     if (!known) throw new MathError(`Unknown function ${name}`);
-    return (scope) => known(args.map((arg) => arg(scope)), scope.frame);
+    return (scope) =>
+      known(
+        args.map((arg) => arg(scope)),
+        scope.frame,
+      );
   }
 
   #list(close: string): Node[] {
@@ -162,7 +176,8 @@ function seriesOf(value: Value): Series[] {
 
 function tokenize(text: string): string[] {
   const tokens: string[] = [];
-  const pattern = /\s*(?:(\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|\.\d+|[A-Za-z][A-Za-z0-9_]*|"[^"]*"|'[^']*'|==|!=|<=|>=|&&|\|\||[-+*/^<>(),[\]])|$)/y;
+  const pattern =
+    /\s*(?:(\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|\.\d+|[A-Za-z][A-Za-z0-9_]*|"[^"]*"|'[^']*'|==|!=|<=|>=|&&|\|\||[-+*/^<>(),[\]])|$)/y;
   for (;;) {
     const match = pattern.exec(text);
     if (!match) throw new MathError("Unexpected character in expression");

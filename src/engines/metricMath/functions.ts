@@ -122,9 +122,12 @@ function sort([value, by, order = "ASC", limit]: readonly Value[]): Value {
     MAX: most,
   };
   const measure = typeof by === "string" ? measures[by] : undefined;
-  if (!measure || (order !== "ASC" && order !== "DESC")) throw new MathError("SORT takes AVG, MIN, MAX or SUM, and ASC or DESC");
+  if (!measure || (order !== "ASC" && order !== "DESC"))
+    throw new MathError("SORT takes AVG, MIN, MAX or SUM, and ASC or DESC");
   const sign = order === "ASC" ? 1 : -1;
-  const sorted = list(value ?? "").toSorted((a, b) => sign * (measure([...a.points.values()]) - measure([...b.points.values()])));
+  const sorted = list(value ?? "").toSorted(
+    (a, b) => sign * (measure([...a.points.values()]) - measure([...b.points.values()])),
+  );
   return limit === undefined ? sorted : sorted.slice(0, scalar(limit, "SORT"));
 }
 
@@ -151,15 +154,29 @@ export const functions: ReadonlyMap<string, MathFunction> = new Map<string, Math
       return series([...single(value, "RUNNING_SUM").points].map(([at, number]) => [at, (total += number)] as const));
     },
   ],
-  ["FILL", ([value, filler], frame) => {
-    if (filler === undefined) throw new MathError("FILL takes a series and what to fill it with");
-    if (Array.isArray(value)) return value.map((line) => fill(line, filler, frame));
-    return fill(single(value, "FILL"), filler, frame);
-  }],
-  ["FIRST", ([value]) => (Array.isArray(value) ? (value[0] ?? series([])) : (single(value, "FIRST").points.values().next().value ?? 0))],
-  ["LAST", ([value]) => (Array.isArray(value) ? (value.at(-1) ?? series([])) : ([...single(value, "LAST").points.values()].at(-1) ?? 0))],
-  ["SLICE", ([value, from, to]) =>
-    list(value ?? "").slice(scalar(from, "SLICE"), to === undefined ? undefined : scalar(to, "SLICE"))],
+  [
+    "FILL",
+    ([value, filler], frame) => {
+      if (filler === undefined) throw new MathError("FILL takes a series and what to fill it with");
+      if (Array.isArray(value)) return value.map((line) => fill(line, filler, frame));
+      return fill(single(value, "FILL"), filler, frame);
+    },
+  ],
+  [
+    "FIRST",
+    ([value]) =>
+      Array.isArray(value) ? (value[0] ?? series([])) : (single(value, "FIRST").points.values().next().value ?? 0),
+  ],
+  [
+    "LAST",
+    ([value]) =>
+      Array.isArray(value) ? (value.at(-1) ?? series([])) : ([...single(value, "LAST").points.values()].at(-1) ?? 0),
+  ],
+  [
+    "SLICE",
+    ([value, from, to]) =>
+      list(value ?? "").slice(scalar(from, "SLICE"), to === undefined ? undefined : scalar(to, "SLICE")),
+  ],
   ["REMOVE_EMPTY", ([value]) => list(value ?? "").filter(({ points }) => points.size > 0)],
   ["SORT", (args) => sort(args)],
   ["IF", (args) => choose(args)],

@@ -33,7 +33,10 @@ export function each(value: Value, change: (value: number) => number): Value {
   if (typeof value === "number") return change(value);
   if (typeof value === "string") throw new MathError("A string is not a number");
   if (Array.isArray(value)) return value.map((one) => each(one, change) as Series);
-  return series([...value.points].map(([at, number]) => [at, change(number)] as const), value.label);
+  return series(
+    [...value.points].map(([at, number]) => [at, change(number)] as const),
+    value.label,
+  );
 }
 
 /** Two series meet at the times that both have. */

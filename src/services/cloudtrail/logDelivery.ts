@@ -50,7 +50,8 @@ export function withLogs(before: Destination | undefined, input: LogsInput): { l
 }
 
 const streamName = (account: string, region: string): string => `${account}_CloudTrail_${region}`;
-const groupName = (destination: Destination): string => parseArn(destination.groupArn)!.resource.slice("log-group:".length);
+const groupName = (destination: Destination): string =>
+  parseArn(destination.groupArn)!.resource.slice("log-group:".length);
 
 /** The role itself makes the stream, so that a wrong policy is found now and not in silence later. */
 export async function checkLogs(ctx: CallContext, trail: Trail, destination: Destination): Promise<void> {
@@ -109,11 +110,19 @@ async function deliverTrail(ctx: JobContext, trail: Trail, destination: Destinat
       limit: pageSize,
     });
     if (items.length === 0 || ctx.signal.aborted) return;
-    const byStream = Map.groupBy(items, ({ value }) => streamName(value.record.recipientAccountId, value.record.awsRegion));
+    const byStream = Map.groupBy(items, ({ value }) =>
+      streamName(value.record.recipientAccountId, value.record.awsRegion),
+    );
     try {
       for (const [stream, documents] of byStream) {
         for (const part of batches(documents.map(({ key, value }) => ({ key, event: logEvent(value.record) })))) {
-          await write(ctx, trail, destination, stream, part.map(({ event }) => event));
+          await write(
+            ctx,
+            trail,
+            destination,
+            stream,
+            part.map(({ event }) => event),
+          );
           await ctx.store.commit(part.map(({ key }): Operation => ({ op: "delete", key })));
         }
       }

@@ -73,7 +73,10 @@ async function take(ctx: JobContext, document: Document<PendingAction>): Promise
   ]);
 }
 
-async function deliver(ctx: JobContext, { target, account, region, alarmArn, subject, message }: PendingAction): Promise<void> {
+async function deliver(
+  ctx: JobContext,
+  { target, account, region, alarmArn, subject, message }: PendingAction,
+): Promise<void> {
   const where = { account, region: parseArn(target)?.region || region, sourceArn: alarmArn };
   if (parseArn(target)?.service === "lambda") {
     await ctx.asService(alarmsPrincipal, where).lambda.Invoke({

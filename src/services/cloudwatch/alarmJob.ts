@@ -55,7 +55,11 @@ async function settleComposites(ctx: JobContext, composites: readonly Document<A
 type Next = Pick<AlarmState, "value" | "reason" | "reasonData">;
 
 /** One alarm that cannot be evaluated does not keep the others from it. True when the state has changed. */
-async function guarded(ctx: JobContext, document: Document<Alarm>, verdict: () => Promise<Next | undefined>): Promise<boolean> {
+async function guarded(
+  ctx: JobContext,
+  document: Document<Alarm>,
+  verdict: () => Promise<Next | undefined>,
+): Promise<boolean> {
   try {
     const next = await verdict();
     if (!next) return false;
@@ -119,7 +123,8 @@ async function metricData(ctx: JobContext, alarm: MetricAlarm, metric: WatchedMe
     const summary = inUnit(units, metric.unit);
     const value = summary && compute(summary);
     if (value === undefined) continue;
-    if (at === current && !(certain(metric, alarm, summary!) && breaches(value, alarm.comparison, alarm.threshold))) continue;
+    if (at === current && !(certain(metric, alarm, summary!) && breaches(value, alarm.comparison, alarm.threshold)))
+      continue;
     if (at === current) newest = current;
     if (alarm.lowSamples === "ignore" && summary!.count < neededSamples(metric.statistic)) held = true;
     points.set(at, value);
@@ -160,7 +165,9 @@ function reasonData(alarm: MetricAlarm, verdict: Verdict, data: Data, now: numbe
     version: "1.0",
     queryDate: stamp(now),
     ...(oldestFirst.length === 0 ? {} : { startDate: stamp(oldestFirst[0]!.at) }),
-    ...(metric ? { statistic: metric.statistic, period: metric.period, ...(metric.unit ? { unit: metric.unit } : {}) } : {}),
+    ...(metric
+      ? { statistic: metric.statistic, period: metric.period, ...(metric.unit ? { unit: metric.unit } : {}) }
+      : {}),
     recentDatapoints: oldestFirst.map(({ value }) => value),
     threshold: alarm.threshold,
     evaluatedDatapoints: verdict.recent.map(({ at, value }) => ({
@@ -180,7 +187,9 @@ async function compositeVerdict(ctx: JobContext, alarm: CompositeAlarm): Promise
   const rule = parseRule(alarm.rule);
   const scope = { account: alarm.account, region: alarm.region, service: serviceId, type: types.alarm };
   const found = await ctx.store.getMany<Alarm>(rule.children.map((id) => ({ ...scope, id })));
-  const children = new Map(found.flatMap((document) => (document ? [[document.value.name, document.value] as const] : [])));
+  const children = new Map(
+    found.flatMap((document) => (document ? [[document.value.name, document.value] as const] : [])),
+  );
   const value = rule.evaluate((name) => children.get(name)?.state.value) ? "ALARM" : "OK";
   if (value === alarm.state.value) return undefined;
   const latest = [...children.values()].toSorted((a, b) => b.state.transitionedAt - a.state.transitionedAt);

@@ -13,7 +13,8 @@ export interface AlarmRule {
 
 const mostDepth = 100;
 const mostChildren = 100;
-const token = /\s*(?:(ALARM|OK|INSUFFICIENT_DATA)\s*\(\s*(?:"([^"]+)"|'([^']+)'|([^\s()"']+))\s*\)|(AND|OR|NOT|TRUE|FALSE|\(|\)))/y;
+const token =
+  /\s*(?:(ALARM|OK|INSUFFICIENT_DATA)\s*\(\s*(?:"([^"]+)"|'([^']+)'|([^\s()"']+))\s*\)|(AND|OR|NOT|TRUE|FALSE|\(|\)))/y;
 
 type Test = (state: (name: string) => StateValue | undefined) => boolean;
 type Token = { symbol: string } | { wanted: StateValue; name: string };
@@ -30,7 +31,11 @@ export function parseRule(text: string): AlarmRule {
     at = token.lastIndex;
     const given = match[2] ?? match[3] ?? match[4];
     if (given === undefined) tokens.push({ symbol: match[5]! });
-    else tokens.push({ wanted: match[1] as StateValue, name: given.startsWith("arn:") ? given.split(":alarm:")[1] ?? given : given });
+    else
+      tokens.push({
+        wanted: match[1] as StateValue,
+        name: given.startsWith("arn:") ? (given.split(":alarm:")[1] ?? given) : given,
+      });
   }
   const children = [...new Set(tokens.flatMap((each) => ("name" in each ? [each.name] : [])))];
   if (children.length > mostChildren) throw validation(`AlarmRule must not contain more than ${mostChildren} alarms.`);

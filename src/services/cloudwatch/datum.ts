@@ -13,7 +13,12 @@ export interface GivenDatum {
   Timestamp?: Date | number | undefined;
   Value?: number | undefined;
   StatisticValues?:
-    | { SampleCount?: number | undefined; Sum?: number | undefined; Minimum?: number | undefined; Maximum?: number | undefined }
+    | {
+        SampleCount?: number | undefined;
+        Sum?: number | undefined;
+        Minimum?: number | undefined;
+        Maximum?: number | undefined;
+      }
     | undefined;
   Values?: readonly number[] | undefined;
   Counts?: readonly number[] | undefined;
@@ -75,7 +80,8 @@ function summaryOfDatum(datum: GivenDatum, at: string, valuesLimit: number): Sum
   }
   const pairs = values.map((one, index): [number, number] => {
     const count = counts?.[index] ?? 1;
-    if (!(count >= 0) || count > largest) throw invalidValue(`The value ${count} for parameter ${at}.Counts is invalid.`);
+    if (!(count >= 0) || count > largest)
+      throw invalidValue(`The value ${count} for parameter ${at}.Counts is invalid.`);
     return [checkNumber(one, `${at}.Values`), count];
   });
   if (pairs.every(([, count]) => count === 0)) throw invalidValue(`The value 0 for parameter ${at}.Counts is invalid.`);
@@ -88,12 +94,14 @@ function checkSet(set: NonNullable<GivenDatum["StatisticValues"]>, at: string): 
   const min = checkNumber(set.Minimum ?? Number.NaN, `${at}.Minimum`);
   const max = checkNumber(set.Maximum ?? Number.NaN, `${at}.Maximum`);
   if (count <= 0) throw invalidValue(`The value ${count} for parameter ${at}.SampleCount is invalid.`);
-  if (max < min) throw invalidCombination(`The parameter ${at}.Maximum must be greater than or equal to ${at}.Minimum.`);
+  if (max < min)
+    throw invalidCombination(`The parameter ${at}.Maximum must be greater than or equal to ${at}.Minimum.`);
   return statisticSet(count, sum, min, max);
 }
 
 function checkNumber(value: number, at: string): number {
   const size = Math.abs(value);
-  if (!Number.isFinite(value) || size > largest) throw invalidValue(`The value ${value} for parameter ${at} is invalid.`);
+  if (!Number.isFinite(value) || size > largest)
+    throw invalidValue(`The value ${value} for parameter ${at} is invalid.`);
   return value;
 }

@@ -29,14 +29,24 @@ function stateOf(range: string, enough: number, missingData: MissingData, curren
   const points = new Map<number, number>();
   for (const [index, mark] of [...range].entries()) if (mark !== "-") points.set(index * 60_000, mark === "X" ? 2 : 0);
   const verdict = evaluate({
-    points, newest: (range.length - 1) * 60_000, periodMs: 60_000, evaluationPeriods: 3, datapointsToAlarm: enough,
-    threshold: 1, comparison: "GreaterThanThreshold", missingData, current,
+    points,
+    newest: (range.length - 1) * 60_000,
+    periodMs: 60_000,
+    evaluationPeriods: 3,
+    datapointsToAlarm: enough,
+    threshold: 1,
+    comparison: "GreaterThanThreshold",
+    missingData,
+    current,
   });
   return verdict?.value ?? "same";
 }
 
 describe("how alarms treat missing data", () => {
-  for (const [enough, rows] of [[3, threeOfThree], [2, twoOfThree]] as const) {
+  for (const [enough, rows] of [
+    [3, threeOfThree],
+    [2, twoOfThree],
+  ] as const) {
     for (const [range, ...expected] of rows) {
       for (const [index, treatment] of treatments.entries()) {
         test(`${enough} of 3, ${range}, ${treatment}: ${expected[index]}`, () => {
@@ -54,9 +64,15 @@ describe("how alarms treat missing data", () => {
   });
   test("the reason is AWS's", () => {
     const verdict = evaluate({
-      points: new Map([[Date.UTC(2026, 0, 1, 10), 10]]), newest: Date.UTC(2026, 0, 1, 10), periodMs: 60_000,
-      evaluationPeriods: 1, datapointsToAlarm: 1, threshold: 1, comparison: "GreaterThanOrEqualToThreshold",
-      missingData: "missing", current: "INSUFFICIENT_DATA",
+      points: new Map([[Date.UTC(2026, 0, 1, 10), 10]]),
+      newest: Date.UTC(2026, 0, 1, 10),
+      periodMs: 60_000,
+      evaluationPeriods: 1,
+      datapointsToAlarm: 1,
+      threshold: 1,
+      comparison: "GreaterThanOrEqualToThreshold",
+      missingData: "missing",
+      current: "INSUFFICIENT_DATA",
     });
     assert.equal(
       verdict!.reason,

@@ -15,7 +15,10 @@ import type { Sdk } from "./sdk.ts";
 import { metricsStream } from "./state.ts";
 
 /** Source: CloudWatch User Guide, "Logging CloudWatch API calls with CloudTrail": these are data events. */
-const dataEvent = (requestParameters: Record<string, unknown>): AuditDetail => ({ category: "Data", requestParameters });
+const dataEvent = (requestParameters: Record<string, unknown>): AuditDetail => ({
+  category: "Data",
+  requestParameters,
+});
 
 export const service = defineService<Sdk>()({
   id: "cloudwatch",

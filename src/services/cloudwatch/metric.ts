@@ -7,7 +7,10 @@ export const mostDimensions = 30;
 
 export function metricHash(namespace: string, name: string, dimensions: readonly Dimension[]): string {
   const sorted = dimensions.toSorted((a, b) => (a.name < b.name ? -1 : 1)).map((each) => [each.name, each.value]);
-  return createHash("sha256").update(JSON.stringify([namespace, name, sorted])).digest("hex").slice(0, 32);
+  return createHash("sha256")
+    .update(JSON.stringify([namespace, name, sorted]))
+    .digest("hex")
+    .slice(0, 32);
 }
 
 export function metricId({ namespace, name, hash }: Pick<Metric, "namespace" | "name" | "hash">): string {

@@ -63,9 +63,12 @@ export function checkQueries(given: readonly GivenQuery[], account: string): Que
   const queries = given.map((query): Query => {
     const id = query.Id ?? "";
     if (!/^[a-z][A-Za-z0-9_]*$/.test(id)) {
-      throw validation(`Metrics list contains invalid Id '${id}': an Id starts with a lowercase letter, followed by letters, numbers and underscores.`);
+      throw validation(
+        `Metrics list contains invalid Id '${id}': an Id starts with a lowercase letter, followed by letters, numbers and underscores.`,
+      );
     }
-    if (ids.has(id)) throw validation(`The values for parameter Id in MetricDataQueries are not unique. Duplicate Id: ${id}`);
+    if (ids.has(id))
+      throw validation(`The values for parameter Id in MetricDataQueries are not unique. Duplicate Id: ${id}`);
     ids.add(id);
     if ((query.MetricStat === undefined) === (query.Expression === undefined)) {
       throw validation(`Query '${id}' must have exactly one of MetricStat and Expression.`);
@@ -99,7 +102,13 @@ function metricQuery(id: string, { MetricStat: stat, Label: label }: GivenQuery,
 function expressionQuery(id: string, query: GivenQuery, returned: boolean): ExpressionQuery {
   if (query.Period !== undefined) checkPeriod(query.Period, `MetricDataQueries.${id}.Period`);
   try {
-    return { id, label: query.Label ?? id, returned, period: query.Period, expression: parseExpression(query.Expression!) };
+    return {
+      id,
+      label: query.Label ?? id,
+      returned,
+      period: query.Period,
+      expression: parseExpression(query.Expression!),
+    };
   } catch (error) {
     throw error instanceof MathError ? mathFailure(id, error) : error;
   }
@@ -150,7 +159,9 @@ export class QuerySet {
       });
       values.set(query.id, series(points, query.label));
     }
-    return this.#queries.filter(({ returned }) => returned).flatMap((query) => results(query, this.#value(query, values, range)));
+    return this.#queries
+      .filter(({ returned }) => returned)
+      .flatMap((query) => results(query, this.#value(query, values, range)));
   }
 
   #value(query: Query, values: Map<string, Value>, range: { from: number; to: number }): Value {
@@ -162,9 +173,16 @@ export class QuerySet {
     try {
       const value = query.expression.evaluate({
         frame,
-        resolve: (id) => this.#value(this.#queries.find((other) => other.id === id)!, values, range),
+        resolve: (id) =>
+          this.#value(
+            this.#queries.find((other) => other.id === id)!,
+            values,
+            range,
+          ),
         metrics: () =>
-          this.#queries.flatMap((other) => ("metric" in other ? [[other.id, values.get(other.id) as Series] as const] : [])),
+          this.#queries.flatMap((other) =>
+            "metric" in other ? [[other.id, values.get(other.id) as Series] as const] : [],
+          ),
       });
       values.set(query.id, value);
       return value;
@@ -190,7 +208,9 @@ export class QuerySet {
 
 function results(query: Query, value: Value): QueryResult[] {
   if (typeof value !== "object") {
-    throw validation(`Error in expression '${query.id}': The expression must return a time series or an array of them.`);
+    throw validation(
+      `Error in expression '${query.id}': The expression must return a time series or an array of them.`,
+    );
   }
   const lines = Array.isArray(value) ? value : [value];
   return lines.map((line) => ({

@@ -160,7 +160,12 @@ export function stateChange(alarm: Alarm, before: AlarmState, state: AlarmState,
 export function configurationChange(alarm: Alarm, operation: "create" | "update" | "delete", at: number, id: string) {
   return event(alarm, id, at, "CloudWatch Alarm Configuration Change", {
     operation,
-    configuration: { ...configuration(alarm), actionsEnabled: alarm.actionsEnabled, alarmName: alarm.name, timestamp: stamp(at) },
+    configuration: {
+      ...configuration(alarm),
+      actionsEnabled: alarm.actionsEnabled,
+      alarmName: alarm.name,
+      timestamp: stamp(at),
+    },
     state: stateView(alarm.state),
   });
 }

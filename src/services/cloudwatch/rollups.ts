@@ -36,7 +36,10 @@ export async function rollUp(ctx: JobContext): Promise<void> {
 }
 
 async function rollUpMetric(ctx: JobContext, documents: readonly Document<Raw>[]): Promise<void> {
-  const targets = new Map<string, { additions: [offset: string, unit: string, summary: Summary][]; expiresAt: number }>();
+  const targets = new Map<
+    string,
+    { additions: [offset: string, unit: string, summary: Summary][]; expiresAt: number }
+  >();
   const now = ctx.clock.now();
   for (const { key, value } of documents) {
     const hash = key.id.split("/")[0]!;

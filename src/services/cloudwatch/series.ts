@@ -45,7 +45,14 @@ export async function readPeriods(source: MetricSource, query: SeriesQuery): Pro
     for (const { points } of before) {
       for (const point of points) {
         if (query.periodMs < 60_000 && !point.fine) continue;
-        add(periods, query, point.fine ? point.at : Math.floor(point.at / 60_000) * 60_000, point.unit, point.summary, from);
+        add(
+          periods,
+          query,
+          point.fine ? point.at : Math.floor(point.at / 60_000) * 60_000,
+          point.unit,
+          point.summary,
+          from,
+        );
       }
     }
     return periods;
@@ -56,7 +63,11 @@ async function rawOf(source: MetricSource, hash: string): Promise<(Raw & { id: s
   const found: (Raw & { id: string })[] = [];
   let after: string | undefined;
   do {
-    const page = await source.list<Raw>(types.raw, { prefix: `${hash}/`, limit: 1000, ...(after === undefined ? {} : { after }) });
+    const page = await source.list<Raw>(types.raw, {
+      prefix: `${hash}/`,
+      limit: 1000,
+      ...(after === undefined ? {} : { after }),
+    });
     found.push(...page.items.map(({ key, value }) => ({ id: key.id, ...value })));
     after = page.next;
   } while (after !== undefined);

@@ -9,7 +9,10 @@ interface GivenTag {
 }
 
 /** @throws InvalidParameterValue */
-export function withTags(tags: Readonly<Record<string, string>>, added: readonly GivenTag[] | undefined): Record<string, string> {
+export function withTags(
+  tags: Readonly<Record<string, string>>,
+  added: readonly GivenTag[] | undefined,
+): Record<string, string> {
   const merged = new Map(Object.entries(tags));
   for (const { Key: key = "", Value: value = "" } of added ?? []) {
     if (key.toLowerCase().startsWith("aws:")) throw invalidValue("Tag keys must not start with aws:.");

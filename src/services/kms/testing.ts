@@ -121,6 +121,7 @@ export class World {
       keys: this.keys,
       config: testConfig,
       asService: () => missing("clients"),
+      asRole: () => missing("clients"),
       organization: async () => undefined,
       signal: new AbortController().signal,
     };

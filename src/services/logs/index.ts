@@ -24,7 +24,13 @@ import {
 import { putLogEvents } from "./operations/putEvents.ts";
 import { describeQueries, getQueryResults, queriedGroups, startQuery, stopQuery } from "./operations/queries.ts";
 import { deleteQueryDefinition, describeQueryDefinitions, putQueryDefinition } from "./operations/queryDefinitions.ts";
-import { filterLogEvents, getLogEvents, getLogGroupFields, getLogRecord, pointedGroup } from "./operations/readEvents.ts";
+import {
+  filterLogEvents,
+  getLogEvents,
+  getLogGroupFields,
+  getLogRecord,
+  pointedGroup,
+} from "./operations/readEvents.ts";
 import { deleteResourcePolicy, describeResourcePolicies, putResourcePolicy } from "./operations/resourcePolicies.ts";
 import { createLogStream, deleteLogStream, describeLogStreams } from "./operations/streams.ts";
 import {

@@ -3,7 +3,19 @@ import type { JobContext } from "#gateway/context.ts";
 import type { Job } from "#gateway/service.ts";
 import { Conflict, type Document, type Operation, type Page } from "#store/contract.ts";
 import { runQueries } from "./queryJob.ts";
-import { type Batch, type Garbage, type Group, keyIn, pad, retentionCutoff, scopeOf, serviceId, type Stream, streamId, types } from "./state.ts";
+import {
+  type Batch,
+  type Garbage,
+  type Group,
+  keyIn,
+  pad,
+  retentionCutoff,
+  scopeOf,
+  serviceId,
+  type Stream,
+  streamId,
+  types,
+} from "./state.ts";
 import { streamIndexes } from "./streamIndex.ts";
 
 const pageSize = 200;
@@ -62,10 +74,18 @@ async function removeOld(ctx: JobContext, group: Group, cutoff: number): Promise
   return next !== undefined || old.length === pageSize;
 }
 
-function shrunk(group: Group, { key, version, value }: Document<Stream>, batches: readonly Document<Batch>[]): Operation {
+function shrunk(
+  group: Group,
+  { key, version, value }: Document<Stream>,
+  batches: readonly Document<Batch>[],
+): Operation {
   const gone = batches.reduce((sum, batch) => sum + batch.value.bytes, 0);
   const last = Math.max(...batches.map((batch) => batch.value.last));
-  const next: Stream = { ...value, bytes: Math.max(0, value.bytes - gone), firstEventAt: Math.max(value.firstEventAt ?? 0, last) };
+  const next: Stream = {
+    ...value,
+    bytes: Math.max(0, value.bytes - gone),
+    firstEventAt: Math.max(value.firstEventAt ?? 0, last),
+  };
   return { op: "put", key, value: next, ifVersion: version, indexes: streamIndexes(group.gid, next) };
 }
 

@@ -8,7 +8,16 @@ import type { Operation } from "#store/contract.ts";
 import type { StoredEvent } from "#stream/contract.ts";
 import { compileFilter, type LogFilter } from "#engines/logFilter/filter.ts";
 import { GroupKeys, jobKeys } from "./sealing.ts";
-import { type Batch, type Group, keyIn, type MetricFilter, scopeOf, serviceId, type Transformation, types } from "./state.ts";
+import {
+  type Batch,
+  type Group,
+  keyIn,
+  type MetricFilter,
+  scopeOf,
+  serviceId,
+  type Transformation,
+  types,
+} from "./state.ts";
 
 /** Stream of datapoints that services report themselves; CloudWatch follows it. */
 const metricsStream = "metrics";
@@ -36,7 +45,12 @@ interface Datum {
 export async function applyMetricFilters(events: readonly StoredEvent[], ctx: ReactorContext): Promise<void> {
   for (const stored of events) {
     const event = stored.event as Ingested;
-    const group = await ctx.store.get<Group>({ ...scopeOf(event), service: serviceId, type: types.group, id: event.group });
+    const group = await ctx.store.get<Group>({
+      ...scopeOf(event),
+      service: serviceId,
+      type: types.group,
+      id: event.group,
+    });
     if (!group) continue;
     const batch = await ctx.store.get<Batch>(keyIn(group.value, types.batch, event.batch));
     if (!batch) continue;

@@ -34,7 +34,14 @@ async function runQuery(ctx: JobContext, document: Document<QueryDocument>): Pro
   let version = document.version;
   const write = async (query: QueryDocument, more: Operation[] = []): Promise<void> => {
     const expiresAt = query.createdAt + resultsKeptMs;
-    const put: Operation = { op: "put", key: document.key, value: query, indexes: queryIndexes(query), expiresAt, ifVersion: version };
+    const put: Operation = {
+      op: "put",
+      key: document.key,
+      value: query,
+      indexes: queryIndexes(query),
+      expiresAt,
+      ifVersion: version,
+    };
     await ctx.store.commit([put, ...more]);
     version++;
   };
@@ -94,7 +101,13 @@ async function* eventsOf(ctx: JobContext, { key, value: query }: Document<QueryD
     if (!document) continue;
     const group = document.value;
     const keys = new GroupKeys(group, jobKeys(ctx, group));
-    const reader = { source: storeBatches(ctx.store, group), deleted: storeDeleted(ctx.store, group), group, keys, now: ctx.clock.now() };
+    const reader = {
+      source: storeBatches(ctx.store, group),
+      deleted: storeDeleted(ctx.store, group),
+      group,
+      keys,
+      now: ctx.clock.now(),
+    };
     const range = { from: query.startTime * 1000, to: query.endTime * 1000 + 1000 };
     for await (const event of forward(reader, range)) {
       yield {

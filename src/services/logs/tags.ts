@@ -21,7 +21,10 @@ export function withTags(
   return merged;
 }
 
-export function withoutTags(tags: Readonly<Record<string, string>>, removed: readonly string[]): Record<string, string> {
+export function withoutTags(
+  tags: Readonly<Record<string, string>>,
+  removed: readonly string[],
+): Record<string, string> {
   const gone = new Set(removed);
   return Object.fromEntries(Object.entries(tags).filter(([key]) => !gone.has(key)));
 }

@@ -76,6 +76,8 @@ class Receiver {
   readonly #wanted: Wanted;
   readonly #work: Work;
   readonly #taken: Taken[] = [];
+  /** Looked at and dealt with in this very receive. */
+  readonly #seen = new Set<string>();
   #deadLetterQueue: Queue | undefined;
 
   constructor(ctx: CallContext, parts: Parts, queue: Queue, wanted: Wanted) {
@@ -109,25 +111,35 @@ class Receiver {
   }
 
   async #takeMessages(): Promise<void> {
+    const start = this.#parts.claims.start(this.#queue.epoch);
+    await this.#takeFrom(start);
+    if (start > 0 && this.#taken.length < this.#wanted.most) await this.#takeFrom(0);
+  }
+
+  /** Takes what is due, from a time on, until there is enough. */
+  async #takeFrom(start: number): Promise<void> {
     const { claims } = this.#parts;
     const { epoch } = this.#queue;
     let after: string | undefined;
     do {
+      const left = this.#wanted.most - this.#taken.length;
       const page = await this.#work.state.find<Message>(
         types.message,
         "due",
         {
-          from: `${epoch}/`,
+          from: `${epoch}/${timeText(start)}`,
           to: `${epoch}/${timeText(this.#work.now + 1)}`,
-          // Past those that other calls of this process are taking right now.
-          limit: Math.min(1000, this.#wanted.most + claims.heldOf(epoch)),
+          // Past some of those that other calls of this process are taking right now.
+          limit: Math.min(200, left + (start > 0 ? 10 : claims.heldOf(epoch))),
           ...(after === undefined ? {} : { after }),
         },
         scopeOf(this.#queue),
       );
       for (const document of page.items) {
         if (this.#taken.length === this.#wanted.most) return;
-        if (!claims.take(this.#ctx, epoch, document.key.id)) continue;
+        if (!claims.take(this.#ctx, epoch, document.key.id, document.value.visibleAt)) continue;
+        if (this.#seen.has(document.key.id)) continue;
+        this.#seen.add(document.key.id);
         if (this.#isPoison(document.value)) await this.#setAside(document);
         else this.#claim(document);
       }

@@ -40,7 +40,11 @@ function checkJson(text: string): void {
   }
 }
 
-async function switchActions(ctx: CallContext, names: readonly string[] | undefined, actionsEnabled: boolean): Promise<void> {
+async function switchActions(
+  ctx: CallContext,
+  names: readonly string[] | undefined,
+  actionsEnabled: boolean,
+): Promise<void> {
   for (const document of await ctx.state.getMany<Alarm>(types.alarm, [...new Set(names ?? [])])) {
     // Alarms that are not there are passed over, as AWS does.
     if (document) ctx.state.put(types.alarm, document.value.name, { ...document.value, actionsEnabled });

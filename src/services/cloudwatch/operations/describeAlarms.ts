@@ -22,7 +22,10 @@ function writeCursor(kind: string, cursor: string): string {
   return Buffer.from(`${kind}:${cursor}`).toString("base64url");
 }
 
-export async function describeAlarms(input: Input<"DescribeAlarms">, ctx: CallContext): Promise<Output<"DescribeAlarms">> {
+export async function describeAlarms(
+  input: Input<"DescribeAlarms">,
+  ctx: CallContext,
+): Promise<Output<"DescribeAlarms">> {
   const { AlarmNames: names, AlarmNamePrefix: prefix, ParentsOfAlarmName: child, ChildrenOfAlarmName: parent } = input;
   if (names?.length && prefix !== undefined) {
     throw validation("AlarmNames and AlarmNamePrefix are mutually exclusive.");
@@ -45,7 +48,10 @@ export async function describeAlarms(input: Input<"DescribeAlarms">, ctx: CallCo
   const alarms: Alarm[] = [];
   let after = readCursor("alarms", input.NextToken);
   for (;;) {
-    const page = await ctx.state.list<Alarm>(types.alarm, { prefix: prefix ?? "", ...(after === undefined ? {} : { after }) });
+    const page = await ctx.state.list<Alarm>(types.alarm, {
+      prefix: prefix ?? "",
+      ...(after === undefined ? {} : { after }),
+    });
     for (const { value } of page.items) {
       if (!wanted(value)) continue;
       if (alarms.length === limit) return { ...shown(alarms), NextToken: writeCursor("alarms", alarms.at(-1)!.name) };
@@ -57,7 +63,11 @@ export async function describeAlarms(input: Input<"DescribeAlarms">, ctx: CallCo
 }
 
 /** Names, types and states only: "the other parameters are not returned". */
-async function related(ctx: CallContext, parent: string | undefined, child: string | undefined): Promise<Output<"DescribeAlarms">> {
+async function related(
+  ctx: CallContext,
+  parent: string | undefined,
+  child: string | undefined,
+): Promise<Output<"DescribeAlarms">> {
   if (parent !== undefined && child !== undefined) {
     throw validation("ChildrenOfAlarmName and ParentsOfAlarmName are mutually exclusive.");
   }
@@ -118,7 +128,13 @@ function metricView(alarm: MetricAlarm): MetricView {
           Period: metric.period,
           ...(metric.unit === undefined ? {} : { Unit: metric.unit as "Count" }),
         }
-      : { Dimensions: [], Metrics: (alarm.queries ?? []).map((query) => ({ ...query, ReturnData: query.ReturnData ?? true })) as NonNullable<MetricView["Metrics"]> }),
+      : {
+          Dimensions: [],
+          Metrics: (alarm.queries ?? []).map((query) => ({
+            ...query,
+            ReturnData: query.ReturnData ?? true,
+          })) as NonNullable<MetricView["Metrics"]>,
+        }),
     EvaluationPeriods: alarm.evaluationPeriods,
     ...(alarm.datapointsToAlarm === undefined ? {} : { DatapointsToAlarm: alarm.datapointsToAlarm }),
     Threshold: alarm.threshold,
@@ -174,8 +190,12 @@ export async function describeAlarmHistory(
     items.push(
       ...page.items
         .map(({ value }) => value)
-        .filter(({ at, type, kind: alarmKind }) =>
-          at >= from && at <= to && kinds.has(alarmKind) && (input.HistoryItemType === undefined || type === input.HistoryItemType),
+        .filter(
+          ({ at, type, kind: alarmKind }) =>
+            at >= from &&
+            at <= to &&
+            kinds.has(alarmKind) &&
+            (input.HistoryItemType === undefined || type === input.HistoryItemType),
         ),
     );
     after = page.next;
@@ -195,7 +215,13 @@ export async function describeAlarmHistory(
   };
 }
 
-function historyPage(ctx: CallContext, name: string | undefined, reverse: boolean, limit: number, after: string | undefined) {
+function historyPage(
+  ctx: CallContext,
+  name: string | undefined,
+  reverse: boolean,
+  limit: number,
+  after: string | undefined,
+) {
   const query = { reverse, limit, ...(after === undefined ? {} : { after }) };
   return name === undefined
     ? ctx.state.find<HistoryItem>(types.history, "at", { from: pad(0), to: "~", ...query })

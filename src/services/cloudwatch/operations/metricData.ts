@@ -87,7 +87,9 @@ export async function listMetrics(input: Input<"ListMetrics">, ctx: CallContext)
       if (value.activeAt < since || (name !== undefined && value.name !== name)) continue;
       if (namespace !== undefined && value.namespace !== namespace) continue;
       const wanted = (input.Dimensions ?? []).every((filter) =>
-        value.dimensions.some((each) => each.name === filter.Name && (filter.Value === undefined || each.value === filter.Value)),
+        value.dimensions.some(
+          (each) => each.name === filter.Name && (filter.Value === undefined || each.value === filter.Value),
+        ),
       );
       if (!wanted) continue;
       found.push(value);

@@ -2,7 +2,14 @@
 import { parseArn } from "#kernel/arn.ts";
 import { statistic } from "#engines/metricMath/distribution.ts";
 import type { CallContext } from "#gateway/context.ts";
-import { type Alarm, alarmArn, type CompositeAlarm, type Comparison, type MetricAlarm, type MissingData } from "../alarm.ts";
+import {
+  type Alarm,
+  alarmArn,
+  type CompositeAlarm,
+  type Comparison,
+  type MetricAlarm,
+  type MissingData,
+} from "../alarm.ts";
 import { parseRule } from "../alarmRule.ts";
 import { invalidCombination, limitExceeded, missing, noAlarm, validation } from "../errors.ts";
 import { dimensionsOf, metricHash } from "../metric.ts";
@@ -36,7 +43,8 @@ function checkActions(ctx: CallContext, { OKActions, AlarmActions, InsufficientD
     const arn = parseArn(target);
     if (!arn) throw validation(`Invalid arn syntax: ${target}`);
     if (arn.service !== "sns" && arn.service !== "lambda") throw validation(`The action ${target} is not supported.`);
-    if (arn.region !== ctx.region) throw validation(`Invalid region ${arn.region} specified. Only ${ctx.region} is supported.`);
+    if (arn.region !== ctx.region)
+      throw validation(`Invalid region ${arn.region} specified. Only ${ctx.region} is supported.`);
   }
 }
 
@@ -61,7 +69,8 @@ async function put<T extends Alarm>(
   const { name } = definition as { name: string };
   const kind = (definition as { kind: Alarm["kind"] }).kind;
   const before = (await ctx.state.get<Alarm>(types.alarm, name))?.value;
-  if (before && before.kind !== kind) throw validation(`An alarm of another type with the name ${name} exists already.`);
+  if (before && before.kind !== kind)
+    throw validation(`An alarm of another type with the name ${name} exists already.`);
   if (!before && (await ctx.state.count(types.alarm)) >= mostAlarms) {
     throw limitExceeded("The quota for alarms for this customer had already been reached.");
   }
@@ -134,9 +143,16 @@ export async function putMetricAlarm(
   const watched = input.Metrics === undefined ? watchedMetric(input) : watchedQueries(input, ctx);
   const period = watched.period;
   if (period * periods > (period >= 3600 ? 7 * dayS : dayS)) {
-    throw validation(`Metrics cannot be checked across more than a ${period >= 3600 ? "week" : "day"} (EvaluationPeriods * Period must be <= ${period >= 3600 ? 7 * dayS : dayS}).`);
+    throw validation(
+      `Metrics cannot be checked across more than a ${period >= 3600 ? "week" : "day"} (EvaluationPeriods * Period must be <= ${period >= 3600 ? 7 * dayS : dayS}).`,
+    );
   }
-  if (lowSamples !== undefined && ((lowSamples !== "evaluate" && lowSamples !== "ignore") || !("metric" in watched) || !/^p/i.test(watched.metric.statistic))) {
+  if (
+    lowSamples !== undefined &&
+    ((lowSamples !== "evaluate" && lowSamples !== "ignore") ||
+      !("metric" in watched) ||
+      !/^p/i.test(watched.metric.statistic))
+  ) {
     throw validation(`Option ${lowSamples} is not supported for EvaluateLowSampleCountPercentile.`);
   }
   await put<MetricAlarm>(
@@ -159,12 +175,24 @@ export async function putMetricAlarm(
 }
 
 function refuseUnserved(input: Input<"PutMetricAlarm">): void {
-  const names = ["EvaluationWindow", "WarmUpConfiguration", "EvaluationCriteria", "EvaluationInterval", "ActionConfiguration"] as const;
+  const names = [
+    "EvaluationWindow",
+    "WarmUpConfiguration",
+    "EvaluationCriteria",
+    "EvaluationInterval",
+    "ActionConfiguration",
+  ] as const;
   for (const name of names) if (input[name] !== undefined) throw validation(`The parameter ${name} is not supported.`);
 }
 
 function watchedMetric(input: Input<"PutMetricAlarm">) {
-  const { Namespace: namespace, MetricName: name, Period: period, Statistic: simple, ExtendedStatistic: extended } = input;
+  const {
+    Namespace: namespace,
+    MetricName: name,
+    Period: period,
+    Statistic: simple,
+    ExtendedStatistic: extended,
+  } = input;
   if (namespace === undefined) throw missing("The parameter Namespace is required.");
   if (name === undefined) throw missing("The parameter MetricName is required.");
   if (period === undefined) throw missing("The parameter Period is required.");
@@ -214,7 +242,8 @@ export async function putCompositeAlarm(
   const rule = parseRule(input.AlarmRule!);
   const found = await ctx.state.getMany<Alarm>(types.alarm, rule.children);
   for (const [index, name] of rule.children.entries()) {
-    if (!found[index]) throw validation(`Could not save the composite alarm as alarms [${name}] in the alarm rule do not exist`);
+    if (!found[index])
+      throw validation(`Could not save the composite alarm as alarms [${name}] in the alarm rule do not exist`);
   }
   await refuseCycle(ctx, input.AlarmName!, rule.children);
   await put<CompositeAlarm>(

@@ -15,7 +15,8 @@ export async function putMetricData(input: Input<"PutMetricData">, ctx: CallCont
   }
   const data = input.MetricData ?? [];
   if (data.length === 0) throw missing("The parameter MetricData is required.");
-  if (data.length > mostData) throw invalidValue(`The collection MetricData must not have a size greater than ${mostData}.`);
+  if (data.length > mostData)
+    throw invalidValue(`The collection MetricData must not have a size greater than ${mostData}.`);
   // Namespaces of services are theirs; services report through their own stream.
   if (/^AWS\//i.test(namespace)) throw invalidValue(`The value ${namespace} for parameter Namespace is invalid.`);
   const checked = data.map((datum, index) => checkDatum(datum, `MetricData.member.${index + 1}`, ctx.now));

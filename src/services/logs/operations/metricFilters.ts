@@ -76,7 +76,8 @@ function checkSelector(filter: LogFilter, selector: string, what: string): void 
     filter.kind === "json"
       ? /^\$(\.[A-Za-z0-9_@:*-]+|\[(\d+|\*|"[^"]+"|'[^']+')\])+$/.test(selector)
       : filter.kind === "delimited" && filter.fields.includes(selector.replace(/^\$/, ""));
-  if (!known) throw invalidParameter(`Invalid metric transformation: ${what} '${selector}' is not in the filter pattern.`);
+  if (!known)
+    throw invalidParameter(`Invalid metric transformation: ${what} '${selector}' is not in the filter pattern.`);
 }
 
 export async function deleteMetricFilter(
@@ -125,7 +126,10 @@ export async function describeMetricFilters(
       .map(({ value }) => ({
         filterName: value.name,
         filterPattern: value.pattern,
-        metricTransformations: value.transformations.map(({ unit, ...each }) => ({ ...each, ...(unit === undefined ? {} : { unit: unit as "Count" }) })),
+        metricTransformations: value.transformations.map(({ unit, ...each }) => ({
+          ...each,
+          ...(unit === undefined ? {} : { unit: unit as "Count" }),
+        })),
         creationTime: value.createdAt,
         logGroupName: value.group,
         applyOnTransformedLogs: false,

@@ -123,7 +123,8 @@ async function store(ctx: CallContext, group: Group, stream: Stream, events: rea
 }
 
 function sequence(ctx: CallContext): string {
-  const chance = `${ctx.random.below(1_000_000_000)}`.padStart(9, "0") + `${ctx.random.below(1_000_000_000)}`.padStart(9, "0");
+  const chance =
+    `${ctx.random.below(1_000_000_000)}`.padStart(9, "0") + `${ctx.random.below(1_000_000_000)}`.padStart(9, "0");
   return pad(ctx.now) + chance;
 }
 
@@ -136,4 +137,3 @@ function* withinSpan(events: readonly Event[]): Generator<readonly Event[]> {
     start = end;
   }
 }
-

@@ -44,7 +44,8 @@ export async function startQuery(input: Input<"StartQuery">, ctx: CallContext): 
   }
   for (const name of groups) await requireGroup(ctx, name);
   const open = await ctx.state.find<QueryDocument>(types.query, "open", { from: "", to: "~", limit: mostOpen + 1 });
-  if (open.items.length >= mostOpen) throw limitExceeded(`Account maximum query concurrency limit of [${mostOpen}] reached.`);
+  if (open.items.length >= mostOpen)
+    throw limitExceeded(`Account maximum query concurrency limit of [${mostOpen}] reached.`);
   const id = await ctx.once("query", async () => ctx.random.uuid());
   const query: QueryDocument = {
     id,
