@@ -13,6 +13,7 @@ import {
   type BlobStore,
   type ByteRange,
 } from "./contract.ts";
+import { ReadDescriptor } from "./descriptor.ts";
 
 /** Uploads under way; nothing in it has a name yet. Starts with a dot, so it is no shard. */
 const incoming = ".incoming";
@@ -172,17 +173,15 @@ export class FilesystemBlobs implements BlobStore {
 
   async *get(id: string, range?: ByteRange): AsyncIterable<Uint8Array> {
     const path = this.#path(id);
-    const file = await this.#guard(() => open(path, constants.O_RDONLY | constants.O_NOFOLLOW)).catch(
-      (error: unknown) => {
-        throw isMissing(error) ? new BlobMissing(id) : error;
-      },
-    );
+    const file = await this.#guard(() => ReadDescriptor.open(path)).catch((error: unknown) => {
+      throw isMissing(error) ? new BlobMissing(id) : error;
+    });
     try {
-      const bytes = resolveRange((await file.stat()).size, range);
+      const bytes = resolveRange(await file.size(), range);
       if (!bytes) return;
       for (let position = bytes.start; position <= bytes.end;) {
         const buffer = Buffer.allocUnsafe(Math.min(chunkSize, bytes.end - position + 1));
-        const { bytesRead } = await this.#guard(() => file.read(buffer, 0, buffer.length, position));
+        const bytesRead = await this.#guard(() => file.read(buffer, position));
         if (bytesRead === 0) throw new BlobUnavailable(`blob ${id} ends at byte ${position}`);
         position += bytesRead;
         yield buffer.subarray(0, bytesRead);

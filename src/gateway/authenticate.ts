@@ -57,21 +57,23 @@ export class Authenticator {
     this.#runtime = runtime;
   }
 
-  async authenticate(request: HttpRequest, claim: Claim, route: Route): Promise<Authenticated> {
+  authenticate(request: HttpRequest, claim: Claim, route: Route): Promise<Authenticated> {
     const addressed: Addressed = {
       id: route.service.id,
       signingName: route.service.signingName,
       protocol: route.protocol,
     };
-    if (claim.kind === "anonymous") {
-      if (!mayBeAnonymous(route)) throw missingToken(addressed);
-      return {
-        principal: { kind: "anonymous" },
-        ...(await this.#body(request, route, addressed, { kind: "unsigned" })),
-      };
-    }
-    if (claim.kind === "sigv2") return await this.#sigV2(request, route, addressed);
-    return await this.#sigV4(request, route, addressed);
+    if (claim.kind === "anonymous") return this.#anonymous(request, route, addressed);
+    if (claim.kind === "sigv2") return this.#sigV2(request, route, addressed);
+    return this.#sigV4(request, route, addressed);
+  }
+
+  async #anonymous(request: HttpRequest, route: Route, addressed: Addressed): Promise<Authenticated> {
+    if (!mayBeAnonymous(route)) throw missingToken(addressed);
+    return {
+      principal: { kind: "anonymous" },
+      ...(await this.#body(request, route, addressed, { kind: "unsigned" })),
+    };
   }
 
   async #sigV4(request: HttpRequest, route: Route, addressed: Addressed): Promise<Authenticated> {

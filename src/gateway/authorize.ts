@@ -12,7 +12,7 @@ import { explain } from "#policy/explain.ts";
 import { denialMessage } from "#policy/message.ts";
 import { accessDenied } from "#wire/authErrors.ts";
 import { CompiledPolicies } from "./compiledPolicies.ts";
-import { policyPrincipal, requestContext, type ContextValues } from "./contextKeys.ts";
+import { policyPrincipal, requestContext, type CallFacts, type ContextValues } from "./contextKeys.ts";
 import { accountOf } from "./principal.ts";
 import type { Call, Runtime } from "./runtime.ts";
 import type { Access } from "./service.ts";
@@ -37,7 +37,9 @@ export class Authorizer {
   readonly #now: number;
   readonly #policies: CompiledPolicies;
   #bounds: Promise<CompiledPolicySet> | undefined;
-  #context: Promise<ContextValues> | undefined;
+  #facts: Promise<CallFacts> | undefined;
+  #ownOrganization: ReturnType<Runtime["identity"]["organization"]> | undefined;
+  #principal: PolicyPrincipal | undefined;
 
   constructor(runtime: Runtime, call: Omit<Call, "input">, now: number) {
     this.#runtime = runtime;
@@ -64,63 +66,60 @@ export class Authorizer {
   }
 
   async #decide(access: Access): Promise<Decision> {
-    const { principal } = this.#call;
+    const { identity } = this.#runtime;
     const resourceAccount = access.resourceAccount ?? this.#call.account;
-    const [bounds, context, rcps, resourceOrganization] = await Promise.all([
-      (this.#bounds ??= this.#principalPolicies()),
-      (this.#context ??= this.#requestContext()),
-      this.#runtime.identity.resourceControl(resourceAccount),
-      this.#runtime.identity.organization(resourceAccount),
-    ]);
-    const request: EvaluationRequest = {
-      principal: principalFor(access, policyPrincipal(principal, this.#now)),
-      action: access.action,
-      resource: access.resource,
-      resourceAccount,
-      trust: access.trust ?? (access.resourcePolicies ? "either" : "identityOnly"),
-      context: {
-        ...context,
-        ...(resourceOrganization
-          ? { "aws:ResourceOrgID": resourceOrganization.id, "aws:ResourceOrgPaths": [resourceOrganization.path] }
-          : {}),
-        ...access.context,
-      },
-      policies: {
-        ...bounds,
-        ...(rcps ? { rcps: rcps.map((level) => this.#policies.compileAll(level, "rcp")) } : {}),
-        ...(access.resourcePolicies
-          ? { resource: this.#policies.compileAll(access.resourcePolicies, access.policyKind ?? "resource") }
-          : {}),
-      },
-    };
-    return evaluate(request);
+    // One after the other: each is nearly always known already, and waiting for all at once costs more than that.
+    const bounds = await (this.#bounds ??= this.#principalPolicies());
+    const facts = await (this.#facts ??= this.#callFacts());
+    const rcps = await identity.resourceControl(resourceAccount);
+    const resourceOrganization = await this.#organization(resourceAccount);
+    const policies = { ...bounds };
+    if (rcps) policies.rcps = rcps.map((level) => this.#policies.compileKept(level, "rcp"));
+    if (access.resourcePolicies) {
+      policies.resource = this.#policies.compileAll(access.resourcePolicies, access.policyKind ?? "resource");
+    }
+    return evaluate(
+      new Question(access, {
+        principal: principalFor(access, (this.#principal ??= policyPrincipal(this.#call.principal, this.#now))),
+        resourceAccount,
+        resourceOrganization,
+        facts,
+        policies,
+      }),
+    );
   }
 
   async #principalPolicies(): Promise<CompiledPolicySet> {
     const { principal } = this.#call;
     if (principal.kind === "anonymous" || principal.kind === "service") return {};
     const set = await this.#runtime.identity.policies(principal);
-    return {
-      identity: this.#policies.compileAll(set.identity, "identity"),
-      ...(set.boundary ? { boundary: this.#policies.compile(set.boundary, "boundary") } : {}),
-      ...(set.session ? { session: this.#policies.compileAll(set.session, "session") } : {}),
-      ...(set.serviceControl
-        ? { scps: set.serviceControl.map((level) => this.#policies.compileAll(level, "scp")) }
-        : {}),
-    };
+    const compiled: CompiledPolicySet = { identity: this.#policies.compileKept(set.identity, "identity") };
+    if (set.boundary) compiled.boundary = this.#policies.compile(set.boundary, "boundary");
+    if (set.session) compiled.session = this.#policies.compileKept(set.session, "session");
+    if (set.serviceControl) {
+      compiled.scps = set.serviceControl.map((level) => this.#policies.compileKept(level, "scp"));
+    }
+    return compiled;
   }
 
-  async #requestContext(): Promise<ContextValues> {
+  async #callFacts(): Promise<CallFacts> {
     const { principal, region, source } = this.#call;
     const account = accountOf(principal);
     const sourceAccount = principal.kind === "service" ? principal.sourceAccount : undefined;
-    const organization = async (of: string | undefined) =>
-      of === undefined ? undefined : await this.#runtime.identity.organization(of);
-    const [principalOrganization, sourceOrganization] = await Promise.all([
-      organization(account),
-      organization(sourceAccount),
-    ]);
-    return requestContext({ principal, now: this.#now, region, source, principalOrganization, sourceOrganization });
+    return {
+      principal,
+      now: this.#now,
+      region,
+      source,
+      principalOrganization: account === undefined ? undefined : await this.#organization(account),
+      sourceOrganization: sourceAccount === undefined ? undefined : await this.#organization(sourceAccount),
+    };
+  }
+
+  /** The caller's account is mostly the resource's too. */
+  #organization(account: string): ReturnType<Runtime["identity"]["organization"]> {
+    if (account !== this.#call.account) return this.#runtime.identity.organization(account);
+    return (this.#ownOrganization ??= this.#runtime.identity.organization(account));
   }
 
   #touched(action: string): void {
@@ -132,6 +131,54 @@ export class Authorizer {
     const { service, protocol } = this.#call;
     // A call without the wire is refused in the service's own words; the caller's edge renders its own.
     return { id: service.id, signingName: service.signingName, protocol: protocol ?? firstProtocol(service.protocols) };
+  }
+}
+
+interface Circumstances {
+  principal: PolicyPrincipal;
+  resourceAccount: string;
+  resourceOrganization: { id: string; path: string } | undefined;
+  facts: CallFacts;
+  policies: CompiledPolicySet;
+}
+
+/** One question to the policy engine. Most policies have no condition, so its context waits until one asks. */
+class Question implements EvaluationRequest {
+  readonly #access: Access;
+  readonly #facts: CallFacts;
+  readonly #resourceOrganization: Circumstances["resourceOrganization"];
+  #context: ContextValues | undefined;
+  readonly principal: PolicyPrincipal;
+  readonly action: string;
+  readonly resource: string;
+  readonly resourceAccount: string;
+  readonly trust: EvaluationRequest["trust"];
+  readonly policies: CompiledPolicySet;
+
+  constructor(access: Access, circumstances: Circumstances) {
+    this.#access = access;
+    this.#facts = circumstances.facts;
+    this.#resourceOrganization = circumstances.resourceOrganization;
+    this.principal = circumstances.principal;
+    this.action = access.action;
+    this.resource = access.resource;
+    this.resourceAccount = circumstances.resourceAccount;
+    this.trust = access.trust ?? (access.resourcePolicies ? "either" : "identityOnly");
+    this.policies = circumstances.policies;
+  }
+
+  get context(): ContextValues {
+    return (this.#context ??= this.#build());
+  }
+
+  #build(): ContextValues {
+    const context = requestContext(this.#facts);
+    const organization = this.#resourceOrganization;
+    if (organization) {
+      context["aws:ResourceOrgID"] = organization.id;
+      context["aws:ResourceOrgPaths"] = [organization.path];
+    }
+    return Object.assign(context, this.#access.context);
   }
 }
 

@@ -6,39 +6,59 @@ import { fullAccess, loadPolicy } from "#policy/parse.ts";
 import type { NamedPolicy as CompiledPolicy, Policy, PolicyKind } from "#policy/document.ts";
 import type { NamedPolicy } from "./identity.ts";
 
+/** By kind, then text: to put the two into one key would copy every document at every call. */
+type Generation = Map<PolicyKind, Map<string, Policy>>;
+
 export class CompiledPolicies {
   readonly #half: number;
-  #young = new Map<string, Policy>();
-  #old = new Map<string, Policy>();
+  #size = 0;
+  #young: Generation = new Map();
+  #old: Generation = new Map();
+  /** Lists that their owner keeps, compiled as a whole. */
+  readonly #lists = new WeakMap<readonly NamedPolicy[], { kind: PolicyKind; compiled: CompiledPolicy[] }>();
 
   constructor(limit = 20_000) {
     this.#half = limit >> 1;
   }
 
   compile(policy: NamedPolicy, kind: PolicyKind): CompiledPolicy {
-    const compiled = allowsAll(policy, kind)
-      ? fullResourceAccess
-      : this.#compiled(`${kind}\0${policy.document}`, policy.document, kind);
-    const issuer = policy.issuedBy === undefined ? {} : { issuedBy: policy.issuedBy };
-    return policy.name.startsWith("arn:")
-      ? { name: policy.name, arn: policy.name, policy: compiled, ...issuer }
-      : { name: policy.name, policy: compiled, ...issuer };
+    const compiled = allowsAll(policy, kind) ? fullResourceAccess : this.#compiled(policy.document, kind);
+    const { name, issuedBy } = policy;
+    return {
+      name,
+      ...(name.startsWith("arn:") ? { arn: name } : undefined),
+      policy: compiled,
+      ...(issuedBy === undefined ? undefined : { issuedBy }),
+    };
   }
 
   compileAll(policies: readonly NamedPolicy[], kind: PolicyKind): CompiledPolicy[] {
     return policies.map((policy) => this.compile(policy, kind));
   }
 
-  #compiled(key: string, document: string, kind: PolicyKind): Policy {
-    const young = this.#young.get(key);
+  /** `compileAll` for a list that comes again: the same array, which nobody changes, is compiled once. */
+  compileKept(policies: readonly NamedPolicy[], kind: PolicyKind): CompiledPolicy[] {
+    const known = this.#lists.get(policies);
+    if (known?.kind === kind) return known.compiled;
+    const compiled = this.compileAll(policies, kind);
+    this.#lists.set(policies, { kind, compiled });
+    return compiled;
+  }
+
+  #compiled(document: string, kind: PolicyKind): Policy {
+    const young = this.#young.get(kind)?.get(document);
     if (young) return young;
     // A document that cannot be read becomes a policy that denies: `loadPolicy` never throws.
-    const policy = this.#old.get(key) ?? loadPolicy(document, kind);
-    if (this.#young.size >= this.#half) {
+    const policy = this.#old.get(kind)?.get(document) ?? loadPolicy(document, kind);
+    if (this.#size >= this.#half) {
       this.#old = this.#young;
       this.#young = new Map();
+      this.#size = 0;
     }
-    this.#young.set(key, policy);
+    let ofKind = this.#young.get(kind);
+    if (!ofKind) this.#young.set(kind, (ofKind = new Map()));
+    ofKind.set(document, policy);
+    this.#size++;
     return policy;
   }
 }

@@ -32,7 +32,9 @@ export class Gateway {
     let outcome: CallOutcome = "ok";
     try {
       const claim = readClaim(request);
-      const { received, form } = await this.#formFirst(request, claim);
+      // Query calls without a signature (AssumeRoleWithWebIdentity …) name their operation in the body only.
+      const form = this.#wire.routesByBody(request, claim) ? await collect(request.body, "The request") : undefined;
+      const received = form === undefined ? request : { ...request, body: once(form) };
       route = this.#wire.route(received, claim, form);
       const output = await this.#serve(received, claim, route, requestId, signal);
       return await this.#encode(route, output, requestId);
@@ -59,13 +61,6 @@ export class Gateway {
       await abandonOutput(output);
       throw error;
     }
-  }
-
-  /** Query calls without a signature (AssumeRoleWithWebIdentity …) name their operation in the body only. */
-  async #formFirst(request: HttpRequest, claim: Claim): Promise<{ received: HttpRequest; form?: Bytes }> {
-    if (!this.#wire.routesByBody(request, claim)) return { received: request };
-    const form = await collect(request.body, "The request");
-    return { received: { ...request, body: once(form) }, form };
   }
 
   async #serve(

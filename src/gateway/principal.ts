@@ -50,3 +50,8 @@ export type Principal =
 export function accountOf(principal: Principal): string | undefined {
   return principal.kind === "anonymous" || principal.kind === "service" ? undefined : principal.account;
 }
+
+/** The service principal of one of our services. */
+export function servicePrincipal(service: string): string {
+  return `${service}.amazonaws.com`;
+}

@@ -41,11 +41,12 @@ export class UnitOfWork implements State {
 
   async get<T>(type: string, id: string, at?: At): Promise<Document<T> | undefined> {
     const key = this.#key(type, id, at);
-    const staged = this.#stagedDocument<T>(key);
+    const name = nameOf(key);
+    const staged = this.#stagedDocument<T>(key, name);
     if (staged !== "not staged") return staged;
     if (!isNamed(key)) return undefined;
     const document = await this.#store.get<T>(key);
-    this.#saw(nameOf(key), document?.version ?? 0);
+    this.#saw(name, document?.version ?? 0);
     return document;
   }
 
@@ -55,10 +56,11 @@ export class UnitOfWork implements State {
     const documents = await this.#store.getMany<T>(possible);
     const found = new Map(possible.map((key, i) => [key, documents[i]]));
     return keys.map((key) => {
-      const staged = this.#stagedDocument<T>(key);
+      const name = nameOf(key);
+      const staged = this.#stagedDocument<T>(key, name);
       if (staged !== "not staged") return staged;
       const document = found.get(key);
-      if (found.has(key)) this.#saw(nameOf(key), document?.version ?? 0);
+      if (found.has(key)) this.#saw(name, document?.version ?? 0);
       return document;
     });
   }
@@ -147,11 +149,11 @@ export class UnitOfWork implements State {
   }
 
   #key(type: string, id: string, at: At | undefined): DocumentKey {
-    return { ...this.#scope, ...at, type, id };
+    const { account, region, service } = this.#scope;
+    return { account: at?.account ?? account, region: at?.region ?? region, service: at?.service ?? service, type, id };
   }
 
-  #stagedDocument<T>(key: DocumentKey): Document<T> | undefined | "not staged" {
-    const name = nameOf(key);
+  #stagedDocument<T>(key: DocumentKey, name: string): Document<T> | undefined | "not staged" {
     const staged = this.#staged.get(name);
     if (!staged) return "not staged";
     if (staged.deleted) return undefined;

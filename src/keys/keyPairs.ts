@@ -2,20 +2,16 @@
  * Making key pairs, and the two ways of writing their secret: as the holder keeps it, and as PKCS #8, which is how
  * keys come in by import and go out as data key pairs.
  */
-import {
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPair,
-  generateKeyPairSync,
-  type KeyObject,
-  randomBytes,
-  sign,
-  verify,
-} from "node:crypto";
+import { createPrivateKey, createPublicKey, generateKeyPair, generateKeyPairSync, type KeyObject } from "node:crypto";
+import { availableParallelism } from "node:os";
+import { isConsistent } from "./rsaConsistency.ts";
 import type { LatticeRow, PairRow } from "./materials.ts";
 
-/** RSA generations at once: they share libuv's four threads with signatures, which are not to wait for them. */
-const maxGenerations = 2;
+/**
+ * RSA generations at once. They share libuv's four threads with signatures and the machine's cores with everything
+ * else; neither is to wait for them, so one core and two threads stay free.
+ */
+const maxGenerations = Math.max(1, Math.min(2, availableParallelism() - 1));
 let generations = 0;
 const waiting: (() => void)[] = [];
 
@@ -117,7 +113,7 @@ const namedCurves: Readonly<Record<string, string>> = {
 /**
  * The private key in a PKCS #8 document, when it is one of the kind that `row` says; `undefined` otherwise.
  * INVARIANT: what is returned was built from the secret alone, so its public key is the secret's, whatever the document
- * says, and an RSA key whose numbers contradict each other is none: its signatures would give the factors away.
+ * says, and an RSA key whose numbers contradict each other is none.
  */
 export function importedKey(row: PairRow, pkcs8: Buffer): KeyObject | undefined {
   try {
@@ -131,12 +127,6 @@ export function importedKey(row: PairRow, pkcs8: Buffer): KeyObject | undefined 
     // Not PKCS #8, or a key without the form that is kept, e.g. ML-DSA without its seed.
     return undefined;
   }
-}
-
-/** The pairwise consistency test of SP 800-56B, section 6.4.1.1, by a signature. */
-function isConsistent(key: KeyObject): boolean {
-  const message = randomBytes(32);
-  return verify("sha256", message, createPublicKey(key), sign("sha256", message, key));
 }
 
 function isOfKind(row: PairRow, key: KeyObject): boolean {

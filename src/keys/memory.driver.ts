@@ -7,7 +7,13 @@ const holder = await startKeyHolder({ dataDir, seal: { kind: "development" }, lo
 const { token } = await holder.generate("SYMMETRIC_DEFAULT", "arn:k|1|SYMMETRIC_DEFAULT");
 const aad = Buffer.from("aad");
 for (let i = 0; i < 20; i++) await holder.decrypt(token, await holder.encrypt(token, Buffer.of(i), aad), aad);
+const pair = await holder.generate("ECC_NIST_P256", "arn:k|2|ECC_NIST_P256");
+const digest = Buffer.alloc(32, 7);
+for (let i = 0; i < 20; i++) {
+  for (const type of ["RAW", "DIGEST"] as const) await holder.sign(pair.token, "ECDSA_SHA_256", type, digest);
+}
+const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
 process.stderr.write(
-  `${JSON.stringify({ holder: holder.pid, wrapped: Buffer.from(token.wrapped).toString("base64") })}\n`,
+  `${JSON.stringify({ holder: holder.pid, wrapped: base64(token.wrapped), pair: base64(pair.token.wrapped) })}\n`,
 );
 process.stdin.resume().on("end", () => void holder.close());

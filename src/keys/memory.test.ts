@@ -53,7 +53,7 @@ function search(pid: number, needles: Readonly<Record<string, Buffer>>): string[
 }
 
 /** The keys of a development installation, unwrapped from its files and a token as an independent reader would. */
-function keysOf(dataDir: string, wrapped: string): Record<string, Buffer> {
+function keysOf(dataDir: string, wrapped: string, pair: string): Record<string, Buffer> {
   const keys = join(dataDir, "keys");
   const file = readFileSync(join(keys, "development.key"));
   const seed = createHash("sha256").update("jikimi development root").update(file).digest();
@@ -67,10 +67,14 @@ function keysOf(dataDir: string, wrapped: string): Record<string, Buffer> {
   const tombstoneFile = tombstones.find((entry) => entry.isFile())!;
   const tombstoneWrapped = readFileSync(join(tombstoneFile.parentPath, tombstoneFile.name)).subarray(1);
   const tombstone = underDomain("jikimi tombstone key", tombstoneWrapped, frameAad("tombstone", "arn:k"));
-  const aad = frameAad("token", "arn:k|1|SYMMETRIC_DEFAULT");
-  const inner = underDomain("jikimi token outer", Buffer.from(wrapped, "base64"), aad);
-  const material = openBlob(createSecretKey(tombstone), "jikimi token inner", inner, aad)!.subarray(1);
-  return { file, root, domain, tombstone, material };
+  const opened = (token: string, bound: string): Buffer => {
+    const aad = frameAad("token", bound);
+    const inner = underDomain("jikimi token outer", Buffer.from(token, "base64"), aad);
+    return openBlob(createSecretKey(tombstone), "jikimi token inner", inner, aad)!.subarray(1);
+  };
+  const material = opened(wrapped, "arn:k|1|SYMMETRIC_DEFAULT");
+  const scalar = opened(pair, "arn:k|2|ECC_NIST_P256");
+  return { file, root, domain, tombstone, material, scalar };
 }
 
 test("keys are in the holder's memory only, and not in its log", { skip: process.platform !== "linux" }, async () => {
@@ -83,8 +87,8 @@ test("keys are in the holder's memory only, and not in its log", { skip: process
       child.stdout!.setEncoding("utf8").on("data", (text: string) => (log += text));
       try {
         const [line] = (await once(createInterface(child.stderr!), "line")) as [string];
-        const { holder, wrapped } = JSON.parse(line) as { holder: number; wrapped: string };
-        const needles = keysOf(dataDir, wrapped);
+        const { holder, wrapped, pair } = JSON.parse(line) as { holder: number; wrapped: string; pair: string };
+        const needles = keysOf(dataDir, wrapped, pair);
         assert.ok(search(holder, needles).includes("material"), "the search finds a key where one must be");
         assert.deepEqual(search(child.pid!, needles), [], run);
         for (const needle of Object.values(needles)) {

@@ -129,6 +129,30 @@ describe("signatures that OpenSSL's command line accepts", () => {
     }
   }
 
+  test("a signature or ciphertext with its leading zeros cut off is none", async () => {
+    const { token } = await pair("RSA_2048");
+    const short = async (make: () => Promise<Uint8Array>): Promise<Uint8Array> => {
+      for (;;) {
+        const bytes = await make();
+        if (bytes[0] === 0) return bytes.subarray(1);
+      }
+    };
+    for (const algorithm of ["RSASSA_PSS_SHA_256", "RSASSA_PKCS1_V1_5_SHA_256"] as const) {
+      let n = 0;
+      let signed = message;
+      const signature = await short(() =>
+        holder.sign(token, algorithm, "RAW", (signed = Buffer.from(`message ${n++}`))),
+      );
+      const digest = digestOf("sha256", signed);
+      assert.equal(await holder.verify(token, algorithm, "RAW", signed, signature), false);
+      assert.equal(await holder.verify(token, algorithm, "DIGEST", digest, signature), false);
+      const whole = Buffer.concat([Buffer.of(0), signature]);
+      assert.equal(await holder.verify(token, algorithm, "RAW", signed, whole), true);
+    }
+    const ciphertext = await short(() => holder.encryptOaep(token, "RSAES_OAEP_SHA_256", message));
+    await assert.rejects(holder.decryptOaep(token, "RSAES_OAEP_SHA_256", ciphertext), DecryptError);
+  });
+
   test("both signs of s are valid", async () => {
     const { token } = await pair("ECC_NIST_P256");
     const n = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
@@ -391,13 +415,14 @@ describe("import", () => {
   });
 
   test("a document whose numbers contradict each other is no key; a wrong public key in it does not matter", async () => {
-    const mixed = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey.export({
-      type: "pkcs8",
-      format: "der",
-    });
-    // In the middle of the modulus.
-    mixed[150]! ^= 1;
-    await assert.rejects(imported("RSA_2048", mixed), InvalidInput);
+    const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey.export({ type: "pkcs8", format: "der" });
+    // In the modulus, the private exponent, both factors, both of their exponents and the coefficient.
+    for (const at of [150, 400, 620, 750, 880, 1010, 1140]) {
+      const mixed = Buffer.from(rsa);
+      mixed[at]! ^= 1;
+      await assert.rejects(imported("RSA_2048", mixed), InvalidInput, String(at));
+    }
+    await imported("RSA_2048", rsa);
     const [own, foreign] = [1, 2].map(() => generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey);
     const document = own!.export({ type: "pkcs8", format: "der" });
     const point = createPublicKey(foreign!).export({ format: "raw-public" });

@@ -40,6 +40,8 @@ export function unwrapped(algorithm: string, key: KeyObject, encrypted: Buffer):
 
 /** One error for everything that can be wrong with a ciphertext: nothing can be learned from which it was. */
 export function decryptOaep(key: KeyObject, oaepHash: string, ciphertext: Uint8Array): Buffer | undefined {
+  // OpenSSL takes one whose leading zeros were cut off; RFC 8017, section 7.1.2, step 1, does not.
+  if (ciphertext.length !== key.asymmetricKeyDetails!.modulusLength! / 8) return undefined;
   try {
     return privateDecrypt({ key, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash }, ciphertext);
   } catch {

@@ -142,6 +142,11 @@ export function queryRules(rule: Rule): void {
       assert.deepEqual(await range({ from: "2026-02", to: "2027" }, limit), ["d1", "d2", "d3"]);
       assert.deepEqual(await range({ value: "2026-02" }, limit), ["d1", "d2"]);
     }
+    const counted = (index: object, prefix?: string) =>
+      store.count({ ...scope, index: { name: "created", ...index }, ...(prefix === undefined ? {} : { prefix }) });
+    assert.equal(await counted({}), 6);
+    assert.equal(await counted({ from: "2026-02", to: "2027" }), 3);
+    assert.equal(await counted({ from: "2026-02", to: "2027" }, "d2"), 1);
     const other = await store.find({ service: "kms", type: "key", index: "created", value: "가", limit: 10 });
     assert.equal(other.items[0]?.key.account, "111122223333", "an index finds the account of a document");
     await assert.rejects(store.find({ ...scope, index: "created", after: "garbage", limit: 1 }), InvalidKey);
@@ -157,6 +162,7 @@ export function queryRules(rule: Rule): void {
     assert.deepEqual(await store.getMany([key("t")]), [undefined]);
     assert.deepEqual(await listAll(store, scope, 10), ["stays"]);
     assert.equal(await store.count(scope), 1);
+    assert.equal(await store.count({ ...scope, index: { name: "alias" } }), 0);
     assert.deepEqual((await store.find({ ...scope, index: "alias", value: "t", limit: 10 })).items, []);
     await store.commit([
       { op: "check", key: key("t"), ifVersion: 0 },

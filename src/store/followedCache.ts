@@ -25,10 +25,10 @@ export interface Entry<T> {
   value: T;
 }
 
-/** One kind of answer, by id. */
+/** One kind of answer, by id. Kept as promises that have resolved: a hit makes no new one. */
 export interface Shelf<T> {
   name: string;
-  entries: Map<string, Entry<T>>;
+  entries: Map<string, { account: string; answer: Promise<T> }>;
 }
 
 export interface FollowedCacheOptions {
@@ -63,15 +63,22 @@ export class FollowedCache {
   }
 
   /** The answer from the shelf, or loaded; kept when `keep` says under which account. */
-  async through<T, S extends T>(
-    { name: kind, entries }: Shelf<S>,
+  through<T, S extends T>(
+    shelf: Shelf<S>,
     id: string,
     load: () => Promise<T>,
     keep: (value: T) => Entry<S> | undefined,
   ): Promise<T> {
     if (this.#options.monotonic() - this.#heardAt > trustMs) return load();
-    const hit = entries.get(id);
-    if (hit) return hit.value;
+    return shelf.entries.get(id)?.answer ?? this.#load(shelf, id, load, keep);
+  }
+
+  async #load<T, S extends T>(
+    { name: kind, entries }: Shelf<S>,
+    id: string,
+    load: () => Promise<T>,
+    keep: (value: T) => Entry<S> | undefined,
+  ): Promise<T> {
     const name = `${kind}/${id}`;
     const running = this.#loading.get(name);
     if (running) return running as Promise<T>;
@@ -83,7 +90,7 @@ export class FollowedCache {
       const entry = keep(value);
       if (entry && generation === this.#generation) {
         if (entries.size >= capacity) entries.clear();
-        entries.set(id, entry);
+        entries.set(id, { account: entry.account, answer: Promise.resolve(entry.value) });
       }
       return value;
     } finally {

@@ -10,6 +10,14 @@ import {
   UpdateAccessKeyCommand,
 } from "@aws-sdk/client-iam";
 import { CreateKeyCommand, DecryptCommand, EncryptCommand, KMSClient } from "@aws-sdk/client-kms";
+import {
+  CreateQueueCommand,
+  DeleteMessageCommand,
+  GetQueueAttributesCommand,
+  ReceiveMessageCommand,
+  SendMessageCommand,
+  SQSClient,
+} from "@aws-sdk/client-sqs";
 import { eventually, startInstance, type Instance } from "../instance.ts";
 import { stores, type StoreUnderTest } from "../stores.ts";
 
@@ -54,6 +62,46 @@ describe("two api processes", { skip: postgres.skip }, () => {
       );
       assert.equal(Buffer.from(decrypted.Plaintext!).toString(), "x");
     }
+  });
+
+  test("give each message of a queue to one receiver, and wake those that wait at the other", async () => {
+    const newClient = () => new SQSClient(instance.client);
+    const { QueueUrl } = await newClient().send(new CreateQueueCommand({ QueueName: "shared" }));
+    const waiting = spread(() => newClient().send(new ReceiveMessageCommand({ QueueUrl, WaitTimeSeconds: 20 })));
+    await spread(() => newClient().send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ["All"] })));
+    const started = performance.now();
+    await spread(() => newClient().send(new SendMessageCommand({ QueueUrl, MessageBody: "m" })));
+    const got = (await waiting).flatMap((result) => {
+      assert.equal(result.status, "fulfilled");
+      return (result.value.Messages ?? []).map(({ MessageId }) => MessageId);
+    });
+    assert.ok(performance.now() - started < 15_000, "nobody waited out its twenty seconds");
+    assert.equal(got.length, 24);
+    assert.equal(new Set(got).size, 24);
+  });
+
+  test("keep the order of a message group, whichever of them takes its messages", async () => {
+    const newClient = () => new SQSClient(instance.client);
+    const Attributes = { FifoQueue: "true", ContentBasedDeduplication: "true" };
+    const { QueueUrl } = await newClient().send(new CreateQueueCommand({ QueueName: "shared.fifo", Attributes }));
+    const sent = Array.from({ length: 20 }, (_, i) => String(i).padStart(2, "0"));
+    for (const MessageBody of sent) {
+      await newClient().send(new SendMessageCommand({ QueueUrl, MessageBody, MessageGroupId: "g" }));
+    }
+    const seen: string[] = [];
+    await Promise.all(
+      [1, 2, 3].map(async (MaxNumberOfMessages) => {
+        while (seen.length < sent.length) {
+          const wanted = { QueueUrl, MaxNumberOfMessages, WaitTimeSeconds: 1 };
+          const { Messages = [] } = await newClient().send(new ReceiveMessageCommand(wanted));
+          for (const { Body, ReceiptHandle } of Messages) {
+            seen.push(Body!);
+            await newClient().send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle }));
+          }
+        }
+      }),
+    );
+    assert.deepEqual(seen, sent);
   });
 
   test("both refuse a key that was switched off at one of them", async () => {

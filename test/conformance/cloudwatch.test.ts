@@ -4,6 +4,8 @@ import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { CloudWatch, type MetricDatum, type PutMetricAlarmInput } from "@aws-sdk/client-cloudwatch";
 import { CloudWatchLogs } from "@aws-sdk/client-cloudwatch-logs";
+import { SNS } from "@aws-sdk/client-sns";
+import { SQS } from "@aws-sdk/client-sqs";
 import { aws, awsCommand, isInstalled } from "../cli.ts";
 import { eventually, startInstance, type Instance } from "../instance.ts";
 import { advance } from "../operator.ts";
@@ -332,6 +334,56 @@ describe("CloudWatch", () => {
     assert.ok(items!.some(({ HistoryItemType }) => HistoryItemType === "ConfigurationUpdate"));
     await forward(10 * minute);
     await inState(given.AlarmName!, "OK");
+  });
+
+  test("a topic is told in AWS's words, once for each change", async () => {
+    const Namespace = space();
+    const sns = new SNS(instance.client);
+    const sqs = new SQS(instance.client);
+    const name = `alarms-${randomUUID().slice(0, 8)}`;
+    const { TopicArn } = await sns.createTopic({ Name: name });
+    const { QueueUrl } = await sqs.createQueue({ QueueName: name });
+    const { Attributes } = await sqs.getQueueAttributes({ QueueUrl, AttributeNames: ["QueueArn"] });
+    const Policy = JSON.stringify({
+      Version: "2012-10-17",
+      Statement: [
+        {
+          Effect: "Allow",
+          Principal: { Service: "sns.amazonaws.com" },
+          Action: "sqs:SendMessage",
+          Resource: Attributes!["QueueArn"],
+        },
+      ],
+    });
+    await sqs.setQueueAttributes({ QueueUrl, Attributes: { Policy } });
+    await sns.subscribe({
+      TopicArn,
+      Protocol: "sqs",
+      Endpoint: Attributes!["QueueArn"],
+      Attributes: { RawMessageDelivery: "true" },
+    });
+    const given = alarm(Namespace, {
+      AlarmActions: [TopicArn!],
+      AlarmDescription: "too many",
+      TreatMissingData: "ignore",
+    });
+    await cloudwatch.putMetricAlarm(given);
+    await put(Namespace, { MetricName: "m", Value: 6 });
+    const received = await eventually(async () => (await sqs.receiveMessage({ QueueUrl })).Messages?.[0]);
+    const message = JSON.parse(received.Body!);
+    assert.deepEqual(
+      [message.AlarmName, message.AlarmDescription, message.OldStateValue, message.NewStateValue, message.AWSAccountId],
+      [given.AlarmName, "too many", "INSUFFICIENT_DATA", "ALARM", instance.ready.accountId],
+    );
+    assert.deepEqual(
+      [message.Trigger.MetricName, message.Trigger.Namespace, message.Trigger.Statistic, message.Trigger.Threshold],
+      ["m", Namespace, "SUM", 5],
+    );
+    const { AlarmHistoryItems } = await eventually(async () => {
+      const answer = await cloudwatch.describeAlarmHistory({ AlarmName: given.AlarmName, HistoryItemType: "Action" });
+      return answer.AlarmHistoryItems!.length > 0 ? answer : undefined;
+    });
+    assert.equal(AlarmHistoryItems![0]!.HistorySummary, `Successfully executed action ${TopicArn}`);
   });
 
   test("log events become an alarm: metric filter to state", async () => {

@@ -362,7 +362,7 @@ describe("CloudWatch Logs", () => {
     assert.deepEqual((await logs.describeSubscriptionFilters({ logGroupName })).subscriptionFilters, []);
   });
 
-  test("resource policies let a service write; without, it may not", async () => {
+  test("resource policies are checked, kept and removed", async () => {
     await assert.rejects(logs.putResourcePolicy({ policyName: "p", policyDocument: "{" }), {
       name: "InvalidParameterException",
     });

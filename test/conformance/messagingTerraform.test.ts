@@ -124,7 +124,9 @@ test(
 
     // What was declared works: a message of the right kind arrives, late.
     const [sns, sqs] = [new SNS(instance.client), new SQS(instance.client)];
-    const TopicArn = (await sns.listTopics({})).Topics!.find((topic) => topic.TopicArn!.endsWith(":tf-news"))!.TopicArn!;
+    const TopicArn = (await sns.listTopics({})).Topics!.find((topic) =>
+      topic.TopicArn!.endsWith(":tf-news"),
+    )!.TopicArn!;
     const publish = (Message: string) =>
       sns.publish({ TopicArn, Message, MessageAttributes: { kind: { DataType: "String", StringValue: Message } } });
     await publish("a message of the old kind");

@@ -15,7 +15,6 @@ export interface LogFilter {
   fields: readonly string[];
 }
 
-export const longestPattern = 1024;
 /** "Each filter pattern is limited to 2 regex" in delimited and JSON patterns. */
 const mostRegexes = 2;
 

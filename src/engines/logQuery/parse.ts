@@ -19,7 +19,6 @@ export type Command =
   | { kind: "dedup"; columns: readonly Column[] }
   | { kind: "parse"; source: Evaluate; extract(text: string): Record<string, string> | undefined };
 
-export const longestQuery = 10_000;
 export const mostResults = 10_000;
 
 /** @throws QuerySyntaxError */

@@ -48,7 +48,7 @@ export const accessRows: AccessOf<CloudTrail> = {
   ListEventDataStores: () => onAll("ListEventDataStores"),
   ListPublicKeys: () => onAll("ListPublicKeys"),
   ListQueries: (input, ctx) => onStore("ListQueries", ctx, input.EventDataStore),
-  ListTags: (input, ctx) => Promise.all((input.ResourceIdList ?? []).map((id) => onTagged("ListTags", id, ctx))),
+  ListTags: (input, ctx) => Promise.all((input.ResourceIdList ?? []).map(async (id) => onTagged("ListTags", id, ctx))),
   ListTrails: () => onAll("ListTrails"),
   LookupEvents: () => onAll("LookupEvents"),
   PutEventSelectors: (input, ctx) => onTrail("PutEventSelectors", input.TrailName, ctx),

@@ -27,6 +27,7 @@ import {
   type Trail,
   type TrailStatus,
 } from "./state.ts";
+import { notifyTopic } from "./topicDelivery.ts";
 
 /** A file is written this long after its first record. AWS says "typically within an average of about 5 minutes"; nobody here wants to wait so long. */
 export const deliveryDelayMs = 15_000;
@@ -165,6 +166,8 @@ async function deliverBatch(ctx: JobContext, trail: Trail, series: string, batch
     await reportFailure(ctx, trail, "deliveryError", error);
     return;
   }
+  // Before the batch is forgotten: a crash in between tells of the same file again.
+  await notifyTopic(ctx, trail, batch.value.key);
   const now = ctx.clock.now();
   const times = records.map(({ eventTime }) => eventTime).toSorted();
   const delivered: Delivered = {
@@ -223,7 +226,7 @@ export async function putFile(
 export async function reportFailure(
   ctx: JobContext,
   trail: Trail,
-  field: "deliveryError" | "digestError" | "logsError",
+  field: "deliveryError" | "digestError" | "logsError" | "notificationError",
   error: unknown,
 ): Promise<void> {
   if (!(error instanceof AwsError)) throw error;

@@ -48,8 +48,7 @@ export const noTopic = () =>
   );
 export const invalidLogGroup = (message: string) =>
   new AwsError("InvalidCloudWatchLogsLogGroupArnException", message, 400);
-export const invalidLogRole = (message: string) =>
-  new AwsError("InvalidCloudWatchLogsRoleArnException", message, 400);
+export const invalidLogRole = (message: string) => new AwsError("InvalidCloudWatchLogsRoleArnException", message, 400);
 export const notManagement = () =>
   new AwsError(
     "NotOrganizationMasterAccountException",

@@ -18,6 +18,8 @@ export interface Trail {
   prefix?: string;
   /** Where records go as log events too, and the role that writes them. */
   logs?: { groupArn: string; roleArn: string };
+  /** ARN of the topic that is told of each log file. */
+  topic?: string;
   /** ARN. Log files are encrypted under it; without it, with keys of S3's own. There is no third way. */
   kmsKeyId?: string;
   globalServiceEvents: boolean;
@@ -42,6 +44,8 @@ export interface TrailStatus {
   digestError?: string;
   logsAt?: number;
   logsError?: string;
+  notifiedAt?: number;
+  notificationError?: string;
 }
 
 /** `pending`, by `<trail>/<account>/<region>/<time>/<event id>`: selected and not yet in a file. */

@@ -4,7 +4,7 @@
  */
 import { statisticSet, summaryOf, type Summary } from "#engines/metricMath/distribution.ts";
 import { invalidCombination, invalidValue, missing } from "./errors.ts";
-import { dimensionsOf } from "./metric.ts";
+import { checkText, dimensionsOf } from "./metric.ts";
 import type { Dimension, RawPoint } from "./state.ts";
 
 export interface GivenDatum {
@@ -51,6 +51,7 @@ export function checkDatum(datum: GivenDatum, at: string, now: number, valuesLim
   if (timestamp < now - pastMs) {
     throw invalidValue(`The parameter ${at}.Timestamp must specify a time within the past two weeks.`);
   }
+  checkText(datum.MetricName ?? "", `${at}.MetricName`);
   return {
     name: datum.MetricName ?? "",
     dimensions: dimensionsOf(datum.Dimensions, `${at}.Dimensions`),

@@ -1,5 +1,6 @@
 /** What a metric is: namespace, name and dimensions, whatever their order. */
 import { createHash } from "node:crypto";
+import { isStorable } from "#store/limits.ts";
 import { invalidValue } from "./errors.ts";
 import type { Dimension, Metric } from "./state.ts";
 
@@ -26,11 +27,20 @@ export function dimensionsOf(
   if (list.length > mostDimensions) {
     throw invalidValue(`The collection ${at} must not have a size greater than ${mostDimensions}.`);
   }
+  for (const { Name: name = "", Value: value = "" } of list) {
+    checkText(name, `${at}.Name`);
+    checkText(value, `${at}.Value`);
+  }
   const dimensions = list.map(({ Name: name, Value: value }) => ({ name: name ?? "", value: value ?? "" }));
   if (new Set(dimensions.map(({ name }) => name)).size !== dimensions.length) {
     throw invalidValue(`No dimension names may be duplicated in ${at}.`);
   }
   return dimensions.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Text that no document could be named by. @throws InvalidParameterValue */
+export function checkText(text: string, parameter: string): void {
+  if (!isStorable(text)) throw invalidValue(`The value of parameter ${parameter} is invalid.`);
 }
 
 export const shownDimensions = (dimensions: readonly Dimension[]) =>

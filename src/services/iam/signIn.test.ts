@@ -4,6 +4,7 @@ import { ManualClock } from "#kernel/clock.ts";
 import { AwsError } from "#kernel/errors.ts";
 import { systemRandom } from "#kernel/ids.ts";
 import { MemoryStore } from "#gateway/testing.ts";
+import { globalRegion } from "#store/contract.ts";
 import { createAccount } from "./bootstrap.ts";
 import { verifyTotp } from "./mfa.ts";
 import { checkPassword, requestRootLink, setRootPassword, type SignInRequest } from "./signIn.ts";
@@ -62,6 +63,14 @@ test("a user signs in with account id or alias, and every wrong part is refused 
   assert.deepEqual(await signIn({ userName: "nobody", password }), { outcome: "refused" });
   assert.deepEqual(await signIn({ account: "999999999999", password }), { outcome: "refused" });
   assert.ok((await iam.call("GetUser", { UserName: "alice" })).User.PasswordLastUsed instanceof Date);
+});
+
+test("nobody signs in to a closed account", async () => {
+  const { store, signIn } = await withAlice();
+  const key = { account, region: globalRegion, service: "iam", type: "account", id: "account" };
+  const document = await store.get<object>(key);
+  await store.commit([{ op: "put", key, value: { ...document!.value, status: "SUSPENDED" } }]);
+  assert.equal((await signIn({ password })).outcome, "refused");
 });
 
 test("guessing slows down, for names that exist and names that do not, and waits end", async () => {

@@ -71,9 +71,11 @@ export async function checkPassword(services: SignInServices, request: SignInReq
   const wait = await transact(store, random, accountId, (state) => countAttempt(state, name, clock.now()));
   if (wait > 0) return { outcome: "throttled", retryAfterMs: wait };
 
-  const subject = reader
-    ? await transact(store, random, accountId, (state) => subjectOf(state, reader, request, clock.now()))
-    : undefined;
+  // Nobody signs in to a closed account: "you can no longer sign in to or access the account" (Account Management guide).
+  const subject =
+    reader?.status === "ACTIVE"
+      ? await transact(store, random, accountId, (state) => subjectOf(state, reader, request, clock.now()))
+      : undefined;
   if (!subject) {
     // The same work as for a name that exists, so that the answer takes as long.
     await hashPassword(request.password, random);

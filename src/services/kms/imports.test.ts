@@ -337,6 +337,15 @@ describe("expiry and deletion of material", () => {
   });
 });
 
+test("of two imports of new material at once one is the key's; the other is refused", async () => {
+  const KeyId = await externalKey();
+  const both = await Promise.allSettled([importInto(KeyId, randomBytes(32)), importInto(KeyId, randomBytes(32))]);
+  assert.deepEqual(both.map(({ status }) => status).sort(), ["fulfilled", "rejected"]);
+  const lost = both.find(({ status }) => status === "rejected") as PromiseRejectedResult;
+  assert.equal(lost.reason.code, "IncorrectKeyMaterialException");
+  await decrypts(await encrypt(KeyId));
+});
+
 describe("rotation of imported material", () => {
   test("new material waits, becomes current on demand, and the old still decrypts", async () => {
     const KeyId = await externalKey();

@@ -141,6 +141,43 @@ describe("ReplicateKey", () => {
   });
 });
 
+test("the trail has ReplicateKey in the primary's Region and CreateKey in the replica's, by the same caller", async () => {
+  const KeyId = await primary();
+  const who = user("admin");
+  await replicate(KeyId, dublin);
+  const of = (eventName: string) => world.records().findLast((record) => record["eventName"] === eventName)!;
+  const [replicated, created] = [of("ReplicateKey"), of("CreateKey")];
+  assert.deepEqual([replicated["awsRegion"], created["awsRegion"]], [region, dublin]);
+  assert.deepEqual(
+    [replicated["resources"][0].ARN, created["resources"][0].ARN],
+    [arnOf(KeyId, region), arnOf(KeyId, dublin)],
+  );
+  for (const record of [replicated, created]) assert.equal(record["userIdentity"].arn, who.arn);
+  assert.equal(created["requestParameters"].multiRegion, true);
+  assert.notEqual(created["eventID"], replicated["eventID"]);
+});
+
+test("of two replications at once into one Region one is done; into two Regions both", async () => {
+  const KeyId = await primary();
+  const both = await Promise.allSettled([replicate(KeyId, dublin), replicate(KeyId, dublin)]);
+  assert.deepEqual(both.map(({ status }) => status).sort(), ["fulfilled", "rejected"]);
+  const lost = both.find(({ status }) => status === "rejected") as PromiseRejectedResult;
+  assert.equal(lost.reason.code, "AlreadyExistsException");
+  await Promise.all([replicate(KeyId, oregon), replicate(KeyId, "us-east-1")]);
+  const regions = [dublin, "us-east-1", oregon];
+  for (const where of [region, ...regions]) {
+    const { ReplicaKeys } = (await describeKey(KeyId, where)).MultiRegionConfiguration;
+    assert.deepEqual(
+      ReplicaKeys.map(({ Region }: { Region: string }) => Region),
+      regions,
+    );
+  }
+  await roundTrip(KeyId, oregon, "us-east-1");
+  await Promise.all([world.call("RotateKeyOnDemand", { KeyId }), world.call("RotateKeyOnDemand", { KeyId })]);
+  await roundTrip(KeyId, dublin, oregon);
+  assert.equal((await world.call("ListKeyRotations", { KeyId }, at(oregon))).Rotations.length, 2);
+});
+
 describe("rotation is shared", () => {
   test("on demand and by the clock, in all Regions at once", async () => {
     const KeyId = await primary();

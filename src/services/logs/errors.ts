@@ -2,7 +2,6 @@
 import { AwsError } from "#kernel/errors.ts";
 
 export const invalidParameter = (message: string): AwsError => new AwsError("InvalidParameterException", message);
-export const validation = (message: string): AwsError => new AwsError("ValidationException", message);
 export const notFound = (message: string): AwsError => new AwsError("ResourceNotFoundException", message);
 export const noGroup = (): AwsError => notFound("The specified log group does not exist.");
 export const noStream = (): AwsError => notFound("The specified log stream does not exist.");
@@ -12,7 +11,6 @@ export const limitExceeded = (message = "Resource limit exceeded."): AwsError =>
   new AwsError("LimitExceededException", message);
 export const invalidToken = (): AwsError => invalidParameter("The specified nextToken is invalid.");
 export const invalidPattern = (): AwsError => invalidParameter("Invalid filter pattern");
-export const invalidOperation = (message: string): AwsError => new AwsError("InvalidOperationException", message);
 /** Recorded in terraform-provider-aws issues about `kms_key_id`. */
 export const unusableKey = (groupArn: string): AwsError =>
   new AwsError(

@@ -2,6 +2,7 @@
 import type { JobContext } from "#gateway/context.ts";
 import type { Job } from "#gateway/service.ts";
 import { Conflict, type Document, type Operation, type Page } from "#store/contract.ts";
+import { mergeGroup } from "./merging.ts";
 import { runQueries } from "./queryJob.ts";
 import {
   type Batch,
@@ -89,6 +90,11 @@ function shrunk(
   return { op: "put", key, value: next, ifVersion: version, indexes: streamIndexes(group.gid, next) };
 }
 
+/** Merges small batches of every group. */
+async function mergeAll(ctx: JobContext): Promise<void> {
+  for await (const { value: group } of pages<Group>(ctx, types.group)) await mergeGroup(ctx, group);
+}
+
 /** Removes what deleted groups and streams have left. */
 async function sweep(ctx: JobContext): Promise<void> {
   for await (const { key, value } of pages<Garbage>(ctx, types.garbage)) {
@@ -101,12 +107,14 @@ async function sweep(ctx: JobContext): Promise<void> {
         await ctx.store.commit(items.map((item): Operation => ({ op: "delete", key: item.key })));
       }
     }
-    await ctx.store.commit([{ op: "delete", key }]);
+    const merges = { ...key, type: types.merges, id: value.prefix.split("/")[0]! };
+    await ctx.store.commit([{ op: "delete", key }, ...(value.streams ? [{ op: "delete", key: merges } as const] : [])]);
   }
 }
 
 export const jobs: readonly Job[] = [
   { name: "retention", everyMs: 60_000, run: retain },
   { name: "sweep", everyMs: 5_000, run: sweep },
+  { name: "merge", everyMs: 30_000, run: mergeAll },
   { name: "query", everyMs: 250, run: runQueries },
 ];

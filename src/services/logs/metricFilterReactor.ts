@@ -4,16 +4,19 @@
  * Source: CloudWatch Logs User Guide, "Creating metrics from log events using filters".
  */
 import type { ReactorContext } from "#gateway/context.ts";
-import type { Operation } from "#store/contract.ts";
+import type { Operation, Page } from "#store/contract.ts";
 import type { StoredEvent } from "#stream/contract.ts";
 import { compileFilter, type LogFilter } from "#engines/logFilter/filter.ts";
+import { batchSpanMs } from "./reading.ts";
 import { GroupKeys, jobKeys } from "./sealing.ts";
 import {
   type Batch,
   type Group,
   keyIn,
   type MetricFilter,
+  pad,
   scopeOf,
+  type Segment,
   serviceId,
   type Transformation,
   types,
@@ -52,29 +55,57 @@ export async function applyMetricFilters(events: readonly StoredEvent[], ctx: Re
       id: event.group,
     });
     if (!group) continue;
-    const batch = await ctx.store.get<Batch>(keyIn(group.value, types.batch, event.batch));
-    if (!batch) continue;
     const { items } = await ctx.store.list<MetricFilter>({
       ...scopeOf(group.value),
       type: types.metricFilter,
       prefix: `${group.value.gid}/`,
       limit: 1000,
     });
-    const open = await opened(ctx, group.value, batch.value);
+    const open = await opened(ctx, group.value, event.batch);
     if (!open) continue;
     const operations = items.flatMap(({ value }) => datapoints(event, stored.id, value, open));
     if (operations.length > 0) await ctx.store.commit(operations);
   }
 }
 
+type Events = Segment[2];
+
 /** Events that nobody may decrypt any more make no metrics; the filters of other groups go on. */
-async function opened(ctx: ReactorContext, group: Group, batch: Batch): Promise<[number, string][] | undefined> {
+async function opened(ctx: ReactorContext, group: Group, id: string): Promise<Events | undefined> {
   try {
-    return await new GroupKeys(group, jobKeys(ctx, group)).open(batch);
+    return await find(ctx, group, id);
   } catch (error) {
     if ((error as { code?: unknown }).code !== "AccessDeniedException") throw error;
     ctx.log.warn({ group: group.arn }, "metric filters cannot read their log group: its key cannot be used");
     return undefined;
+  }
+}
+
+/** The events of a batch, also when it has been merged into another; none when it has been deleted. */
+async function find(ctx: ReactorContext, group: Group, id: string): Promise<Events | undefined> {
+  const keys = new GroupKeys(group, jobKeys(ctx, group));
+  const [gid, sid, first, seq] = id.split("/") as [string, string, string, string];
+  const own = await ctx.store.get<Batch>(keyIn(group, types.batch, id));
+  const prefix = `${gid}/${sid}/`;
+  let after: string | undefined;
+  for (;;) {
+    const page: Page<Batch> = own
+      ? { items: [own] }
+      : await ctx.store.list<Batch>({
+          ...scopeOf(group),
+          type: types.batch,
+          prefix,
+          limit: 50,
+          ...(after === undefined ? { from: `${prefix}${pad(Number(first) - batchSpanMs)}` } : { after }),
+        });
+    for (const { value } of page.items) {
+      if (pad(value.first) > first) return undefined;
+      if (pad(value.last) < first) continue;
+      const segment = (await keys.open(value)).find(([own]) => own === seq);
+      if (segment) return segment[2];
+    }
+    if (page.next === undefined) return undefined;
+    after = page.next;
   }
 }
 

@@ -8,7 +8,7 @@ import type { QueryEvent, QueryResult } from "#engines/logQuery/run.ts";
 import { Conflict, type Document, type Operation } from "#store/contract.ts";
 import { recordPointer } from "./operations/readEvents.ts";
 import { type QueryDocument, queryIndexes, type QueryStatus, resultsKeptMs, sealRows } from "./queries.ts";
-import { forward, storeBatches, storeDeleted } from "./reading.ts";
+import { forward, storeBatches, storeDeleted, storeMerges } from "./reading.ts";
 import { GroupKeys, jobKeys } from "./sealing.ts";
 import { type Group, serviceId, types } from "./state.ts";
 
@@ -104,6 +104,7 @@ async function* eventsOf(ctx: JobContext, { key, value: query }: Document<QueryD
     const reader = {
       source: storeBatches(ctx.store, group),
       deleted: storeDeleted(ctx.store, group),
+      merges: storeMerges(ctx.store, group),
       group,
       keys,
       now: ctx.clock.now(),

@@ -5,7 +5,17 @@
 import type { CallContext } from "#gateway/context.ts";
 import type { Store } from "#store/contract.ts";
 import type { GroupKeys } from "./sealing.ts";
-import { type Batch, type Garbage, type Group, pad, retentionCutoff, scopeOf, types } from "./state.ts";
+import {
+  type Batch,
+  type Garbage,
+  type Group,
+  keyIn,
+  pad,
+  retentionCutoff,
+  scopeOf,
+  type Segment,
+  types,
+} from "./state.ts";
 
 /** No batch is longer than this in time; a reader looks back as far for one that began earlier. */
 export const batchSpanMs = 3_600_000;
@@ -76,8 +86,22 @@ export const storeDeleted =
     return new Set((await store.list<Garbage>(query)).items.map(sidOf));
   };
 
+/** Rises with each merge of batches of the group. */
+export type MergeCount = () => Promise<number>;
+
+export const callMerges =
+  (ctx: CallContext, { gid }: Group): MergeCount =>
+  async () =>
+    (await ctx.state.get(types.merges, gid))?.version ?? 0;
+
+export const storeMerges =
+  (store: Store, group: Group): MergeCount =>
+  async () =>
+    (await store.get(keyIn(group, types.merges, group.gid)))?.version ?? 0;
+
 export interface Reader {
   source: BatchSource;
+  merges: MergeCount;
   deleted: DeletedStreams;
   group: Group;
   keys: GroupKeys;
@@ -87,8 +111,47 @@ export interface Reader {
 /** Positions take 15 digits of time, so both ends of a range are cut to what they can say. */
 const latest = 999_999_999_999_999;
 
+/** Batches were merged between two pages: some may have gone in front of the cursor with their events. */
+class MergedMeanwhile extends Error {}
+
 /** Events of the range, oldest first. */
 export async function* forward(reader: Reader, range: Range): AsyncGenerator<LogEvent> {
+  let last = noPosition;
+  for (;;) {
+    try {
+      for await (const event of oldestFirst(reader, { ...range, from: Math.max(range.from, timeOf(last)) })) {
+        if (event.id <= last) continue;
+        last = event.id;
+        yield event;
+      }
+      return;
+    } catch (error) {
+      if (!(error instanceof MergedMeanwhile)) throw error;
+    }
+  }
+}
+
+/** Events of one stream within the range, newest first. */
+export async function* backward(reader: Reader, range: Range & { sid: string }): AsyncGenerator<LogEvent> {
+  let last: string | undefined;
+  for (;;) {
+    try {
+      const to = last === undefined ? range.to : Math.min(range.to, timeOf(last) + 1);
+      for await (const event of newestFirst(reader, { ...range, to })) {
+        if (last !== undefined && event.id >= last) continue;
+        last = event.id;
+        yield event;
+      }
+      return;
+    } catch (error) {
+      if (!(error instanceof MergedMeanwhile)) throw error;
+    }
+  }
+}
+
+const timeOf = (id: string): number => Number(id.slice(0, 15));
+
+async function* oldestFirst(reader: Reader, range: Range): AsyncGenerator<LogEvent> {
   const { gid } = reader.group;
   const bounds = cut(reader, range);
   let waiting: LogEvent[] = [];
@@ -107,8 +170,7 @@ export async function* forward(reader: Reader, range: Range): AsyncGenerator<Log
   yield* waiting;
 }
 
-/** Events of one stream within the range, newest first. */
-export async function* backward(reader: Reader, range: Range & { sid: string }): AsyncGenerator<LogEvent> {
+async function* newestFirst(reader: Reader, range: Range & { sid: string }): AsyncGenerator<LogEvent> {
   const prefix = `${reader.group.gid}/${range.sid}/`;
   const bounds = cut(reader, range);
   let waiting: LogEvent[] = [];
@@ -133,32 +195,37 @@ function isWanted(batch: Batch, { sid, wanted }: Range): boolean {
   return (sid === undefined || batch.sid === sid) && (wanted?.(batch.stream) ?? true);
 }
 
+/** INVARIANT: all pages are of one state of the group's batches; otherwise `MergedMeanwhile`, and the reader begins anew. */
 async function* batches(
-  { source }: Reader,
+  { source, merges }: Reader,
   index: "first" | "last",
   query: Omit<BatchQuery, "limit">,
 ): AsyncGenerator<Batch> {
   let after: string | undefined;
+  const before = await merges();
   do {
     const page = await source(index, { ...query, limit: pageSize, ...(after === undefined ? {} : { after }) });
+    if ((await merges()) !== before) throw new MergedMeanwhile();
     for (const { value } of page.items) yield value;
     after = page.next;
   } while (after !== undefined);
 }
 
 async function eventsOf(reader: Reader, batch: Batch, { from, to }: Range): Promise<LogEvent[]> {
-  const events = await reader.keys.open(batch);
-  return toEvents(batch, events).filter(({ timestamp }) => timestamp >= from && timestamp < to);
+  const segments = await reader.keys.open(batch);
+  return toEvents(batch, segments).filter(({ timestamp }) => timestamp >= from && timestamp < to);
 }
 
-export function toEvents(batch: Batch, events: readonly (readonly [number, string])[]): LogEvent[] {
-  return events.map(([timestamp, message], index) => ({
-    id: `${pad(timestamp)}${batch.seq}${String(index).padStart(8, "0")}`,
-    stream: batch.stream,
-    timestamp,
-    ingestedAt: batch.ingestedAt,
-    message,
-  }));
+export function toEvents(batch: Batch, segments: readonly Segment[]): LogEvent[] {
+  return segments.flatMap(([seq, ingestedAt, events]) =>
+    events.map(([timestamp, message], index) => ({
+      id: `${pad(timestamp)}${seq}${String(index).padStart(8, "0")}`,
+      stream: batch.stream,
+      timestamp,
+      ingestedAt,
+      message,
+    })),
+  );
 }
 
 function ordered(events: LogEvent[]): LogEvent[] {

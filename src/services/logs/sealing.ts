@@ -13,12 +13,12 @@ import type { CallContext, JobContext } from "#gateway/context.ts";
 import type { Clients } from "#gateway/clients.ts";
 import type { KeyHolder } from "#keys/contract.ts";
 import { unusableKey } from "./errors.ts";
-import { batchId, type Batch, type DataKey, type Group } from "./state.ts";
+import { batchId, type Batch, type DataKey, type Group, type Segment } from "./state.ts";
 
 /** What opening a data key takes; calls and jobs provide it. */
 export interface KeySource {
   keys: KeyHolder;
-  kms: Clients["kms"];
+  kms(): Clients["kms"];
   random: Random;
 }
 
@@ -26,12 +26,16 @@ const purpose = "logs-data-key";
 
 export function callKeys(ctx: CallContext, arn: string): KeySource {
   const source = { sourceArn: arn, sourceAccount: ctx.account };
-  return { keys: ctx.keys, random: ctx.random, kms: ctx.asService(`logs.${ctx.region}.amazonaws.com`, source).kms };
+  return {
+    keys: ctx.keys,
+    random: ctx.random,
+    kms: () => ctx.asService(`logs.${ctx.region}.amazonaws.com`, source).kms,
+  };
 }
 
 export function jobKeys(ctx: JobContext, group: Group): KeySource {
   const { account, region, arn: sourceArn } = group;
-  const { kms } = ctx.asService(`logs.${region}.amazonaws.com`, { account, region, sourceArn });
+  const kms = () => ctx.asService(`logs.${region}.amazonaws.com`, { account, region, sourceArn }).kms;
   return { keys: ctx.keys, random: ctx.random, kms };
 }
 
@@ -42,7 +46,7 @@ export async function newDataKey(source: KeySource, arn: string, kmsKeyId: strin
     return { wrapped: Buffer.from(wrapped).toString("base64") };
   }
   const { CiphertextBlob } = await usable(arn, () =>
-    source.kms.GenerateDataKey({ KeyId: kmsKeyId, KeySpec: "AES_256", EncryptionContext: { "aws:logs:arn": arn } }),
+    source.kms().GenerateDataKey({ KeyId: kmsKeyId, KeySpec: "AES_256", EncryptionContext: { "aws:logs:arn": arn } }),
   );
   return { kmsKeyId, wrapped: Buffer.from(CiphertextBlob as Uint8Array).toString("base64") };
 }
@@ -67,14 +71,19 @@ export class GroupKeys {
     this.#source = source;
   }
 
-  /** Seals the messages of a batch under the key now in use. */
-  async seal(events: readonly (readonly [number, string])[], id: string): Promise<Pick<Batch, "key" | "data">> {
-    const index = this.#group.dataKeys.length - 1;
+  /** Index of the key now in use. */
+  get current(): number {
+    return this.#group.dataKeys.length - 1;
+  }
+
+  /** Seals what calls brought under the key now in use. */
+  async seal(segments: readonly Segment[], id: string): Promise<Pick<Batch, "key" | "data">> {
+    const index = this.current;
     const key = await this.#key(index);
     const iv = this.#source.random.bytes(12);
     const cipher = createCipheriv("aes-256-gcm", key, iv);
     cipher.setAAD(Buffer.from(id));
-    const packed = zstdCompressSync(Buffer.from(JSON.stringify(events)), {
+    const packed = zstdCompressSync(Buffer.from(JSON.stringify(segments)), {
       params: { [constants.ZSTD_c_compressionLevel]: 1 },
     });
     const data = Buffer.concat([iv, cipher.update(packed), cipher.final(), cipher.getAuthTag()]).toString("base64");
@@ -82,13 +91,13 @@ export class GroupKeys {
   }
 
   /** @throws AccessDeniedException the KMS key of the batch cannot be used */
-  async open(batch: Batch): Promise<[timestamp: number, message: string][]> {
+  async open(batch: Batch): Promise<Segment[]> {
     const sealed = Buffer.from(batch.data, "base64");
     const decipher = createDecipheriv("aes-256-gcm", await this.#key(batch.key), sealed.subarray(0, 12));
     decipher.setAAD(Buffer.from(batchId(this.#group.gid, batch)));
     decipher.setAuthTag(sealed.subarray(-16));
     const packed = Buffer.concat([decipher.update(sealed.subarray(12, -16)), decipher.final()]);
-    return JSON.parse(zstdDecompressSync(packed).toString("utf8")) as [number, string][];
+    return JSON.parse(zstdDecompressSync(packed).toString("utf8")) as Segment[];
   }
 
   #key(index: number): Promise<KeyObject> {
@@ -102,7 +111,9 @@ export class GroupKeys {
     const bytes = Buffer.from(wrapped, "base64");
     if (kmsKeyId === undefined) return createSecretKey(await this.#source.keys.reveal(purpose, arn, bytes));
     const { Plaintext } = await usable(arn, () =>
-      this.#source.kms.Decrypt({ KeyId: kmsKeyId, CiphertextBlob: bytes, EncryptionContext: { "aws:logs:arn": arn } }),
+      this.#source
+        .kms()
+        .Decrypt({ KeyId: kmsKeyId, CiphertextBlob: bytes, EncryptionContext: { "aws:logs:arn": arn } }),
     );
     return createSecretKey(Plaintext as Uint8Array);
   }

@@ -11,6 +11,7 @@ export const types = {
   stream: "stream",
   batch: "batch",
   metricFilter: "metricFilter",
+  merges: "merges",
   resourcePolicy: "resourcePolicy",
   query: "query",
   queryResult: "queryResult",
@@ -55,9 +56,13 @@ export interface Stream {
   bytes: number;
 }
 
+/** Events as one call brought them: `seq` and place make the id of an event, whatever batch it lies in. */
+export type Segment = [seq: string, ingestedAt: number, events: (readonly [timestamp: number, message: string])[]];
+
 /**
- * `batch`, by `<gid>/<sid>/<first>/<seq>`: events of one stream that came in one call and lie within an hour.
- * Indexes: `first` (`<gid>/<first>`), `last` (`<gid>/<sid>/<last>`), `ingested` (`<gid>/<ingestedAt>`).
+ * `batch`, by `<gid>/<sid>/<first>/<seq>`: segments of one stream that lie within an hour.
+ * Indexes: `first` (`<gid>/<first>`), `last` (`<gid>/<sid>/<last>`), `ingested` (`<gid>/<ingestedAt>`), and `small`
+ * (`<gid>/<sid>/<first>`) while it waits to be merged with its neighbours.
  */
 export interface Batch {
   stream: string;
@@ -117,8 +122,16 @@ export function batchId(gid: string, batch: Pick<Batch, "sid" | "first" | "seq">
   return `${gid}/${batch.sid}/${pad(batch.first)}/${batch.seq}`;
 }
 
-export function batchIndexes(gid: string, batch: Pick<Batch, "sid" | "first" | "last" | "ingestedAt">) {
+/** Batches below this many bytes wait to be merged. */
+export const smallBytes = 256 * 1024;
+
+export function batchIndexes(
+  gid: string,
+  batch: Pick<Batch, "sid" | "first" | "last" | "ingestedAt" | "bytes">,
+  final = batch.bytes >= smallBytes,
+): Record<string, string> {
   return {
+    ...(final ? {} : { small: `${gid}/${batch.sid}/${pad(batch.first)}` }),
     first: `${gid}/${pad(batch.first)}`,
     last: `${gid}/${batch.sid}/${pad(batch.last)}`,
     ingested: `${gid}/${pad(batch.ingestedAt)}`,

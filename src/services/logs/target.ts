@@ -2,6 +2,7 @@
 import { parseArn } from "#kernel/arn.ts";
 import type { CallContext } from "#gateway/context.ts";
 import type { Document } from "#store/contract.ts";
+import { isStorable } from "#store/limits.ts";
 import { invalidParameter, noGroup, noStream } from "./errors.ts";
 import { type Group, type Stream, streamId, types } from "./state.ts";
 
@@ -27,6 +28,11 @@ export function groupName(identifier: string): string {
   const match = /^log-group:([^:]+)(?::\*)?$/.exec(parseArn(identifier)?.resource ?? "");
   if (!match) throw invalidParameter("The specified ARN is not that of a log group.");
   return match[1]!;
+}
+
+/** A name that no document can have. @throws InvalidParameterException */
+export function checkName(name: string, what: string): void {
+  if (!isStorable(name)) throw invalidParameter(`The value of ${what} holds characters that are not allowed.`);
 }
 
 /** @throws ResourceNotFoundException */

@@ -60,20 +60,19 @@ export function createOrganizationIdentity(options: {
   });
   const standings = cache.shelf<Standing | "alone">("standing");
 
-  async function standing(account: string): Promise<Standing | undefined> {
-    const found = await cache.through(
+  const standing = (account: string): Promise<Standing | "alone"> =>
+    cache.through(
       standings,
       account,
       () => load(store, account),
       (value) => ({ account, value }),
     );
-    return found === "alone" ? undefined : found;
-  }
+  const inOrganization = (found: Standing | "alone"): Standing | undefined => (found === "alone" ? undefined : found);
 
   return {
-    organization: async (account) => (await standing(account))?.organization,
-    serviceControl: async (account) => (await standing(account))?.serviceControl,
-    resourceControl: async (account) => (await standing(account))?.resourceControl,
+    organization: async (account) => inOrganization(await standing(account))?.organization,
+    serviceControl: async (account) => inOrganization(await standing(account))?.serviceControl,
+    resourceControl: async (account) => inOrganization(await standing(account))?.resourceControl,
     close: () => cache.close(),
   };
 }

@@ -1,10 +1,12 @@
 /**
- * Object events, in S3's record format, on the stream `s3-events`, for buckets that have EventBridge switched on.
+ * Object events, in S3's record format: on the stream `s3-events` for buckets that have EventBridge switched on, and on
+ * `s3-notifications` with the queues and topics that are to have them.
  * Source: Amazon S3 User Guide, "Event message structure" (eventVersion 2.3).
  */
 import { partitionOf } from "#kernel/arn.ts";
 import type { CallContext } from "#gateway/context.ts";
 import { canonicalId } from "./canonical.ts";
+import { notificationStream, wants, type NotificationEvent } from "./notifications.ts";
 import { bucketArn, type Bucket, type Version, type Work } from "./state.ts";
 
 export const eventStream = "s3-events";
@@ -25,8 +27,9 @@ export function emitAs(
   key: string,
   version?: Version,
 ): void {
-  if (!bucket.eventBridge) return;
-  ctx.state.emit(eventStream, `${bucket.name}/${key}`, {
+  const targets = (bucket.notifications ?? []).filter((notification) => wants(notification, eventName, key));
+  if (!bucket.eventBridge && targets.length === 0) return;
+  const record = {
     eventVersion: "2.3",
     eventSource: "aws:s3",
     awsRegion: bucket.region,
@@ -50,7 +53,13 @@ export function emitAs(
         sequencer: (hex(ctx.now, 12) + hex((version?.sequence ?? 0) % 65_536, 4)).toUpperCase(),
       },
     },
-  });
+  };
+  const order = `${bucket.name}/${key}`;
+  if (bucket.eventBridge) ctx.state.emit(eventStream, order, record);
+  if (targets.length === 0) return;
+  const { name, owner, region } = bucket;
+  const event: NotificationEvent = { bucket: { name, owner, region }, record, targets };
+  ctx.state.emit(notificationStream, order, { ...event });
 }
 
 function hex(value: number, digits: number): string {

@@ -5,6 +5,7 @@ import { audit } from "./audit.ts";
 import { removeGarbage } from "./jobs/garbage.ts";
 import { runLifecycle } from "./jobs/lifecycle.ts";
 import { sweepBodies } from "./jobs/sweep.ts";
+import { deliverNotifications } from "./notifications.ts";
 import * as acl from "./operations/acl.ts";
 import * as buckets from "./operations/buckets.ts";
 import { completeMultipartUpload } from "./operations/complete.ts";
@@ -16,6 +17,7 @@ import * as lifecycle from "./operations/lifecycle.ts";
 import * as list from "./operations/list.ts";
 import { listMultipartUploads, listParts } from "./operations/listUploads.ts";
 import * as lock from "./operations/lock.ts";
+import * as notifications from "./operations/notifications.ts";
 import * as policy from "./operations/policy.ts";
 import { putObject } from "./operations/put.ts";
 import * as settings from "./operations/settings.ts";
@@ -73,8 +75,8 @@ export const service = defineService<S3>()({
     DeleteBucketEncryption: settings.deleteBucketEncryption,
     PutBucketRequestPayment: settings.putBucketRequestPayment,
     GetBucketRequestPayment: settings.getBucketRequestPayment,
-    PutBucketNotificationConfiguration: settings.putBucketNotificationConfiguration,
-    GetBucketNotificationConfiguration: settings.getBucketNotificationConfiguration,
+    PutBucketNotificationConfiguration: notifications.putBucketNotificationConfiguration,
+    GetBucketNotificationConfiguration: notifications.getBucketNotificationConfiguration,
     PutBucketTagging: tagging.putBucketTagging,
     GetBucketTagging: tagging.getBucketTagging,
     DeleteBucketTagging: tagging.deleteBucketTagging,
@@ -104,5 +106,6 @@ export const service = defineService<S3>()({
   },
   access,
   audit,
+  reactors: [deliverNotifications],
   jobs: [removeGarbage, runLifecycle, sweepBodies],
 });

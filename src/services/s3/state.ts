@@ -20,6 +20,7 @@
  * while it is being written.
  */
 import type { LifecycleRule } from "@aws-sdk/client-s3";
+import type { Notification } from "./notifications.ts";
 import { globalRegion, type Document } from "#store/contract.ts";
 import type { BoundPolicy } from "#gateway/boundPolicy.ts";
 import type { At, CallContext } from "#gateway/context.ts";
@@ -92,6 +93,8 @@ export interface Bucket {
   objectLock?: { retention?: DefaultRetention };
   requestPayer?: "Requester";
   eventBridge?: boolean;
+  /** To queues and topics. */
+  notifications?: Notification[];
   /** The caller's chosen location text, which GetBucketLocation gives back ("EU" stays "EU"). */
   locationConstraint?: string;
 }

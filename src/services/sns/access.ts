@@ -10,6 +10,19 @@ import { findSubscription, findTopic, subscriptionAddress, topicAddress, type To
 
 type ContextValues = Record<string, string | readonly string[]>;
 
+/**
+ * Services that publish in the name of an account and say so by the deprecated `aws:SourceOwner`; all others need a topic
+ * policy that names them. Source: SNS Developer Guide, "Example cases for Amazon SNS access control"
+ * ("aws:SourceOwner is deprecated and new services can integrate with Amazon SNS only through aws:SourceArn and aws:SourceAccount").
+ */
+const ownerSetters: ReadonlySet<string> = new Set([
+  "autoscaling.amazonaws.com",
+  "cloudwatch.amazonaws.com",
+  "elasticache.amazonaws.com",
+  "events.rds.amazonaws.com",
+  "ses.amazonaws.com",
+]);
+
 async function onTopic(
   ctx: CallContext,
   action: string,
@@ -21,9 +34,11 @@ async function onTopic(
   ctx.audit({ resources: [{ ARN: resource, accountId: address.account, type: "AWS::SNS::Topic" }] });
   const tags = Object.entries(topic?.tags ?? {}).map(([key, value]) => [`aws:ResourceTag/${key}`, value]);
   const { principal } = ctx;
-  // The account on whose behalf a service acts; the default policy speaks of it.
+  // The default policy speaks of it; only services that integrated long ago set it.
   const owner =
-    principal.kind === "service" && principal.sourceAccount ? { "aws:SourceOwner": principal.sourceAccount } : {};
+    principal.kind === "service" && ownerSetters.has(principal.service) && principal.sourceAccount
+      ? { "aws:SourceOwner": principal.sourceAccount }
+      : {};
   return {
     action: `sns:${action}`,
     resource,

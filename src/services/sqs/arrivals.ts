@@ -35,15 +35,25 @@ export class Arrivals {
     };
     const rings = this.#waiters.get(key) ?? new Set();
     this.#waiters.set(key, rings.add(ring));
+    const leave = () => {
+      rings.delete(ring);
+      if (rings.size === 0 && this.#waiters.get(key) === rings) this.#waiters.delete(key);
+    };
     this.#following ??= this.#start(feed);
-    await this.#following;
+    try {
+      await this.#following;
+    } catch (error) {
+      leave();
+      throw error;
+    }
     return {
       async wait(ms, signal) {
         if (!fired && !signal.aborted && ms > 0) {
           await new Promise<void>((resolve) => {
-            const timer = setTimeout(resolve, ms);
+            const timer = setTimeout(() => done(), ms);
             const done = () => {
               clearTimeout(timer);
+              signal.removeEventListener("abort", done);
               resolve();
             };
             wake = done;
@@ -53,10 +63,7 @@ export class Arrivals {
         wake = undefined;
         fired = false;
       },
-      leave: () => {
-        rings.delete(ring);
-        if (rings.size === 0 && this.#waiters.get(key) === rings) this.#waiters.delete(key);
-      },
+      leave,
     };
   }
 

@@ -42,7 +42,8 @@ export async function receive(ctx: CallContext, parts: Parts, queue: Queue, want
       if (taken.length > 0 || left <= 0 || ctx.signal.aborted || staged(ctx)) return taken;
       await ticket.wait(Math.min(left, await untilDue(ctx, queue), longestDozeMs), ctx.signal);
       if (ctx.signal.aborted) return [];
-      if (!(await findQueue(ctx, queue))) return [];
+      // Deleted, or purged: whoever asks again finds the queue as it is now.
+      if ((await findQueue(ctx, queue))?.epoch !== queue.epoch) return [];
     }
   } finally {
     ticket.leave();

@@ -7,7 +7,6 @@ import {
   invalidPrefix,
   keyPolicy,
   noBucket,
-  noTopic,
   tooManyTrails,
   trailExists,
 } from "../errors.ts";
@@ -17,6 +16,7 @@ import { keyArn } from "../key.ts";
 import { managedOrganization } from "../organization.ts";
 import { objectPrefix } from "../paths.ts";
 import type { Input, Output } from "../sdk.ts";
+import { checkTopic, withTopic } from "../topicDelivery.ts";
 import { tagsOf } from "../tagged.ts";
 import { addressOf, checkTrailName, putTrail, requireTrail, trailArn, type Trail, type TrailStatus } from "../state.ts";
 
@@ -41,13 +41,14 @@ export async function createTrail(input: Input<"CreateTrail">, ctx: CallContext)
     ...(input.IsOrganizationTrail ? { organization: await managedOrganization(ctx) } : {}),
     logFileValidation: input.EnableLogFileValidation ?? false,
     ...withLogs(undefined, input),
+    ...withTopic(undefined, input.SnsTopicName, { account: ctx.account, homeRegion: ctx.region }),
     logging: false,
     tags: tagsOf(input.TagsList),
     createdAt: ctx.now,
   };
-  refuseUnserved(input);
   checkCombination(trail);
   await checkDelivery(ctx, trail);
+  if (trail.topic !== undefined) await checkTopic(ctx, trail, trail.topic);
   if (trail.logs) await checkLogs(ctx, trail, trail.logs);
   putTrail(ctx, trail);
   return described(trail);
@@ -55,8 +56,7 @@ export async function createTrail(input: Input<"CreateTrail">, ctx: CallContext)
 
 export async function updateTrail(input: Input<"UpdateTrail">, ctx: CallContext): Promise<Output<"UpdateTrail">> {
   const before = await requireTrail(ctx, input.Name!);
-  refuseUnserved(input);
-  const { kmsKeyId, prefix, organization, logs, ...rest } = before;
+  const { kmsKeyId, prefix, organization, logs, topic, ...rest } = before;
   const key =
     input.KmsKeyId === undefined ? kmsKeyId : input.KmsKeyId === "" ? undefined : await keyArn(ctx, input.KmsKeyId);
   const newPrefix =
@@ -77,9 +77,11 @@ export async function updateTrail(input: Input<"UpdateTrail">, ctx: CallContext)
     ...(ofOrganization === undefined ? {} : { organization: ofOrganization }),
     logFileValidation: input.EnableLogFileValidation ?? before.logFileValidation,
     ...withLogs(logs, input),
+    ...withTopic(topic, input.SnsTopicName, before),
   };
   checkCombination(trail);
   await checkDelivery(ctx, trail);
+  if (trail.topic !== undefined && trail.topic !== topic) await checkTopic(ctx, trail, trail.topic);
   if (trail.logs && JSON.stringify(trail.logs) !== JSON.stringify(logs)) await checkLogs(ctx, trail, trail.logs);
   putTrail(ctx, trail);
   return described(trail);
@@ -141,8 +143,10 @@ export async function getTrailStatus(
     LatestDigestDeliveryError: status.digestError,
     LatestDeliveryAttemptTime: text(status.deliveredAt),
     LatestDeliveryAttemptSucceeded: status.deliveryError ? "" : text(status.deliveredAt),
-    LatestNotificationAttemptTime: "",
-    LatestNotificationAttemptSucceeded: "",
+    LatestNotificationTime: time(status.notifiedAt),
+    LatestNotificationError: status.notificationError,
+    LatestNotificationAttemptTime: text(status.notifiedAt),
+    LatestNotificationAttemptSucceeded: status.notificationError ? "" : text(status.notifiedAt),
     TimeLoggingStarted: text(status.startedAt),
     TimeLoggingStopped: text(status.stoppedAt),
   };
@@ -173,6 +177,9 @@ function described(trail: Trail) {
     Name: trail.name,
     S3BucketName: trail.bucket,
     ...(trail.prefix === undefined ? {} : { S3KeyPrefix: trail.prefix }),
+    ...(trail.topic === undefined
+      ? {}
+      : { SnsTopicName: trail.topic.slice(trail.topic.lastIndexOf(":") + 1), SnsTopicARN: trail.topic }),
     IncludeGlobalServiceEvents: trail.globalServiceEvents,
     IsMultiRegionTrail: trail.multiRegion,
     TrailARN: trail.arn,
@@ -183,11 +190,6 @@ function described(trail: Trail) {
       : {}),
     IsOrganizationTrail: trail.organization !== undefined,
   };
-}
-
-/** Topics are refused with AWS's answer for ones that cannot be written to, until something can write to them. */
-function refuseUnserved(input: { SnsTopicName?: string | undefined }): void {
-  if (input.SnsTopicName) throw noTopic();
 }
 
 function checkCombination(trail: Trail): void {

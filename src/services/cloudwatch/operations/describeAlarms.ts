@@ -191,7 +191,8 @@ export async function describeAlarmHistory(
       ...page.items
         .map(({ value }) => value)
         .filter(
-          ({ at, type, kind: alarmKind }) =>
+          ({ alarm, at, type, kind: alarmKind }) =>
+            (input.AlarmName === undefined || alarm === input.AlarmName) &&
             at >= from &&
             at <= to &&
             kinds.has(alarmKind) &&

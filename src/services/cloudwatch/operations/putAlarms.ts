@@ -12,7 +12,7 @@ import {
 } from "../alarm.ts";
 import { parseRule } from "../alarmRule.ts";
 import { invalidCombination, limitExceeded, missing, noAlarm, validation } from "../errors.ts";
-import { dimensionsOf, metricHash } from "../metric.ts";
+import { checkText, dimensionsOf, metricHash } from "../metric.ts";
 import { checkQueries, type GivenQuery } from "../metricQueries.ts";
 import { configurationChange, stamp } from "../notifications.ts";
 import type { Input, Output } from "../sdk.ts";
@@ -68,6 +68,7 @@ async function put<T extends Alarm>(
 ): Promise<void> {
   const { name } = definition as { name: string };
   const kind = (definition as { kind: Alarm["kind"] }).kind;
+  checkText(name, "AlarmName");
   const before = (await ctx.state.get<Alarm>(types.alarm, name))?.value;
   if (before && before.kind !== kind)
     throw validation(`An alarm of another type with the name ${name} exists already.`);

@@ -2,6 +2,7 @@
 import type { CallContext } from "#gateway/context.ts";
 import { checkDatum } from "../datum.ts";
 import { invalidValue, missing } from "../errors.ts";
+import { checkText } from "../metric.ts";
 import { recordWrites } from "../recording.ts";
 import type { Input, Output } from "../sdk.ts";
 import { type Metric, types } from "../state.ts";
@@ -19,6 +20,7 @@ export async function putMetricData(input: Input<"PutMetricData">, ctx: CallCont
     throw invalidValue(`The collection MetricData must not have a size greater than ${mostData}.`);
   // Namespaces of services are theirs; services report through their own stream.
   if (/^AWS\//i.test(namespace)) throw invalidValue(`The value ${namespace} for parameter Namespace is invalid.`);
+  checkText(namespace, "Namespace");
   const checked = data.map((datum, index) => checkDatum(datum, `MetricData.member.${index + 1}`, ctx.now));
   const id = await ctx.once("data", async () => ctx.random.uuid());
   const writes = await recordWrites(namespace, checked, ctx.now, id, async (ids) => {

@@ -39,7 +39,7 @@ async function makePair(
   const { version, header, aad } = sealing(key, "dataKey", input.EncryptionContext);
   recordMaterial(ctx, version.materialId);
   // Long work, so a lost race for the record does not make a second pair.
-  const { publicKey, ciphertext, plaintext } = await ctx.once("pair", () =>
+  const { publicKey, ciphertext, plaintext } = await ctx.once(`pair under ${version.version}`, () =>
     holding(ctx.keys.dataKeyPair(tokenOf(key, version), spec, aad, withPlaintext), key.arn),
   );
   return {

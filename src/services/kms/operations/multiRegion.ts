@@ -9,6 +9,7 @@ import { metadataOf } from "../metadata.ts";
 import { atRegion, relatives, replicaMaterial } from "../multiRegion.ts";
 import { checkLockout, checkPolicy, defaultPolicy } from "../policy.ts";
 import { requireState } from "../rules.ts";
+import { recordReplica } from "../serviceEvents.ts";
 import type { In, KmsAccess, KmsHandlers } from "../sdk.ts";
 import { arnIn, type KeyDocument, keyIndexes, readKey, types, writeKey } from "../state.ts";
 import { withTags } from "../tags.ts";
@@ -39,7 +40,9 @@ async function replicateKey(input: In<"ReplicateKey">, ctx: CallContext) {
   await checkKeyQuota(ctx, region);
   const policy = input.Policy === undefined ? { policy: defaultPolicy(ctx) } : await checkPolicy(ctx, input.Policy);
   const tags = withTags({}, input.Tags ?? []);
-  const material = await ctx.once("replica", () => holding(replicaMaterial(ctx.keys, primary, region), primary.arn));
+  const material = await ctx.once(`replica of ${primary.versions.length}`, () =>
+    holding(replicaMaterial(ctx.keys, primary, region), primary.arn),
+  );
   const regions = [...replicaRegions, region].sort();
   const replica: KeyDocument = {
     keyId: primary.keyId,
@@ -67,6 +70,14 @@ async function replicateKey(input: In<"ReplicateKey">, ctx: CallContext) {
     writeKey(ctx, { ...relative, multiRegion: { ...relative.multiRegion!, replicaRegions: regions } });
   }
   ctx.state.put(types.key, replica.keyId, replica, { indexes: keyIndexes(replica), version: 0, at: { region } });
+  recordReplica(ctx, replica, {
+    description: replica.description,
+    keySpec: replica.spec,
+    keyUsage: replica.usage,
+    origin: replica.origin ?? "AWS_KMS",
+    multiRegion: true,
+    bypassPolicyLockoutSafetyCheck: input.BypassPolicyLockoutSafetyCheck ?? false,
+  });
   return {
     ReplicaKeyMetadata: metadataOf(replica),
     ReplicaPolicy: replica.policy,

@@ -1,11 +1,12 @@
 /** Metric filters: log events that match become datapoints. Source: CloudWatch Logs API Reference. */
+import { createHash } from "node:crypto";
 import type { CallContext } from "#gateway/context.ts";
 import type { LogFilter } from "#engines/logFilter/filter.ts";
 import { invalidParameter, limitExceeded, notFound } from "../errors.ts";
 import { nextToken, readToken } from "../paging.ts";
 import type { Input, Output } from "../sdk.ts";
 import { type Group, type MetricFilter, type Transformation, types } from "../state.ts";
-import { requireGroup } from "../target.ts";
+import { checkName, requireGroup } from "../target.ts";
 import { filterOf } from "./readEvents.ts";
 
 /** "Metric filters: 100 per log group." */
@@ -20,6 +21,7 @@ export async function putMetricFilter(
   if (input.applyOnTransformedLogs || input.fieldSelectionCriteria || input.emitSystemFieldDimensions?.length) {
     throw invalidParameter("Transformed logs and system fields are not supported for metric filters.");
   }
+  checkName(input.filterName!, "filterName");
   const filter = filterOf(input.filterPattern);
   const transformations = (input.metricTransformations ?? []).map((given): Transformation => {
     const { metricName, metricNamespace, metricValue, defaultValue, dimensions, unit } = given;
@@ -48,8 +50,15 @@ export async function putMetricFilter(
   return {};
 }
 
+/** Of bounded length, which names are not. */
+function metricValue(namespace: string, name: string): string {
+  return createHash("sha256")
+    .update(JSON.stringify([namespace, name]))
+    .digest("hex");
+}
+
 function metricIndex({ transformations }: MetricFilter): Record<string, string[]> {
-  return { metric: transformations.map(({ metricNamespace, metricName }) => `${metricNamespace}\n${metricName}`) };
+  return { metric: transformations.map(({ metricNamespace, metricName }) => metricValue(metricNamespace, metricName)) };
 }
 
 const literal = /^[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?$/;
@@ -111,7 +120,7 @@ export async function describeMetricFilters(
   const page =
     metricName !== undefined
       ? await ctx.state.find<MetricFilter>(types.metricFilter, "metric", {
-          value: `${metricNamespace}\n${metricName}`,
+          value: metricValue(metricNamespace!, metricName),
           ...query,
         })
       : await ctx.state.list<MetricFilter>(types.metricFilter, {

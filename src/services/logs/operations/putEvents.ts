@@ -101,7 +101,12 @@ async function store(ctx: CallContext, group: Group, stream: Stream, events: rea
     total += bytes;
     const named = { stream: stream.name, sid: stream.sid, first, last, ingestedAt: ctx.now, seq: sequence(ctx) };
     const id = batchId(group.gid, named);
-    const batch: Batch = { ...named, count: part.length, bytes, ...(await keys.seal(part, id)) };
+    const batch: Batch = {
+      ...named,
+      count: part.length,
+      bytes,
+      ...(await keys.seal([[named.seq, ctx.now, [...part]]], id)),
+    };
     ctx.state.put(types.batch, id, batch, { version: 0, indexes: batchIndexes(group.gid, batch) });
     if (group.metricFilters > 0) {
       ctx.state.emit(ingestedStream, `${ctx.account}/${ctx.region}/${group.name}`, {

@@ -4,6 +4,7 @@ import { invalidParameter, limitExceeded, notFound } from "../errors.ts";
 import { nextToken, readToken } from "../paging.ts";
 import type { Input, Output } from "../sdk.ts";
 import { types } from "../state.ts";
+import { checkName } from "../target.ts";
 
 /** `queryDefinition`, by id. */
 interface Definition {
@@ -26,6 +27,7 @@ export async function putQueryDefinition(
   }
   const given = input.queryDefinitionId;
   const id = given ?? input.clientToken ?? (await ctx.once("definition", async () => ctx.random.uuid()));
+  checkName(id, "clientToken");
   const before = await ctx.state.get<Definition>(types.queryDefinition, id);
   if (given !== undefined && !before) throw notFound("The specified query definition does not exist.");
   if (!before && (await ctx.state.count(types.queryDefinition)) >= mostDefinitions) throw limitExceeded();

@@ -5,7 +5,16 @@ import { InvalidFilterPattern } from "#engines/logFilter/invalid.ts";
 import { discoverFields } from "#engines/logQuery/fields.ts";
 import { invalidParameter, invalidPattern, invalidToken } from "../errors.ts";
 import { nextToken, readToken } from "../paging.ts";
-import { backward, callBatches, callDeleted, forward, type LogEvent, noPosition, type Reader } from "../reading.ts";
+import {
+  backward,
+  callBatches,
+  callDeleted,
+  callMerges,
+  forward,
+  type LogEvent,
+  noPosition,
+  type Reader,
+} from "../reading.ts";
 import type { Input, Output } from "../sdk.ts";
 import { callKeys, GroupKeys } from "../sealing.ts";
 import { type Group } from "../state.ts";
@@ -19,7 +28,14 @@ const mostScannedBytes = 16 * 1_048_576;
 
 export function readerOf(ctx: CallContext, group: Group): Reader {
   const keys = new GroupKeys(group, callKeys(ctx, group.arn));
-  return { source: callBatches(ctx), deleted: callDeleted(ctx, group), group, keys, now: ctx.now };
+  return {
+    source: callBatches(ctx),
+    deleted: callDeleted(ctx, group),
+    merges: callMerges(ctx, group),
+    group,
+    keys,
+    now: ctx.now,
+  };
 }
 
 /** @throws InvalidParameterException */

@@ -6,6 +6,7 @@ import { invalidParameter, limitExceeded, notFound } from "../errors.ts";
 import { nextToken, readToken } from "../paging.ts";
 import type { Input, Output } from "../sdk.ts";
 import { type ResourcePolicy, types } from "../state.ts";
+import { checkName } from "../target.ts";
 
 /** "Up to 10 resource policies per Region per account." */
 const mostPolicies = 10;
@@ -21,6 +22,7 @@ export async function putResourcePolicy(
   if (name === undefined || document === undefined) {
     throw invalidParameter("policyName and policyDocument are required.");
   }
+  checkName(name, "policyName");
   try {
     parsePolicy(document, "resource");
   } catch (error) {

@@ -6,7 +6,7 @@ import { nextToken, readToken } from "../paging.ts";
 import type { Input, Output } from "../sdk.ts";
 import { type Garbage, type Group, type Stream, streamId, types } from "../state.ts";
 import { streamIndexes } from "../streamIndex.ts";
-import { namedGroup, requireGroup, requireStream } from "../target.ts";
+import { checkName, namedGroup, requireGroup, requireStream } from "../target.ts";
 
 export async function createLogStream(
   input: Input<"CreateLogStream">,
@@ -14,6 +14,7 @@ export async function createLogStream(
 ): Promise<Output<"CreateLogStream">> {
   const { value: group } = await requireGroup(ctx, input.logGroupName!);
   const name = input.logStreamName!;
+  checkName(name, "logStreamName");
   if (await ctx.state.get<Stream>(types.stream, streamId(group.gid, name))) throw exists("log stream");
   // A group that is deleted at the same moment must not get a stream.
   ctx.state.check(types.group, group.name);

@@ -1,4 +1,4 @@
-/** Versioning, default encryption, requester pays, notifications, and what no bucket here can have. */
+/** Versioning, default encryption, requester pays, and what no bucket here can have. */
 import { AwsError } from "#kernel/errors.ts";
 import type { CallContext } from "#gateway/context.ts";
 import { requireBucket } from "../bucket.ts";
@@ -134,37 +134,6 @@ export async function getBucketRequestPayment(
 }
 
 /** Events go to the stream `s3-events` when EventBridge is switched on; other destinations are not delivered to yet. */
-export async function putBucketNotificationConfiguration(
-  input: In<"PutBucketNotificationConfiguration">,
-  ctx: CallContext,
-): Promise<Out<"PutBucketNotificationConfiguration">> {
-  const { eventBridge: _, ...bucket } = await requireBucket(ctx, input);
-  const wanted = input.NotificationConfiguration;
-  if (!wanted) throw malformedXml();
-  const destinations = [
-    ...(wanted.TopicConfigurations ?? []).map((entry) => entry.TopicArn),
-    ...(wanted.QueueConfigurations ?? []).map((entry) => entry.QueueArn),
-    ...(wanted.LambdaFunctionConfigurations ?? []).map((entry) => entry.LambdaFunctionArn),
-  ];
-  if (destinations.length > 0) {
-    throw invalidArgument(
-      "Unable to validate the following destination configurations",
-      destinations[0] ?? "",
-      "The destination ARN is not served: object events are delivered through EventBridge only",
-    );
-  }
-  putBucket(ctx, { ...bucket, ...(wanted.EventBridgeConfiguration ? { eventBridge: true } : {}) });
-  return {};
-}
-
-export async function getBucketNotificationConfiguration(
-  input: In<"GetBucketNotificationConfiguration">,
-  ctx: CallContext,
-): Promise<Out<"GetBucketNotificationConfiguration">> {
-  const bucket = await requireBucket(ctx, input);
-  return bucket.eventBridge ? { EventBridgeConfiguration: {} } : {};
-}
-
 /**
  * Features without anything behind them here. Setting them is refused with the reason; asking for them tells
  * the truth, which provisioning tools need: no bucket has any.
