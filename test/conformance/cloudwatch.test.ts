@@ -104,6 +104,22 @@ describe("CloudWatch", () => {
     assert.deepEqual(await statistics(Namespace, "m", at), []);
   });
 
+  test("compressed requests are read", async () => {
+    const Namespace = space();
+    const compressing = new CloudWatch({ ...instance.client, requestMinCompressionSizeBytes: 0 });
+    let encoding: string | undefined;
+    compressing.middlewareStack.add(
+      (next) => (args) => {
+        encoding = (args.request as { headers: Record<string, string> }).headers["content-encoding"];
+        return next(args);
+      },
+      { step: "finalizeRequest", priority: "low" },
+    );
+    await compressing.putMetricData({ Namespace, MetricData: [{ MetricName: "m", Value: 1 }] });
+    assert.equal(encoding, "gzip");
+    assert.equal((await cloudwatch.listMetrics({ Namespace })).Metrics!.length, 1);
+  });
+
   const refused: [what: string, datum: MetricDatum, error: string, message: RegExp][] = [
     [
       "value and values",

@@ -6,7 +6,7 @@ import { systemRandom } from "#kernel/ids.ts";
 import { silentLogger } from "#kernel/log.ts";
 import type { Clients } from "#gateway/clients.ts";
 import type { JobContext } from "#gateway/context.ts";
-import { MemoryStore, testAccount, testConfig, TestGateway, testRegion } from "#gateway/testing.ts";
+import { type MemoryStore, testAccount, testConfig, TestGateway, testRegion } from "#gateway/testing.ts";
 import { service } from "./index.ts";
 
 const topic = `arn:aws:sns:${testRegion}:${testAccount}:t`;

@@ -66,7 +66,7 @@ export const service = defineService<Sdk>()({
   jobs: [
     { name: "rollUp", everyMs: 5_000, run: rollUp },
     { name: "alarms", everyMs: 1_000, run: evaluateAlarms },
-    { name: "actions", everyMs: 500, run: takeActions },
+    { name: "actions", everyMs: 1_000, run: takeActions },
   ],
   reactors: [{ name: "reported", stream: metricsStream, handle: recordReported }],
 });

@@ -116,5 +116,5 @@ export const jobs: readonly Job[] = [
   { name: "retention", everyMs: 60_000, run: retain },
   { name: "sweep", everyMs: 5_000, run: sweep },
   { name: "merge", everyMs: 30_000, run: mergeAll },
-  { name: "query", everyMs: 250, run: runQueries },
+  { name: "query", everyMs: 500, run: runQueries },
 ];
