@@ -30,3 +30,15 @@ test("new secrets are left out of the answer's view", () => {
   });
   assert.deepEqual(view, { accessKey: { userName: "a", accessKeyId: "AKIA1", status: "Active" } });
 });
+
+test("shapes that contain themselves are shown to their depth", () => {
+  const input = loadModel("wafv2").operations.get("CreateRuleGroup")!.input;
+  const inner = { GeoMatchStatement: { CountryCodes: ["KR"] } };
+  const view = auditView(input, {
+    Name: "n",
+    Rules: [{ Name: "r", Statement: { NotStatement: { Statement: { NotStatement: { Statement: inner } } } } }],
+  }) as { rules: { statement: unknown }[] };
+  assert.deepEqual(view.rules[0]!.statement, {
+    notStatement: { statement: { notStatement: { statement: { geoMatchStatement: { countryCodes: ["KR"] } } } } },
+  });
+});

@@ -28,6 +28,8 @@ export interface CallRun {
 
 type As = Parameters<CallContext["asService"]>[1];
 
+const neverAborted = new AbortController().signal;
+
 export class HandlerContext implements CallContext {
   readonly #run: CallRun;
   readonly requestId: string;
@@ -81,6 +83,9 @@ export class HandlerContext implements CallContext {
   }
   get feed() {
     return this.#run.runtime.store;
+  }
+  get draining() {
+    return this.#run.runtime.draining ?? neverAborted;
   }
   get config() {
     return this.#run.runtime.config;

@@ -130,6 +130,8 @@ export interface CallContext {
   onSettled(work: () => void): void;
   /** Aborted when the client goes away. */
   readonly signal: AbortSignal;
+  /** Aborted when the process is told to stop: a call that only waits answers now. */
+  readonly draining: AbortSignal;
   readonly config: InstallationConfig;
 }
 

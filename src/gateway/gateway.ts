@@ -37,7 +37,12 @@ export class Gateway {
       const received = form === undefined ? request : { ...request, body: once(form) };
       route = this.#wire.route(received, claim, form);
       const output = await this.#serve(received, claim, route, requestId, signal);
-      return await this.#encode(route, output, requestId);
+      try {
+        return this.#wire.encode(route, output, requestId);
+      } catch (error) {
+        await abandonOutput(output);
+        throw error;
+      }
     } catch (error) {
       const shown = publicError(error);
       outcome = outcomeOf(shown);
@@ -51,15 +56,6 @@ export class Gateway {
         outcome,
         seconds,
       );
-    }
-  }
-
-  async #encode(route: Route, output: Record<string, unknown>, requestId: string): Promise<HttpResponse> {
-    try {
-      return this.#wire.encode(route, output, requestId);
-    } catch (error) {
-      await abandonOutput(output);
-      throw error;
     }
   }
 

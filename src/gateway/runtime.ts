@@ -28,6 +28,8 @@ export interface Runtime {
   log: Logger;
   config: InstallationConfig;
   metrics: CallMetrics;
+  /** Aborted when the process is told to stop and drains. */
+  draining?: AbortSignal;
 }
 
 export type CallOutcome = "ok" | "denied" | "client error" | "server error";

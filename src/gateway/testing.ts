@@ -361,6 +361,7 @@ export class TestGateway {
       feed: this.store,
       onSettled: () => {},
       signal: new AbortController().signal,
+      draining: new AbortController().signal,
       config: testConfig,
     };
   }

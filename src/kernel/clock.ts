@@ -57,7 +57,15 @@ export class ManualClock implements Clock {
   }
 }
 
+/** The last answer of `isoSeconds`: all that is recorded within a second bears the same text. */
+const latestText = { second: Number.NaN, text: "" };
+
 /** ISO 8601 with seconds, the form CloudTrail and IAM use: `2026-01-01T00:00:00Z`. */
 export function isoSeconds(milliseconds: number): string {
-  return `${new Date(milliseconds).toISOString().slice(0, -".000Z".length)}Z`;
+  const second = Math.floor(milliseconds / 1000);
+  if (second === latestText.second) return latestText.text;
+  const text = `${new Date(milliseconds).toISOString().slice(0, -".000Z".length)}Z`;
+  latestText.second = second;
+  latestText.text = text;
+  return text;
 }

@@ -28,6 +28,7 @@ export async function start(config: RoleConfig, log: Logger): Promise<RunningRol
     requireResettable(config);
     changing = changing.then(async () => {
       front.pause();
+      serving.installation.drain();
       const { accountId } = serving.installation.administrator;
       await serving.close();
       await removeState(config);
@@ -41,6 +42,7 @@ export async function start(config: RoleConfig, log: Logger): Promise<RunningRol
   return {
     ready: { ...serving.ready },
     async stop() {
+      serving.installation.drain();
       await front.close();
       await changing;
       await serving.close();

@@ -29,6 +29,8 @@ export interface Installation {
   administrator: Administrator;
   metrics: RoleMetrics;
   runtime: Runtime;
+  /** Calls that only wait answer now; comes before the port is closed. */
+  drain(): void;
   close(): Promise<void>;
 }
 
@@ -51,6 +53,7 @@ export async function openInstallation(
   const first = await administrator(config, { store, keys, clock });
   const identity = joinIdentity({ store, keys, clock, log });
   const metrics = createMetrics("api");
+  const draining = new AbortController();
   const runtime: Runtime = {
     services: new Map(services.map((service) => [service.id, service])),
     model: loadModel,
@@ -64,6 +67,7 @@ export async function openInstallation(
     log,
     config: { ...facts, managementAccount: first.accountId },
     metrics,
+    draining: draining.signal,
   };
   return {
     clock,
@@ -72,6 +76,7 @@ export async function openInstallation(
     administrator: first,
     metrics,
     runtime,
+    drain: () => draining.abort(),
     async close() {
       await identity.close();
       await keys.close();

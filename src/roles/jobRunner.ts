@@ -4,7 +4,8 @@
  */
 import { pause } from "#kernel/pause.ts";
 import type { Logger } from "#kernel/log.ts";
-import type { Store } from "#store/contract.ts";
+import type { Lease, Store } from "#store/contract.ts";
+import type { Clock } from "#kernel/clock.ts";
 import type { JobContext } from "#gateway/context.ts";
 import type { Job } from "#gateway/service.ts";
 
@@ -30,39 +31,64 @@ export function runJobs(jobs: readonly RunnableJob[], ctx: JobContext, owner: st
 }
 
 async function jobLoop({ service, job }: RunnableJob, ctx: JobContext, owner: string): Promise<void> {
-  const name = `job/${service}/${job.name}`;
   const log = ctx.log.child({ job: `${service}/${job.name}` });
+  const hold = new Hold(ctx.store, ctx.clock, `job/${service}/${job.name}`, owner);
   let due = ctx.clock.now();
   while (!ctx.signal.aborted) {
     if (ctx.clock.now() >= due) {
       due = ctx.clock.now() + job.everyMs;
-      await runOnce(name, job, ctx, log, owner);
+      await runOnce(job, ctx, log, hold);
     }
     await pause(Math.min(tickMs, job.everyMs), ctx.signal);
   }
+  await hold.release().catch((error: unknown) => log.warn({ err: error }, "lease not released"));
 }
 
-async function runOnce(name: string, job: Job, ctx: JobContext, log: Logger, owner: string): Promise<void> {
-  let renewal: NodeJS.Timeout | undefined;
+async function runOnce(job: Job, ctx: JobContext, log: Logger, hold: Hold): Promise<void> {
   try {
-    const lease = await ctx.store.lease(name, owner, leaseMs);
-    if (!lease) return;
-    renewal = setInterval(() => void renew(ctx.store, name, owner, log), leaseMs / 3);
+    if (!(await hold.take())) return;
+    const renewal = setInterval(() => {
+      hold.take().catch((error: unknown) => log.warn({ err: error }, "lease not renewed"));
+    }, leaseMs / 3);
     try {
       await job.run(ctx);
     } finally {
       clearInterval(renewal);
-      await ctx.store.releaseLease(lease);
     }
   } catch (error) {
     if (!ctx.signal.aborted) log.error({ err: error }, "job failed");
   }
 }
 
-async function renew(store: Store, name: string, owner: string, log: Logger): Promise<void> {
-  try {
-    await store.lease(name, owner, leaseMs);
-  } catch (error) {
-    log.warn({ err: error }, "lease not renewed");
+/**
+ * A lease that is kept from run to run and renewed after a third of its time: a job that runs twice a second writes
+ * nothing twice a second.
+ */
+class Hold {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #name: string;
+  readonly #owner: string;
+  #lease: Lease | undefined;
+
+  constructor(store: Store, clock: Clock, name: string, owner: string) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#name = name;
+    this.#owner = owner;
+  }
+
+  /** True when this process holds the lease, for at least half of its time to come. */
+  async take(): Promise<boolean> {
+    // By the installation's clock, as the store judges it: a clock that was moved ends leases.
+    const left = (this.#lease?.expiresAt ?? 0) - this.#clock.now();
+    if (left > (leaseMs * 2) / 3) return true;
+    this.#lease = await this.#store.lease(this.#name, this.#owner, leaseMs);
+    return this.#lease !== undefined;
+  }
+
+  async release(): Promise<void> {
+    if (this.#lease) await this.#store.releaseLease(this.#lease);
+    this.#lease = undefined;
   }
 }

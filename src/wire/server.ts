@@ -360,8 +360,9 @@ const onePieceLimit = 16_384;
  * what it made of a name beyond ASCII (nodejs/node#46528). Before it, the value goes out as it is.
  */
 function dispositionFirst(headers: HttpResponse["headers"]): HttpResponse["headers"] {
+  if (headers["content-disposition"] === undefined) return { ...headers };
   const { "content-disposition": disposition, ...others } = headers;
-  return disposition === undefined ? { ...headers } : { "content-disposition": disposition, ...others };
+  return { "content-disposition": disposition, ...others };
 }
 
 function latin1(bytes: Uint8Array): string {

@@ -105,7 +105,9 @@ class Hook {
       request.on("end", () => {
         const received = { headers: request.headers, body: Buffer.concat(chunks).toString() };
         this.received.push(received);
-        response.writeHead(this.answer(received, this.received.length), { location: "/elsewhere" }).end();
+        const status = this.answer(received, this.received.length);
+        // 0: never.
+        if (status > 0) response.writeHead(status, { location: "/elsewhere" }).end();
       });
     });
   }
@@ -516,6 +518,35 @@ describe("web endpoints", () => {
     assert.equal(hook.ofType("Notification").length, 7, "a redirect is neither followed nor tried again");
     hook.close();
   });
+});
+
+test("an endpoint that never answers does not hold up the others", async () => {
+  const hook = await Hook.listen();
+  const TopicArn = await newTopic();
+  await sns.subscribe({ TopicArn, Protocol: "http", Endpoint: hook.url });
+  const asked = await eventually(async () => hook.ofType("SubscriptionConfirmation")[0]);
+  await sns.confirmSubscription({ TopicArn, Token: (JSON.parse(asked.body) as Notification)["Token"]! });
+  hook.answer = () => 0;
+  for (let i = 0; i < 10; i++) {
+    const Message = { Message: "m" };
+    await sns.publishBatch({
+      TopicArn,
+      PublishBatchRequestEntries: Array.from({ length: 10 }, (_, n) => ({ Id: String(n), ...Message })),
+    });
+  }
+  await eventually(async () => hook.ofType("Notification").length > 0);
+  const other = await newTopic();
+  const queue = await newQueue(other);
+  await subscribe(other, queue.arn, { RawMessageDelivery: "true" });
+  const started = performance.now();
+  await sns.publish({ TopicArn: other, Message: "quick" });
+  assert.deepEqual(
+    (await next(queue.url)).map(({ Body }) => Body),
+    ["quick"],
+  );
+  assert.ok(performance.now() - started < 10_000, "it did not wait for the fifteen seconds of the other");
+  await sns.deleteTopic({ TopicArn });
+  hook.close();
 });
 
 test("mail is confirmed and delivered through the configured server", async () => {

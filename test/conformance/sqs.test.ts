@@ -558,6 +558,18 @@ describe("encryption", () => {
   });
 });
 
+test("a long poll does not hold up the end of the installation", async () => {
+  const other = await startInstance();
+  const client = new SQS(other.client);
+  const { QueueUrl } = await client.createQueue({ QueueName: "waiting" });
+  const poll = client.receiveMessage({ QueueUrl, WaitTimeSeconds: 20 });
+  await client.getQueueAttributes({ QueueUrl, AttributeNames: ["All"] });
+  const started = performance.now();
+  await other.stop();
+  assert.ok(performance.now() - started < 15_000);
+  assert.equal((await poll.catch(() => ({ Messages: undefined }))).Messages, undefined);
+});
+
 describe("other clients", () => {
   test("the query protocol, with a receive and an error", { skip: !has("aws") && "no AWS CLI" }, async () => {
     const QueueUrl = await newQueue();

@@ -11,6 +11,8 @@ export interface LogFilter {
   extract(message: string): Record<string, string>;
   /** The value of `$.selector` or `$field` in a message, for metric values and dimensions. */
   value(message: string, selector: string): string | undefined;
+  /** How many regexes the pattern holds. */
+  regexes: number;
   /** Names that `value` knows, for delimited patterns. */
   fields: readonly string[];
 }
@@ -21,14 +23,15 @@ const mostRegexes = 2;
 /** @throws InvalidFilterPattern */
 export function compileFilter(pattern: string): LogFilter {
   const text = pattern.trim();
-  if (text === "") return plain("all", () => true);
+  if (text === "") return plain("all", () => true, 0);
   if (text.startsWith("{") && text.endsWith("}")) return jsonFilter(text);
   if (text.startsWith("[") && text.endsWith("]")) return delimitedFilter(text);
-  return plain("text", compileText(text));
+  const { test, regexes } = compileText(text);
+  return plain("text", test, regexes);
 }
 
-function plain(kind: "all" | "text", matches: (message: string) => boolean): LogFilter {
-  return { kind, matches, extract: () => ({}), value: () => undefined, fields: [] };
+function plain(kind: "all" | "text", matches: (message: string) => boolean, regexes: number): LogFilter {
+  return { kind, regexes, matches, extract: () => ({}), value: () => undefined, fields: [] };
 }
 
 function delimitedFilter(pattern: string): LogFilter {
@@ -36,6 +39,7 @@ function delimitedFilter(pattern: string): LogFilter {
   limitRegexes(delimited.regexes);
   return {
     kind: "delimited",
+    regexes: delimited.regexes,
     fields: delimited.names,
     matches: (message) => delimited.match(message) !== undefined,
     extract: (message) => {
@@ -54,6 +58,7 @@ function jsonFilter(pattern: string): LogFilter {
   limitRegexes(filter.regexes);
   return {
     kind: "json",
+    regexes: filter.regexes,
     fields: [],
     matches: (message) => {
       const document = parse(message);

@@ -6,7 +6,8 @@ import { comparison, type Operand, type Operator, operatorText } from "./compari
 import { InvalidFilterPattern } from "./invalid.ts";
 
 type Test = (document: unknown) => boolean;
-type Step = string | number | "*";
+/** A member name, a position, or `*`: every one of them. */
+type Step = string | number;
 
 export interface JsonFilter {
   test: Test;

@@ -94,6 +94,7 @@ describe("filter patterns", () => {
     "[1]",
     "[ip, status_code = 4* && bytes > 1000]",
     "%something!%",
+    "%two words%",
     "%(a)%",
     "%a",
     "%[b-a]%",

@@ -26,7 +26,7 @@ interface State {
   loop: boolean;
 }
 
-const literals = /^[A-Za-z0-9:_#=@/;,\- ]$/;
+const literals = /^[A-Za-z0-9:_#=@/;,-]$/;
 const classes: Readonly<Record<string, CharTest>> = {
   d: (code) => code >= 48 && code <= 57,
   s: (code) => code === 32 || (code >= 9 && code <= 13),

@@ -11,14 +11,16 @@ type Test = (message: string) => boolean;
 const wordCharacter = /[\p{L}\p{N}_]/u;
 
 /** @throws InvalidFilterPattern */
-export function compileText(pattern: string): Test {
+export function compileText(pattern: string): { test: Test; regexes: number } {
   const all: Test[] = [];
   const any: Test[] = [];
   const none: Test[] = [];
+  let regexes = 0;
   let rest = pattern.trim();
   while (rest !== "") {
     const sign = /^[-?]/.exec(rest)?.[0] ?? "";
     rest = rest.slice(sign.length);
+    if (rest.startsWith("%")) regexes++;
     const [test, length] = term(rest);
     (sign === "?" ? any : sign === "-" ? none : all).push(test);
     rest = rest.slice(length);
@@ -27,10 +29,11 @@ export function compileText(pattern: string): Test {
   }
   // "You can't combine ?term with other terms: it is ignored then."
   const choices = all.length > 0 || none.length > 0 ? [] : any;
-  return (message) =>
+  const test: Test = (message) =>
     all.every((test) => test(message)) &&
     !none.some((test) => test(message)) &&
     (choices.length === 0 || choices.some((test) => test(message)));
+  return { test, regexes };
 }
 
 function term(text: string): [Test, number] {

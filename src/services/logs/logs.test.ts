@@ -293,3 +293,18 @@ test("a reader that meets a merge begins anew and gives every event once, in ord
     Array.from({ length: 60 }, (_, i) => String(i)),
   );
 });
+
+test("a group has at most five filters with a regex", async () => {
+  await stream("/regex");
+  const put = (filterName: string, filterPattern: string) =>
+    call("logs", "PutMetricFilter", {
+      logGroupName: "/regex",
+      filterName,
+      filterPattern,
+      metricTransformations: [{ metricName: "m", metricNamespace: "N", metricValue: "1" }],
+    });
+  for (let i = 0; i < 5; i++) await put(`f${i}`, "%a+%");
+  await put("f0", "%b+%");
+  await assert.rejects(put("f5", "{ $.a = %x% }"), { code: "LimitExceededException" });
+  await put("f5", "plain");
+});

@@ -32,6 +32,11 @@ import { Targets, type Job } from "./targets.ts";
 const atOnce = 64;
 /** Of one subscription at a time, so that a slow endpoint does not take every place. */
 const perSubscription = 8;
+const pageSize = 500;
+/** Due deliveries looked at in one turn. */
+const mostLooked = 10_000;
+/** Deliveries of one FIFO subscription in a row, before others have their turn. */
+const longestRun = 100;
 /** Longest time without looking: for a clock that was moved. */
 const dozeMs = 1000;
 /** Between looks, so that a busy store is not asked without end. */
@@ -55,6 +60,8 @@ class Deliveries {
   readonly #targets: Targets;
   readonly #running = new Map<string, Promise<void>>();
   readonly #lanes = new Map<string, number>();
+  /** Subscriptions that have had enough for now, and until when. */
+  readonly #resting = new Map<string, number>();
   /** Deliveries to a subscription in the current second, where its policy limits them. */
   readonly #rates = new Map<string, { second: number; count: number }>();
 
@@ -64,21 +71,11 @@ class Deliveries {
   }
 
   async run(): Promise<void> {
-    const { store, clock, signal } = this.#ctx;
+    const { store, signal } = this.#ctx;
     try {
       while (!signal.aborted) {
         const seen = await store.lastChange();
-        const now = clock.now();
-        // Across accounts by design: one job delivers for all of them.
-        const { items } = await store.find<Delivery>({
-          service: serviceId,
-          type: types.delivery,
-          index: "due",
-          from: "",
-          to: timeText(now + 1),
-          limit: 200 + this.#running.size,
-        });
-        const started = items.filter((document) => this.#start(document)).length;
+        const started = (await this.#startDue()) + (await this.#startLanes());
         if (started > 0 && this.#running.size < atOnce) continue;
         await Promise.race([store.waitForChange(seen, dozeMs), pause(dozeMs, signal), ...this.#running.values()]);
         await pause(restMs, signal);
@@ -88,12 +85,58 @@ class Deliveries {
     }
   }
 
+  /** Looks past deliveries that have to wait for their endpoint, so that a slow one does not hide the others. */
+  async #startDue(): Promise<number> {
+    let started = 0;
+    let looked = 0;
+    let after: string | undefined;
+    do {
+      // Across accounts by design: one job delivers for all of them.
+      const page = await this.#ctx.store.find<Delivery>({
+        service: serviceId,
+        type: types.delivery,
+        index: "due",
+        from: "",
+        to: timeText(this.#ctx.clock.now() + 1),
+        limit: pageSize,
+        ...(after === undefined ? {} : { after }),
+      });
+      started += page.items.filter((document) => this.#start(document)).length;
+      looked += page.items.length;
+      after = page.next;
+    } while (after !== undefined && this.#running.size < atOnce && looked < mostLooked);
+    return started;
+  }
+
+  /** The first delivery of every FIFO subscription that has any: jumps from one to the next. */
+  async #startLanes(): Promise<number> {
+    let started = 0;
+    let from = "";
+    while (this.#running.size < atOnce) {
+      const { items } = await this.#ctx.store.find<Delivery>({
+        service: serviceId,
+        type: types.delivery,
+        index: "lane",
+        from,
+        limit: 1,
+      });
+      const [first] = items;
+      if (!first) break;
+      if (first.value.dueAt <= this.#ctx.clock.now() && this.#start(first)) started += 1;
+      // "0" follows "/" in byte order.
+      from = `${first.value.uuid}0`;
+    }
+    return started;
+  }
+
   #start(document: Document<Delivery>): boolean {
     const { uuid, ordered } = document.value;
     const id = `${document.key.account}/${document.key.region}/${document.key.id}`;
     if (this.#running.has(id) || this.#running.size >= atOnce) return false;
     const busy = this.#lanes.get(uuid) ?? 0;
     if (busy >= (ordered ? 1 : perSubscription)) return false;
+    if ((this.#resting.get(uuid) ?? 0) > this.#ctx.clock.now()) return false;
+    this.#resting.delete(uuid);
     this.#lanes.set(uuid, busy + 1);
     const work = this.#work(document).finally(() => {
       this.#running.delete(id);
@@ -107,10 +150,16 @@ class Deliveries {
 
   /** Never rejects. */
   async #work(found: Document<Delivery>): Promise<void> {
-    const { store, log, signal } = this.#ctx;
+    const { store, log, signal, clock } = this.#ctx;
+    const { uuid, ordered } = found.value;
     try {
-      const document = found.value.ordered ? await this.#headOfLane(found) : await store.get<Delivery>(found.key);
-      if (document && document.value.dueAt <= this.#ctx.clock.now()) await this.#deliver(document);
+      let document = await store.get<Delivery>(found.key);
+      for (let done = 0; document && done < longestRun && !signal.aborted; done++) {
+        if (document.value.dueAt > clock.now() || (this.#resting.get(uuid) ?? 0) > clock.now()) return;
+        await this.#deliver(document);
+        if (!ordered) return;
+        document = await this.#headOfLane(found);
+      }
     } catch (error) {
       if (signal.aborted || error instanceof Conflict) return;
       log.error({ err: error, delivery: found.key.id }, "a delivery is left for later");
@@ -143,6 +192,8 @@ class Deliveries {
     if (!this.#mayNow(job)) return;
     const outcome = await this.#targets.attempt(this.#ctx, job);
     if (outcome.ok) return await this.#finish(document);
+    // The role is being stopped: that is no attempt of the endpoint's.
+    if (this.#ctx.signal.aborted) return;
     await this.#retry(document, job, outcome);
   }
 
@@ -188,7 +239,9 @@ class Deliveries {
       return true;
     }
     rate.count += 1;
-    return rate.count <= most;
+    if (rate.count <= most) return true;
+    this.#resting.set(subscription.uuid, (second + 1) * 1000);
+    return false;
   }
 
   async #retry(document: Document<Delivery>, job: Job, outcome: Extract<Outcome, { ok: false }>): Promise<void> {
@@ -209,6 +262,7 @@ class Deliveries {
 
   async #settleDead(document: Document<Delivery>, { subscription, delivery }: Job, outcome: Outcome): Promise<void> {
     if (outcome.ok) return await this.#finish(document);
+    if (this.#ctx.signal.aborted) return;
     const attempts = delivery.attempts + 1;
     const delay = outcome.permanent
       ? undefined

@@ -8,7 +8,7 @@
  * | owned | topic account/topic name/uuid | in the subscriber's account: where its subscription is |
  * | token | token | what a confirmation confirms |
  * | message | sequence | a published message with deliveries outstanding |
- * | delivery | sequence/subscription uuid | one outstanding delivery; index `due`: when it is tried next, `lane`: FIFO order of its subscription |
+ * | delivery | sequence/subscription uuid | one outstanding delivery; index `due`: when it is tried next, or for FIFO `lane`: order within its subscription |
  * | order | topic uid/group | FIFO: sequence of the newest message of a group |
  * | dedup | topic uid/scope | FIFO: what was accepted in the last five minutes |
  * | signer | id | in the installation's account: a signing key pair and its certificate |
@@ -149,11 +149,9 @@ export const subscriptionId = (topicName: string, uuid: string): string => `${to
 export const deliveryId = (delivery: Pick<Delivery, "sequence" | "uuid">): string =>
   `${delivery.sequence}/${delivery.uuid}`;
 
+/** Of a FIFO subscription the first one alone is looked at, so the others are found by their order and not by their time. */
 export function deliveryIndexes(delivery: Delivery): Record<string, string> {
-  return {
-    due: timeText(delivery.dueAt),
-    ...(delivery.ordered ? { lane: `${delivery.uuid}/${delivery.sequence}` } : {}),
-  };
+  return delivery.ordered ? { lane: `${delivery.uuid}/${delivery.sequence}` } : { due: timeText(delivery.dueAt) };
 }
 
 /** No retry policy goes on for longer. Source: SNS Developer Guide, "Message delivery retries" (23 days). */

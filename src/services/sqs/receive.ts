@@ -34,14 +34,16 @@ export async function receive(ctx: CallContext, parts: Parts, queue: Queue, want
   const until = ctx.now + wanted.waitMs;
   const first = await new Receiver(ctx, parts, queue, wanted).take();
   if (first.length > 0 || wanted.waitMs === 0 || staged(ctx)) return first;
+  // The client has gone, or the process is being stopped: it asks again, and somebody else answers.
+  const over = AbortSignal.any([ctx.signal, ctx.draining]);
   const ticket = await parts.arrivals.enter(ctx.feed, queue);
   try {
     for (;;) {
       const taken = await new Receiver(ctx, parts, queue, wanted).take();
       const left = until - ctx.clock.now();
-      if (taken.length > 0 || left <= 0 || ctx.signal.aborted || staged(ctx)) return taken;
-      await ticket.wait(Math.min(left, await untilDue(ctx, queue), longestDozeMs), ctx.signal);
-      if (ctx.signal.aborted) return [];
+      if (taken.length > 0 || left <= 0 || over.aborted || staged(ctx)) return taken;
+      await ticket.wait(Math.min(left, await untilDue(ctx, queue), longestDozeMs), over);
+      if (over.aborted) return [];
       // Deleted, or purged: whoever asks again finds the queue as it is now.
       if ((await findQueue(ctx, queue))?.epoch !== queue.epoch) return [];
     }

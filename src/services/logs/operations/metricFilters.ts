@@ -11,6 +11,8 @@ import { filterOf } from "./readEvents.ts";
 
 /** "Metric filters: 100 per log group." */
 const mostFilters = 100;
+/** "At most 5 filter patterns containing regex for each log group." */
+const mostRegexPatterns = 5;
 const mostDimensions = 3;
 
 export async function putMetricFilter(
@@ -38,6 +40,7 @@ export async function putMetricFilter(
   const id = `${group.gid}/${input.filterName!}`;
   const before = await ctx.state.get<MetricFilter>(types.metricFilter, id);
   if (!before && group.metricFilters >= mostFilters) throw limitExceeded();
+  if (filter.regexes > 0) await limitRegexes(ctx, group, input.filterName!);
   const value: MetricFilter = {
     name: input.filterName!,
     group: group.name,
@@ -48,6 +51,13 @@ export async function putMetricFilter(
   ctx.state.put(types.metricFilter, id, value, { indexes: metricIndex(value) });
   if (!before) ctx.state.put(types.group, group.name, { ...group, metricFilters: group.metricFilters + 1 });
   return {};
+}
+
+/** @throws LimitExceededException */
+async function limitRegexes(ctx: CallContext, { gid }: Group, except: string): Promise<void> {
+  const { items } = await ctx.state.list<MetricFilter>(types.metricFilter, { prefix: `${gid}/` });
+  const others = items.filter(({ value }) => value.name !== except && filterOf(value.pattern).regexes > 0);
+  if (others.length >= mostRegexPatterns) throw limitExceeded();
 }
 
 /** Of bounded length, which names are not. */
