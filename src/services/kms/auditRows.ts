@@ -4,24 +4,9 @@
  */
 import type { AuditDetail, ServiceDefinition } from "#gateway/service.ts";
 import type { Sdk } from "./sdk.ts";
+import { tracked } from "./usage.ts";
 
-const cryptographic = [
-  "Decapsulate",
-  "Decrypt",
-  "DeriveSharedSecret",
-  "Encapsulate",
-  "Encrypt",
-  "GenerateDataKey",
-  "GenerateDataKeyPair",
-  "GenerateDataKeyPairWithoutPlaintext",
-  "GenerateDataKeyWithoutPlaintext",
-  "GenerateMac",
-  "GenerateRandom",
-  "ReEncrypt",
-  "Sign",
-  "Verify",
-  "VerifyMac",
-] as const;
+const cryptographic = [...tracked, "GenerateRandom"] as const;
 
 interface Used {
   KeyMaterialId?: string | undefined;

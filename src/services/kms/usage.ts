@@ -9,8 +9,8 @@ import type { DocumentKey, Operation } from "#store/contract.ts";
 import type { StoredEvent } from "#stream/contract.ts";
 import { type KeyDocument, types } from "./state.ts";
 
-/** KeyLastUsageTrackingOperation. */
-const tracked = [
+/** KeyLastUsageTrackingOperation: every operation that uses the material of a key. */
+export const tracked = [
   "Decapsulate",
   "Decrypt",
   "DeriveSharedSecret",
