@@ -11,6 +11,12 @@ import { join } from "node:path";
 import { run, type Ran } from "./cli.ts";
 import type { Instance } from "./instance.ts";
 
+/**
+ * The provider waits on purpose: for a queue's attributes, and again for its policies, it wants the same answer six
+ * times, five seconds apart, one resource after the other.
+ */
+const timeoutMs = 600_000;
+
 /** One configuration in a folder of its own, against one instance. */
 export class Terraform {
   readonly #folder: string;
@@ -59,7 +65,7 @@ export class Terraform {
   }
 
   #run(...args: string[]): Promise<Ran> {
-    return run("terraform", [`-chdir=${this.#folder}`, ...args, "-no-color"], this.#env);
+    return run("terraform", [`-chdir=${this.#folder}`, ...args, "-no-color"], this.#env, "", timeoutMs);
   }
 }
 

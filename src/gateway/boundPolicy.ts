@@ -4,7 +4,7 @@
  * Source: IAM User Guide, "AWS JSON policy elements: Principal", "IAM user principals", "IAM role principals".
  */
 import { awsPrincipals, replacePrincipals } from "#policy/principalNames.ts";
-import type { IdentitySource } from "./identity.ts";
+import type { IdentitySource, NamedPolicy } from "./identity.ts";
 
 /** What is evaluated in place of the document as it was written. */
 export interface BoundPolicy {
@@ -12,6 +12,32 @@ export interface BoundPolicy {
   document: string;
   /** ARN as written → unique id. */
   ids: Readonly<Record<string, string>>;
+}
+
+/** A policy as a document keeps it: as it was written, and as it is meant. */
+export interface KeptPolicy {
+  policy: string;
+  boundPolicy?: BoundPolicy;
+}
+
+/** What a document keeps of a new policy. `refusal` is the service's own error about a principal that does not exist. */
+export async function keepPolicy(
+  identity: Pick<IdentitySource, "principalId">,
+  policy: string,
+  refusal: (principal: string) => Error,
+): Promise<KeptPolicy> {
+  try {
+    const bound = await bindPolicy(identity, policy);
+    return { policy, ...(bound ? { boundPolicy: bound } : {}) };
+  } catch (error) {
+    throw error instanceof UnknownPrincipal ? refusal(error.principal) : error;
+  }
+}
+
+/** The policy of a document as a question of authorization takes it; none when it has none. */
+export function attachedPolicy(name: string, kept: Partial<KeptPolicy> | undefined): NamedPolicy[] {
+  const document = kept?.boundPolicy?.document ?? kept?.policy;
+  return document === undefined ? [] : [{ name, document }];
 }
 
 const entityArn = /^arn:[a-z-]+:iam::\d{12}:(?:user|role)\//;

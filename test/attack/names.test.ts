@@ -1,6 +1,6 @@
 /**
  * A name that comes back: whoever is created under the name of somebody who was deleted inherits nothing, from no
- * bucket policy, access point, key policy, grant or trust policy. Source: IAM User Guide, "AWS JSON policy elements: Principal".
+ * bucket policy, access point, key policy, grant, trust policy, nor the policy of a queue, a topic or the log groups. Source: IAM User Guide, "AWS JSON policy elements: Principal".
  */
 import { after, before, test } from "node:test";
 import assert from "node:assert/strict";
@@ -32,6 +32,9 @@ import {
   PutBucketPolicyCommand,
   PutObjectCommand,
 } from "@aws-sdk/client-s3";
+import { CloudWatchLogs } from "@aws-sdk/client-cloudwatch-logs";
+import { SNS } from "@aws-sdk/client-sns";
+import { SQS } from "@aws-sdk/client-sqs";
 import { AssumeRoleCommand } from "@aws-sdk/client-sts";
 import { eventually, startInstance, type Instance } from "../instance.ts";
 import { administrator, credentialsOf, person, policy, refusal, user, type Person } from "./people.ts";
@@ -54,6 +57,11 @@ const forRoot = () => ({
   Action: "kms:*",
   Resource: "*",
 });
+
+function spine({ credentials }: Person) {
+  const config = { ...instance.client, credentials };
+  return { sqs: new SQS(config), sns: new SNS(config), logs: new CloudWatchLogs(config) };
+}
 
 async function recreate(name: string, before: Person): Promise<Person> {
   await admin.iam.send(new DeleteAccessKeyCommand({ UserName: name, AccessKeyId: before.credentials.accessKeyId }));
@@ -97,6 +105,47 @@ test("bucket policy, key policy and grant mean the user who had the name", async
   assert.match((await admin.kms.send(new GetKeyPolicyCommand({ KeyId: byPolicy }))).Policy!, /"AIDA[A-Z0-9]{17}"/);
 });
 
+test("policies of queues, topics and log groups mean the user who had the name, also after a statement is added", async () => {
+  const alice = await user(instance, admin, "alice");
+  const { sqs, sns, logs } = spine(alice);
+  const own = spine(admin);
+  const QueueUrl = (await own.sqs.createQueue({ QueueName: "names" })).QueueUrl!;
+  const TopicArn = (await own.sns.createTopic({ Name: "names" })).TopicArn!;
+  await own.logs.createLogGroup({ logGroupName: "names" });
+  const allow = (Action: string, Resource: string) =>
+    policy({ Sid: "alice", Effect: "Allow", Principal: { AWS: arn("alice") }, Action, Resource });
+  const queueArn = `arn:aws:sqs:${instance.ready.region}:${account}:names`;
+  const groupArn = `arn:aws:logs:${instance.ready.region}:${account}:log-group:names:*`;
+  await own.sqs.setQueueAttributes({ QueueUrl, Attributes: { Policy: allow("sqs:SendMessage", queueArn) } });
+  await own.sns.setTopicAttributes({
+    TopicArn,
+    AttributeName: "Policy",
+    AttributeValue: allow("sns:Publish", TopicArn),
+  });
+  await own.logs.putResourcePolicy({ policyName: "names", policyDocument: allow("logs:CreateLogStream", groupArn) });
+  let streams = 0;
+  const uses = (to: ReturnType<typeof spine>) => [
+    refusal(to.sqs.sendMessage({ QueueUrl, MessageBody: "m" })),
+    refusal(to.sns.publish({ TopicArn, Message: "m" })),
+    refusal(to.logs.createLogStream({ logGroupName: "names", logStreamName: `s${++streams}` })),
+  ];
+  assert.deepEqual(await Promise.all(uses({ sqs, sns, logs })), ["", "", ""]);
+
+  const other = spine(await recreate("alice", alice));
+  const denied = ["AccessDenied", "AuthorizationErrorException", "AccessDeniedException"];
+  assert.deepEqual(await Promise.all(uses(other)), denied);
+  // Adding a statement writes the policy anew: the old name must not come to mean the new user by that.
+  await own.sqs.addPermission({ QueueUrl, Label: "more", AWSAccountIds: [account], Actions: ["GetQueueUrl"] });
+  await own.sns.addPermission({ TopicArn, Label: "more", AWSAccountId: [account], ActionName: ["Subscribe"] });
+  assert.deepEqual(await Promise.all(uses(other)), denied);
+  const shown = [
+    (await own.sqs.getQueueAttributes({ QueueUrl, AttributeNames: ["Policy"] })).Attributes!["Policy"]!,
+    (await own.sns.getTopicAttributes({ TopicArn })).Attributes!["Policy"]!,
+    (await own.logs.describeResourcePolicies({})).resourcePolicies![0]!.policyDocument!,
+  ];
+  for (const text of shown) assert.match(text, /"AIDA[A-Z0-9]{17}"/);
+});
+
 test("somebody who takes the name by renaming gets nothing either, and the one who was renamed keeps it", async () => {
   const first = await user(instance, admin, "first");
   const second = await user(instance, admin, "second");
@@ -121,6 +170,15 @@ test("a policy cannot name in advance who does not exist yet", async () => {
     await refusal(admin.kms.send(new PutKeyPolicyCommand({ KeyId, Policy }))),
     "MalformedPolicyDocumentException",
   );
+  const own = spine(admin);
+  const { QueueUrl } = await own.sqs.createQueue({ QueueName: "ghosts" });
+  const onQueue = policy({ ...ghost, Action: "sqs:SendMessage", Resource: "*" });
+  const Attributes = { Policy: onQueue };
+  assert.equal(await refusal(own.sqs.setQueueAttributes({ QueueUrl, Attributes })), "InvalidAttributeValue");
+  const { TopicArn } = await own.sns.createTopic({ Name: "ghosts" });
+  const onTopic = policy({ ...ghost, Action: "sns:Publish", Resource: TopicArn });
+  const set = own.sns.setTopicAttributes({ TopicArn, AttributeName: "Policy", AttributeValue: onTopic });
+  assert.equal(await refusal(set), "InvalidParameterException");
   const grant = new CreateGrantCommand({ KeyId, GranteePrincipal: arn("ghost"), Operations: ["Decrypt"] });
   assert.equal(await refusal(admin.kms.send(grant)), "InvalidArnException");
 });

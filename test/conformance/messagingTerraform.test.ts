@@ -104,7 +104,7 @@ resource "aws_sns_topic_subscription" "work" {
 
 test(
   "terraform applies, finds nothing more to do, changes and destroys",
-  { skip: (await isInstalled("terraform")) ? false : "needs terraform", timeout: 600_000 },
+  { skip: (await isInstalled("terraform")) ? false : "needs terraform", timeout: 1_800_000 },
   async (t) => {
     const folder = await mkdtemp(join(tmpdir(), "jikimi-terraform-"));
     const instance = await startInstance();

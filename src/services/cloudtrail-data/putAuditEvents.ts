@@ -4,6 +4,7 @@
  */
 import { isoSeconds } from "#kernel/clock.ts";
 import { AwsError } from "#kernel/errors.ts";
+import { attachedPolicy } from "#gateway/boundPolicy.ts";
 import type { CallContext } from "#gateway/context.ts";
 import type { Access, AuditDetail } from "#gateway/service.ts";
 import { checkEvent } from "./auditEvent.ts";
@@ -58,14 +59,14 @@ function take(ctx: CallContext, channel: Channel, event: AuditEvent, eventID: st
 export async function access(input: PutAuditEventsInput, ctx: CallContext): Promise<Access> {
   const address = addressOf(ctx, input.channelArn ?? "");
   const channel = await findChannel(ctx, address);
-  const policy = channel && (await policyOf(ctx, channel));
+  const kept = channel && (await policyOf(ctx, channel));
   const arn = `arn:${ctx.partition}:cloudtrail:${address.region}:${address.account}:channel/${address.id}`;
   const foreign = address.account !== ctx.account;
   return {
     action: "cloudtrail-data:PutAuditEvents",
     resource: arn,
     resourceAccount: address.account,
-    ...(policy === undefined ? {} : { resourcePolicies: [{ name: arn, document: policy }] }),
+    ...(kept === undefined ? {} : { resourcePolicies: attachedPolicy(arn, kept) }),
     context: {
       ...Object.fromEntries(
         Object.entries(channel?.tags ?? {}).map(([key, value]) => [`aws:ResourceTag/${key}`, value]),

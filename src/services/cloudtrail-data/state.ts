@@ -1,6 +1,7 @@
 /** What is read of CloudTrail's channels. CloudTrail writes it; events reach it through the stream. */
 import { parseArn } from "#kernel/arn.ts";
 import { AwsError } from "#kernel/errors.ts";
+import type { KeptPolicy } from "#gateway/boundPolicy.ts";
 import type { At, CallContext } from "#gateway/context.ts";
 
 export interface Channel {
@@ -41,7 +42,7 @@ export async function findChannel(ctx: CallContext, address: ChannelAddress): Pr
   return (await ctx.state.get<Channel>("channel", address.id, inCloudTrail(address)))?.value;
 }
 
-export async function policyOf(ctx: CallContext, channel: Channel): Promise<string | undefined> {
-  const found = await ctx.state.get<{ policy: string }>("resourcePolicy", channel.arn, inCloudTrail(channel));
-  return found?.value.policy;
+export async function policyOf(ctx: CallContext, channel: Channel): Promise<KeptPolicy | undefined> {
+  const found = await ctx.state.get<KeptPolicy>("resourcePolicy", channel.arn, inCloudTrail(channel));
+  return found?.value;
 }

@@ -1,6 +1,6 @@
 /** Key policies: the default one, and the checks on writing. Source: KMS Developer Guide, "Key policies in AWS KMS". */
 import { AwsError } from "#kernel/errors.ts";
-import { bindPolicy, UnknownPrincipal } from "#gateway/boundPolicy.ts";
+import { keepPolicy, type KeptPolicy } from "#gateway/boundPolicy.ts";
 import type { CallContext } from "#gateway/context.ts";
 import { parsePolicy } from "#policy/parse.ts";
 import { accessTo } from "./access.ts";
@@ -28,10 +28,7 @@ export function defaultPolicy(ctx: Pick<CallContext, "partition" | "account">): 
 }
 
 /** Syntax, size and principals; gives what a key keeps of it. @throws MalformedPolicyDocumentException, LimitExceededException */
-export async function checkPolicy(
-  ctx: CallContext,
-  policy: string,
-): Promise<Pick<KeyDocument, "policy" | "boundPolicy">> {
+export async function checkPolicy(ctx: CallContext, policy: string): Promise<KeptPolicy> {
   if (Buffer.byteLength(policy) > maxPolicyBytes) {
     throw limitExceeded(`The key policy is longer than ${maxPolicyBytes} bytes.`);
   }
@@ -40,13 +37,9 @@ export async function checkPolicy(
   } catch (error) {
     throw error instanceof AwsError ? malformedPolicy(error.message) : error;
   }
-  try {
-    const bound = await bindPolicy(ctx.identity, policy);
-    return { policy, ...(bound ? { boundPolicy: bound } : {}) };
-  } catch (error) {
-    if (!(error instanceof UnknownPrincipal)) throw error;
-    throw malformedPolicy("Policy contains a statement with one or more invalid principals.");
-  }
+  return keepPolicy(ctx.identity, policy, () =>
+    malformedPolicy("Policy contains a statement with one or more invalid principals."),
+  );
 }
 
 /**

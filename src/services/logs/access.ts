@@ -4,6 +4,7 @@
  * resource policies of every group. Source: Service Authorization Reference, CloudWatch Logs.
  */
 import { parseArn } from "#kernel/arn.ts";
+import { attachedPolicy } from "#gateway/boundPolicy.ts";
 import type { CallContext } from "#gateway/context.ts";
 import type { Access } from "#gateway/service.ts";
 import { noGroup } from "./errors.ts";
@@ -56,5 +57,5 @@ export function onNamed(ctx: CallContext, action: string, input: GroupInput, str
 async function accountPolicies(ctx: CallContext, owner: string): Promise<NonNullable<Access["resourcePolicies"]>> {
   if (owner !== ctx.account) return [];
   const { items } = await ctx.state.list<ResourcePolicy>(types.resourcePolicy, { limit: 100 });
-  return items.map(({ value }) => ({ name: value.name, document: value.document }));
+  return items.flatMap(({ value }) => attachedPolicy(value.name, value));
 }

@@ -1,4 +1,5 @@
 /** Every document of CloudWatch Logs. Log events are kept in batches, as they came; never one document each. */
+import type { KeptPolicy } from "#gateway/boundPolicy.ts";
 import type { CallContext } from "#gateway/context.ts";
 import type { DocumentKey, Scope } from "#store/contract.ts";
 
@@ -99,9 +100,8 @@ export interface Transformation {
 }
 
 /** `resourcePolicy`, by name. */
-export interface ResourcePolicy {
+export interface ResourcePolicy extends KeptPolicy {
   name: string;
-  document: string;
   updatedAt: number;
 }
 

@@ -6,6 +6,7 @@
  * Reference ("can be called only from the organization's management account or by a member account that is a
  * delegated administrator for an AWS service").
  */
+import { attachedPolicy } from "#gateway/boundPolicy.ts";
 import type { CallContext } from "#gateway/context.ts";
 import type { NamedPolicy } from "#gateway/identity.ts";
 import type { Access, AccessOf } from "#gateway/service.ts";
@@ -70,7 +71,7 @@ async function letIn(ctx: CallContext, organization: OrganizationState): Promise
     }
   } else {
     const policy = await organization.get("resourcePolicy", "resourcePolicy");
-    if (policy) grounds.push({ name: "resource policy of the organization", document: policy.content });
+    grounds.push(...attachedPolicy("resource policy of the organization", policy));
     const delegated = (await organization.documents("delegation")).some(({ value }) => value.account === ctx.account);
     if (delegated) grounds.push(reading("delegated administrator", { AWS: ctx.account }));
   }

@@ -1,4 +1,5 @@
 /** Documents of an organization, and the ARNs of its parts. Times are epoch milliseconds. */
+import type { KeptPolicy } from "#gateway/boundPolicy.ts";
 import type { PolicyTypeName } from "./policyTypes.ts";
 
 export interface Organization {
@@ -97,7 +98,7 @@ export interface Documents {
   delegation: { account: string; servicePrincipal: string; enabledAt: number };
   /** By service principal. */
   serviceAccess: { enabledAt: number };
-  resourcePolicy: { id: string; content: string };
+  resourcePolicy: { id: string } & KeptPolicy;
   /** By id of the tagged root, unit, account or policy. */
   tags: { tags: Tag[] };
 }

@@ -6,7 +6,7 @@
 import { AwsError } from "#kernel/errors.ts";
 import { base36Id } from "#kernel/ids.ts";
 import { parsePolicy } from "#policy/parse.ts";
-import { bindPolicy, shownPolicy, UnknownPrincipal, type BoundPolicy } from "#gateway/boundPolicy.ts";
+import { keepPolicy, shownPolicy } from "#gateway/boundPolicy.ts";
 import type { CallContext } from "#gateway/context.ts";
 import { isPublicPolicy } from "#engines/publicPolicy/publicPolicy.ts";
 import type { In, Out } from "./sdk.ts";
@@ -190,19 +190,13 @@ export async function putAccessPointPolicy(
     );
   }
   const { boundPolicy: _, ...rest } = point;
-  const bound = await bind(ctx, document);
-  put(ctx, { ...rest, policy: document, ...(bound ? { boundPolicy: bound } : {}) });
+  const kept = await keepPolicy(
+    ctx.identity,
+    document,
+    () => new AwsError("MalformedPolicy", "Invalid principal in policy", 400),
+  );
+  put(ctx, { ...rest, ...kept });
   return {};
-}
-
-async function bind(ctx: CallContext, document: string): Promise<BoundPolicy | undefined> {
-  try {
-    return await bindPolicy(ctx.identity, document);
-  } catch (error) {
-    throw error instanceof UnknownPrincipal
-      ? new AwsError("MalformedPolicy", "Invalid principal in policy", 400)
-      : error;
-  }
 }
 
 function resourcesOf(document: string): string[] {

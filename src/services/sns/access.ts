@@ -3,9 +3,13 @@
  * Source: Service Authorization Reference, Amazon SNS (condition keys sns:Endpoint, sns:Protocol); a batch needs sns:Publish;
  * SNS API Reference, ConfirmSubscription and Unsubscribe (no signature needed unless AuthenticateOnUnsubscribe).
  */
+import { parseArn } from "#kernel/arn.ts";
+import { attachedPolicy } from "#gateway/boundPolicy.ts";
 import type { CallContext } from "#gateway/context.ts";
 import type { Access } from "#gateway/service.ts";
+import { passedRole } from "./deliveryStatus.ts";
 import type { SnsAccess } from "./sdk.ts";
+import { snsPrincipal } from "./targets.ts";
 import { findSubscription, findTopic, subscriptionAddress, topicAddress, type TopicAddress } from "./topic.ts";
 
 type ContextValues = Record<string, string | readonly string[]>;
@@ -43,7 +47,7 @@ async function onTopic(
     action: `sns:${action}`,
     resource,
     resourceAccount: address.account,
-    resourcePolicies: topic ? [{ name: `${resource}/policy`, document: topic.policy }] : [],
+    resourcePolicies: attachedPolicy(`${resource}/policy`, topic),
     context: { ...Object.fromEntries(tags), ...owner, ...context },
   };
 }
@@ -70,6 +74,15 @@ function tagContext(
   };
 }
 
+/** A role that logs the status of deliveries is passed to SNS. */
+function passing(name: string | undefined, value: string | undefined): Access[] {
+  const resource = passedRole(name ?? "", value ?? "");
+  const account = resource === undefined ? undefined : parseArn(resource)?.account;
+  if (resource === undefined || account === undefined) return [];
+  const context = { "iam:PassedToService": snsPrincipal };
+  return [{ action: "iam:PassRole", resource, resourceAccount: account, context }];
+}
+
 export const access: SnsAccess = {
   AddPermission: byArn("AddPermission"),
   /** The token is the right; a signature only where the confirmation shall be the owner's. */
@@ -79,7 +92,8 @@ export const access: SnsAccess = {
     const address = { account: ctx.account, region: ctx.region, name: input.Name ?? "" };
     const context = tagContext(input.Tags);
     const create = await onTopic(ctx, "CreateTopic", address, context);
-    return Object.keys(context).length > 0 ? [create, await onTopic(ctx, "TagResource", address, context)] : create;
+    const tag = Object.keys(context).length > 0 ? [await onTopic(ctx, "TagResource", address, context)] : [];
+    return [create, ...tag, ...Object.entries(input.Attributes ?? {}).flatMap(([name, value]) => passing(name, value))];
   },
   DeleteTopic: byArn("DeleteTopic"),
   GetSubscriptionAttributes: bySubscription("GetSubscriptionAttributes"),
@@ -100,7 +114,10 @@ export const access: SnsAccess = {
   PublishBatch: byArn("Publish"),
   RemovePermission: byArn("RemovePermission"),
   SetSubscriptionAttributes: bySubscription("SetSubscriptionAttributes"),
-  SetTopicAttributes: byArn("SetTopicAttributes"),
+  async SetTopicAttributes(input, ctx) {
+    const set = await onTopic(ctx, "SetTopicAttributes", topicAddress(input.TopicArn));
+    return [set, ...passing(input.AttributeName, input.AttributeValue)];
+  },
   Subscribe: (input, ctx) =>
     onTopic(ctx, "Subscribe", topicAddress(input.TopicArn), {
       ...(input.Protocol === undefined ? {} : { "sns:Protocol": input.Protocol }),

@@ -1,13 +1,24 @@
 /** Attributes of topics. Source: SNS API Reference, CreateTopic, SetTopicAttributes, GetTopicAttributes. */
 import { AwsError } from "#kernel/errors.ts";
+import { keepPolicy, type KeptPolicy } from "#gateway/boundPolicy.ts";
+import type { CallContext } from "#gateway/context.ts";
 import { parsePolicy } from "#policy/parse.ts";
 import { readTopicPolicy, shownTopicPolicy } from "./deliveryPolicy.ts";
+import { shownFeedback, withFeedback } from "./deliveryStatus.ts";
 import { invalid, invalidBecause, notServed } from "./errors.ts";
 import type { Topic } from "./state.ts";
 
 export type Settings = Pick<Topic, "displayName" | "policy" | "contentBasedDeduplication"> &
   Partial<
-    Pick<Topic, "deliveryPolicy" | "kmsMasterKeyId" | "signatureVersion" | "tracingConfig" | "fifoThroughputScope">
+    Pick<
+      Topic,
+      | "deliveryPolicy"
+      | "kmsMasterKeyId"
+      | "signatureVersion"
+      | "tracingConfig"
+      | "fifoThroughputScope"
+      | "deliveryStatus"
+    >
   >;
 
 const ownerActions = [
@@ -68,15 +79,11 @@ export function withAttribute(topic: Settings, fifo: boolean, name: string, valu
       return { ...topic, fifoThroughputScope: value };
     case "ArchivePolicy":
       throw notServed("ArchivePolicy", "message archives");
-    default:
-      if (
-        /^(HTTP|Firehose|Lambda|Application|SQS)(SuccessFeedback(RoleArn|SampleRate)|FailureFeedbackRoleArn)$/.test(
-          name,
-        )
-      ) {
-        throw notServed(name, "delivery status logs");
-      }
-      throw invalid("AttributeName");
+    default: {
+      const feedback = withFeedback(topic.deliveryStatus, name, value);
+      if (!feedback) throw invalid("AttributeName");
+      return { ...topic, ...feedback };
+    }
   }
 }
 
@@ -101,6 +108,11 @@ function checkedPolicy(text: string): string {
   return text;
 }
 
+/** The policy with its users and roles bound. @throws InvalidParameter: it names one that does not exist */
+export function keptPolicy(ctx: CallContext, policy: string): Promise<KeptPolicy> {
+  return keepPolicy(ctx.identity, policy, () => invalid("Policy Error: PrincipalNotFound"));
+}
+
 /** As GetTopicAttributes shows them, without the counts of subscriptions. */
 export function shownAttributes(topic: Topic): Record<string, string> {
   return {
@@ -112,6 +124,7 @@ export function shownAttributes(topic: Topic): Record<string, string> {
     ...(topic.deliveryPolicy === undefined ? {} : { DeliveryPolicy: topic.deliveryPolicy }),
     ...(topic.kmsMasterKeyId === undefined ? {} : { KmsMasterKeyId: topic.kmsMasterKeyId }),
     ...(topic.signatureVersion === undefined ? {} : { SignatureVersion: topic.signatureVersion }),
+    ...shownFeedback(topic.deliveryStatus),
     ...(topic.tracingConfig === undefined ? {} : { TracingConfig: topic.tracingConfig }),
     ...(topic.fifo
       ? {

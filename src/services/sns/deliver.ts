@@ -10,6 +10,7 @@ import { UnitOfWork } from "#gateway/state.ts";
 import { pause } from "#kernel/pause.ts";
 import { Conflict, type Document, type DocumentKey } from "#store/contract.ts";
 import { delayBefore, effectivePolicy } from "./deliveryPolicy.ts";
+import { StatusLog } from "./deliveryStatus.ts";
 import { HttpTarget } from "./httpTarget.ts";
 import type { Outcome } from "./outcome.ts";
 import type { SnsSettings } from "./parts.ts";
@@ -58,6 +59,7 @@ export function deliveryJob(settings: SnsSettings): (ctx: JobContext) => Promise
 class Deliveries {
   readonly #ctx: JobContext;
   readonly #targets: Targets;
+  readonly #statusLog: StatusLog;
   readonly #running = new Map<string, Promise<void>>();
   readonly #lanes = new Map<string, number>();
   /** Subscriptions that have had enough for now, and until when. */
@@ -68,6 +70,7 @@ class Deliveries {
   constructor(ctx: JobContext, targets: Targets) {
     this.#ctx = ctx;
     this.#targets = targets;
+    this.#statusLog = new StatusLog(ctx);
   }
 
   async run(): Promise<void> {
@@ -191,7 +194,10 @@ class Deliveries {
     }
     if (!this.#mayNow(job)) return;
     const outcome = await this.#targets.attempt(this.#ctx, job);
-    if (outcome.ok) return await this.#finish(document);
+    if (outcome.ok) {
+      await this.#finish(document);
+      return await this.#statusLog.ended(job, outcome, delivery.attempts + 1);
+    }
     // The role is being stopped: that is no attempt of the endpoint's.
     if (this.#ctx.signal.aborted) return;
     await this.#retry(document, job, outcome);
@@ -254,6 +260,7 @@ class Deliveries {
       return await this.#again(document, { ...delivery, attempts, failure, dueAt: this.#ctx.clock.now() + delay });
     }
     this.#ctx.log.warn({ subscription: subscription.arn, code: outcome.code }, "a message could not be delivered");
+    await this.#statusLog.ended(job, outcome, attempts);
     // A confirmation that cannot be asked for is not set aside: nobody has subscribed yet.
     if (subscription.deadLetterQueue === undefined || delivery.kind !== "Notification")
       return await this.#finish(document);

@@ -12,6 +12,7 @@ import { delivered, failed, type Outcome } from "./outcome.ts";
 const answerMs = 15_000;
 const connectMs = 5_000;
 const mostAnswer = 64 * 1024;
+const mostShown = 1024;
 
 export interface HttpMessage {
   url: string;
@@ -60,8 +61,7 @@ export class HttpTarget {
         dispatcher: this.#agent,
         signal: AbortSignal.any([signal, AbortSignal.timeout(answerMs)]),
       });
-      await answer.body.dump({ limit: mostAnswer });
-      return judge(answer.statusCode);
+      return judge(answer.statusCode, await beginning(answer.body));
     } catch (error) {
       const { code, name, message } = error as NodeJS.ErrnoException;
       if (code === privateCode) return refusedTarget();
@@ -74,10 +74,22 @@ export class HttpTarget {
   }
 }
 
-function judge(status: number): Outcome {
-  if (status >= 200 && status < 300) return delivered;
+/** Reads an answer to its end, or to where it is longer than it should be; keeps what a log may hold of it. */
+async function beginning(body: AsyncIterable<Buffer>): Promise<string> {
+  const kept: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    if (size < mostShown) kept.push(chunk);
+    size += chunk.length;
+    if (size > mostAnswer) break;
+  }
+  return Buffer.concat(kept).subarray(0, mostShown).toString("utf8");
+}
+
+function judge(status: number, said: string): Outcome {
+  if (status >= 200 && status < 300) return delivered(said, status);
   const again = status >= 500 || status === 429 || status < 200;
-  return failed(String(status), `The endpoint answered ${status}.`, !again);
+  return failed(String(status), `The endpoint answered ${status}.`, !again, status);
 }
 
 const privateCode = "JIKIMI_PRIVATE_TARGET";

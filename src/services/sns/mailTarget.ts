@@ -32,7 +32,7 @@ export async function sendMail(url: string, mail: Mail): Promise<Outcome> {
     await dialogue.say("DATA", 3);
     await dialogue.say(`${render(mail)}\r\n.`, 2);
     socket.end("QUIT\r\n");
-    return delivered;
+    return delivered("accepted");
   } catch (error) {
     socket.destroy();
     if (error instanceof Refused) return failed(String(error.status), error.message, error.status >= 500);

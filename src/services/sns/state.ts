@@ -16,6 +16,8 @@
  * INVARIANT: a message and the deliveries to everyone who is to have it are committed in one batch with the answer to the
  * publisher; a delivery is removed only after its endpoint, or its dead-letter queue, has taken it, or for good reason.
  */
+import type { BoundPolicy } from "#gateway/boundPolicy.ts";
+import type { DeliveryStatus } from "./deliveryStatus.ts";
 import type { State } from "#gateway/context.ts";
 
 export const serviceId = "sns";
@@ -43,12 +45,14 @@ export interface Topic {
   createdAt: number;
   displayName: string;
   policy: string;
+  boundPolicy?: BoundPolicy;
   deliveryPolicy?: string;
   kmsMasterKeyId?: string;
   signatureVersion?: "1" | "2";
   tracingConfig?: "PassThrough";
   contentBasedDeduplication: boolean;
   fifoThroughputScope?: "Topic" | "MessageGroup";
+  deliveryStatus?: DeliveryStatus;
   deletedSubscriptions: number;
   tags: Record<string, string>;
 }

@@ -76,7 +76,7 @@ export class Targets {
     const fifo = arn.resource.endsWith(".fifo");
     const { sqs } = ctx.asService(snsPrincipal, { account: topic.account, region: arn.region, sourceArn: topic.arn });
     try {
-      await sqs.SendMessage({
+      const { MessageId } = await sqs.SendMessage({
         QueueUrl: `${ctx.config.endpoint}/${arn.account}/${arn.resource}`,
         MessageBody: raw ? textFor(published, subscription.protocol) : (await this.#envelope(ctx, job)).body,
         ...(Object.keys(attributes).length > 0
@@ -97,12 +97,12 @@ export class Targets {
           ? { MessageDeduplicationId: message?.deduplicationId ?? job.delivery.messageId ?? subscription.uuid }
           : {}),
       });
-      return delivered;
+      return delivered(JSON.stringify({ sqsMessageId: MessageId }), 200);
     } catch (error) {
       if (!(error instanceof AwsError)) throw error;
       // What the queue's owner would have to mend is not tried again; what may pass is.
       const passing = error.status >= 500 || /Throttl|OverLimit/.test(error.code);
-      return failed(error.code, error.message, !passing);
+      return failed(error.code, error.message, !passing, error.status);
     }
   }
 

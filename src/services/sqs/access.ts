@@ -2,6 +2,7 @@
  * The authorization questions of SQS: identity policies or the queue policy, as for every resource policy.
  * Source: Service Authorization Reference, Amazon SQS; a batch needs the permission of its single entries.
  */
+import { attachedPolicy } from "#gateway/boundPolicy.ts";
 import type { CallContext } from "#gateway/context.ts";
 import type { Access } from "#gateway/service.ts";
 import { sourceOfHandle } from "./operations/moveTasks.ts";
@@ -25,7 +26,7 @@ async function onQueue(
     resource,
     resourceAccount: address.account,
     // Without a policy nobody of another account gets in.
-    resourcePolicies: queue?.policy === undefined ? [] : [{ name: `${resource}/policy`, document: queue.policy }],
+    resourcePolicies: attachedPolicy(`${resource}/policy`, queue),
     context: { ...Object.fromEntries(tags), ...context },
   };
 }

@@ -5,6 +5,8 @@
  */
 import { createHash } from "node:crypto";
 import { AwsError } from "#kernel/errors.ts";
+import { keepPolicy, type KeptPolicy } from "#gateway/boundPolicy.ts";
+import type { CallContext } from "#gateway/context.ts";
 import { parsePolicy } from "#policy/parse.ts";
 import { invalidAttributeValue, invalidValue, oneEncryption, unknownAttribute } from "./errors.ts";
 import { addressOfArn } from "./queue.ts";
@@ -165,6 +167,11 @@ function checkedPolicy(text: string): string {
     throw error;
   }
   return text;
+}
+
+/** The policy with its users and roles bound. @throws InvalidAttributeValue: it names one that does not exist */
+export function keptPolicy(ctx: CallContext, policy: string): Promise<KeptPolicy> {
+  return keepPolicy(ctx.identity, policy, () => invalidAttributeValue("Policy"));
 }
 
 function readRedrive(text: string): RedrivePolicy {

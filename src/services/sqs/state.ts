@@ -20,6 +20,7 @@
  * receivers cannot both have it, and no crash can leave it in two places or none.
  */
 import { createHash } from "node:crypto";
+import type { BoundPolicy } from "#gateway/boundPolicy.ts";
 import type { State } from "#gateway/context.ts";
 import type { Document } from "#store/contract.ts";
 
@@ -76,6 +77,7 @@ export interface Queue {
   deduplicationScope: "queue" | "messageGroup";
   throughputLimit: "perQueue" | "perMessageGroupId";
   policy?: string;
+  boundPolicy?: BoundPolicy;
   redrive?: RedrivePolicy;
   redriveAllow?: RedriveAllowPolicy;
   encryption: QueueEncryption;

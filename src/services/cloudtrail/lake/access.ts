@@ -1,5 +1,6 @@
 /** IAM resources of the lake's operations, with the policies of the resources. Source: Service Authorization Reference, CloudTrail. */
 import { parseArn } from "#kernel/arn.ts";
+import { attachedPolicy } from "#gateway/boundPolicy.ts";
 import type { CallContext } from "#gateway/context.ts";
 import type { Access } from "#gateway/service.ts";
 import { parse, storesOf } from "#engines/eventSql/parse.ts";
@@ -38,12 +39,12 @@ export async function onResource(
 
 async function onFound(action: string, ctx: CallContext, found: Tagged, context: Access["context"]): Promise<Access> {
   const { arn, account, region, tags } = found;
-  const policy = (await ctx.state.get<ResourcePolicy>("resourcePolicy", arn, { account, region }))?.value.policy;
+  const kept = (await ctx.state.get<ResourcePolicy>("resourcePolicy", arn, { account, region }))?.value;
   return {
     action: `cloudtrail:${action}`,
     resource: arn,
     resourceAccount: account,
-    ...(policy === undefined ? {} : { resourcePolicies: [{ name: arn, document: policy }] }),
+    ...(kept === undefined ? {} : { resourcePolicies: attachedPolicy(arn, kept) }),
     context: {
       ...Object.fromEntries(Object.entries(tags).map(([key, value]) => [`aws:ResourceTag/${key}`, value])),
       ...context,

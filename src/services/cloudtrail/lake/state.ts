@@ -1,5 +1,6 @@
 /** Documents of CloudTrail Lake. They live in their account and Region. */
 import { parseArn } from "#kernel/arn.ts";
+import type { KeptPolicy } from "#gateway/boundPolicy.ts";
 import type { At, CallContext } from "#gateway/context.ts";
 import type { Scope } from "#store/contract.ts";
 import type { StoreKind } from "#engines/eventSql/schema.ts";
@@ -69,9 +70,7 @@ export interface ChannelStatus {
 }
 
 /** `resourcePolicy`, by ARN. `cloudtrail-data` reads it too. */
-export interface ResourcePolicy {
-  policy: string;
-}
+export type ResourcePolicy = KeptPolicy;
 
 export type QueryStatus = "QUEUED" | "RUNNING" | "FINISHED" | "FAILED" | "CANCELLED" | "TIMED_OUT";
 export type DeliveryStatus =

@@ -2,6 +2,7 @@
 import { parseArn } from "#kernel/arn.ts";
 import { AwsError } from "#kernel/errors.ts";
 import { parsePolicy } from "#policy/parse.ts";
+import { keepPolicy, shownPolicy } from "#gateway/boundPolicy.ts";
 import type { CallContext } from "#gateway/context.ts";
 import { badResourceArn, badResourceType, invalidPolicy, noPolicy } from "../lake/errors.ts";
 import { requireStore, type ResourcePolicy } from "../lake/state.ts";
@@ -39,7 +40,8 @@ export async function putResourcePolicy(
   const policy = input.ResourcePolicy!;
   checkPolicy(target, policy);
   const { account, region } = target;
-  ctx.state.put<ResourcePolicy>("resourcePolicy", target.arn, { policy }, { at: { account, region } });
+  const kept = await keepPolicy(ctx.identity, policy, (principal) => invalidPolicy(`No such principal: ${principal}`));
+  ctx.state.put<ResourcePolicy>("resourcePolicy", target.arn, kept, { at: { account, region } });
   return { ResourceArn: target.arn, ResourcePolicy: policy };
 }
 
@@ -47,8 +49,8 @@ export async function getResourcePolicy(
   input: Input<"GetResourcePolicy">,
   ctx: CallContext,
 ): Promise<Output<"GetResourcePolicy">> {
-  const { arn, policy } = await requirePolicy(ctx, input.ResourceArn!);
-  return { ResourceArn: arn, ResourcePolicy: policy };
+  const { arn, policy, boundPolicy } = await requirePolicy(ctx, input.ResourceArn!);
+  return { ResourceArn: arn, ResourcePolicy: await shownPolicy(ctx.identity, policy, boundPolicy) };
 }
 
 export async function deleteResourcePolicy(

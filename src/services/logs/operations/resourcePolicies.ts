@@ -1,5 +1,6 @@
 /** Resource policies of the account: which services may write to its log groups. Source: CloudWatch Logs API Reference. */
 import { AwsError } from "#kernel/errors.ts";
+import { keepPolicy, shownPolicy } from "#gateway/boundPolicy.ts";
 import type { CallContext } from "#gateway/context.ts";
 import { parsePolicy } from "#policy/parse.ts";
 import { invalidParameter, limitExceeded, notFound } from "../errors.ts";
@@ -30,9 +31,12 @@ export async function putResourcePolicy(
   }
   const before = await ctx.state.get<ResourcePolicy>(types.resourcePolicy, name);
   if (!before && (await ctx.state.count(types.resourcePolicy)) >= mostPolicies) throw limitExceeded();
-  const value: ResourcePolicy = { name, document, updatedAt: ctx.now };
+  const kept = await keepPolicy(ctx.identity, document, (principal) =>
+    invalidParameter(`Invalid policy document: no such principal: ${principal}`),
+  );
+  const value: ResourcePolicy = { name, ...kept, updatedAt: ctx.now };
   ctx.state.put(types.resourcePolicy, name, value);
-  return { resourcePolicy: view(value) };
+  return { resourcePolicy: await view(ctx, value) };
 }
 
 export async function describeResourcePolicies(
@@ -46,7 +50,7 @@ export async function describeResourcePolicies(
     ...(after === undefined ? {} : { after }),
   });
   return {
-    resourcePolicies: page.items.map(({ value }) => view(value)),
+    resourcePolicies: await Promise.all(page.items.map(({ value }) => view(ctx, value))),
     ...nextToken("DescribeResourcePolicies", page.next),
   };
 }
@@ -63,6 +67,11 @@ export async function deleteResourcePolicy(
   return {};
 }
 
-function view({ name, document, updatedAt }: ResourcePolicy) {
-  return { policyName: name, policyDocument: document, lastUpdatedTime: updatedAt, policyScope: "ACCOUNT" as const };
+async function view(ctx: CallContext, { name, policy, boundPolicy, updatedAt }: ResourcePolicy) {
+  return {
+    policyName: name,
+    policyDocument: await shownPolicy(ctx.identity, policy, boundPolicy),
+    lastUpdatedTime: updatedAt,
+    policyScope: "ACCOUNT" as const,
+  };
 }

@@ -4,6 +4,7 @@
  * Source: AWS Organizations API Reference; User Guide, "Using AWS Organizations with other AWS services",
  * "Delegated administrator for AWS Organizations".
  */
+import { keepPolicy, shownPolicy } from "#gateway/boundPolicy.ts";
 import type { Accounts } from "#gateway/accounts.ts";
 import { AwsError } from "#kernel/errors.ts";
 import { base36Id } from "#kernel/ids.ts";
@@ -181,7 +182,10 @@ export const trustOperations = (accounts: Accounts): Operations => ({
     checkResourcePolicy(content);
     const before = await organization.get("resourcePolicy", "resourcePolicy");
     const id = before?.id ?? base36Id("rp-", 8, ctx.random);
-    organization.put("resourcePolicy", "resourcePolicy", { id, content });
+    const kept = await keepPolicy(ctx.identity, content, () =>
+      invalidInput("INVALID_PRINCIPAL", "The provided resource policy document names a principal that does not exist."),
+    );
+    organization.put("resourcePolicy", "resourcePolicy", { id, ...kept });
     await addTags(organization, id, input.Tags);
     return { ResourcePolicy: rendered(organization, id, content) };
   },
@@ -190,7 +194,8 @@ export const trustOperations = (accounts: Accounts): Operations => ({
     const organization = await callersOrganization(ctx);
     const policy = await organization.get("resourcePolicy", "resourcePolicy");
     if (!policy) throw fault("ResourcePolicyNotFoundException");
-    return { ResourcePolicy: rendered(organization, policy.id, policy.content) };
+    const content = await shownPolicy(ctx.identity, policy.policy, policy.boundPolicy);
+    return { ResourcePolicy: rendered(organization, policy.id, content) };
   },
 
   async DeleteResourcePolicy(_input, ctx) {

@@ -1,6 +1,7 @@
 /** Topics and their permissions and tags. Source: SNS API Reference. */
+import { shownPolicy } from "#gateway/boundPolicy.ts";
 import type { CallContext } from "#gateway/context.ts";
-import { defaultPolicy, shownAttributes, withAttribute, type Settings } from "../attributes.ts";
+import { defaultPolicy, keptPolicy, shownAttributes, withAttribute, type Settings } from "../attributes.ts";
 import { invalid, invalidBecause, noResource, tagLimit } from "../errors.ts";
 import { nextOf, startOf } from "../paging.ts";
 import type { SnsHandlers } from "../sdk.ts";
@@ -33,6 +34,7 @@ export const topicHandlers: SnsHandlers = {
     }
     putTopic(ctx, {
       ...settings,
+      ...(await keptPolicy(ctx, settings.policy)),
       name,
       arn,
       account: ctx.account,
@@ -78,6 +80,7 @@ export const topicHandlers: SnsHandlers = {
     return {
       Attributes: {
         ...shownAttributes(topic),
+        Policy: await shownPolicy(ctx.identity, topic.policy, topic.boundPolicy),
         SubscriptionsConfirmed: String(counts.confirmed),
         SubscriptionsPending: String(counts.pending),
         SubscriptionsDeleted: String(topic.deletedSubscriptions),
@@ -90,8 +93,14 @@ export const topicHandlers: SnsHandlers = {
     const { AttributeName: name = "", AttributeValue: value = "" } = input;
     if (name === "FifoTopic") throw invalid("AttributeName");
     const fresh = defaultPolicy(topic.arn, topic.account);
-    const { deliveryPolicy: _, kmsMasterKeyId: _key, ...bare } = topic;
-    putTopic(ctx, { ...bare, ...withAttribute(settingsOf(topic), topic.fifo, name, value, fresh) });
+    const { deliveryPolicy: _, kmsMasterKeyId: _key, boundPolicy: before, ...bare } = topic;
+    const settings = withAttribute(settingsOf(topic), topic.fifo, name, value, fresh);
+    const unchanged = before ? { boundPolicy: before } : {};
+    putTopic(ctx, {
+      ...bare,
+      ...settings,
+      ...(name === "Policy" ? await keptPolicy(ctx, settings.policy) : unchanged),
+    });
     return {};
   },
 
@@ -105,7 +114,7 @@ export const topicHandlers: SnsHandlers = {
     const { Label: label = "", AWSAccountId: accounts = [], ActionName: actions = [] } = input;
     if (!/^[A-Za-z0-9_-]{1,80}$/.test(label)) throw invalid("Label");
     if (accounts.length === 0 || !accounts.every((account) => /^\d{12}$/.test(account))) throw invalid("AWSAccountId");
-    const policy = readPolicy(topic.policy);
+    const policy = await readPolicy(ctx, topic);
     if (policy.Statement.some(({ Sid }) => Sid === label)) throw invalid("Statement already exists");
     for (const action of actions) {
       if (!permittable.has(action)) throw invalid("Policy statement action out of service scope!");
@@ -119,19 +128,19 @@ export const topicHandlers: SnsHandlers = {
       Action: actions.length === 1 ? `SNS:${actions[0]}` : actions.map((action) => `SNS:${action}`),
       Resource: topic.arn,
     });
-    putTopic(ctx, { ...topic, policy: JSON.stringify(policy) });
+    putTopic(ctx, { ...withoutPolicy(topic), ...(await keptPolicy(ctx, JSON.stringify(policy))) });
     return {};
   },
 
   async RemovePermission(input, ctx) {
     const topic = await requireTopic(ctx, input.TopicArn);
-    const policy = readPolicy(topic.policy);
+    const policy = await readPolicy(ctx, topic);
     // Removing a label that is not there succeeds.
     const Statement = policy.Statement.filter(({ Sid }) => Sid !== input.Label);
     if (Statement.length === policy.Statement.length) return {};
     const left =
       Statement.length > 0 ? JSON.stringify({ ...policy, Statement }) : defaultPolicy(topic.arn, topic.account);
-    putTopic(ctx, { ...topic, policy: left });
+    putTopic(ctx, { ...withoutPolicy(topic), ...(await keptPolicy(ctx, left)) });
     return {};
   },
 
@@ -187,7 +196,8 @@ function checkName(name: string, fifoTopic: string | undefined): boolean {
 /** Members that may be absent have to be removed when they are. */
 function settingsOf(topic: Topic): Settings {
   const { displayName, policy, contentBasedDeduplication } = topic;
-  const { deliveryPolicy, kmsMasterKeyId, signatureVersion, tracingConfig, fifoThroughputScope } = topic;
+  const { deliveryPolicy, kmsMasterKeyId, signatureVersion, tracingConfig, fifoThroughputScope, deliveryStatus } =
+    topic;
   return {
     displayName,
     policy,
@@ -197,6 +207,7 @@ function settingsOf(topic: Topic): Settings {
     ...(signatureVersion === undefined ? {} : { signatureVersion }),
     ...(tracingConfig === undefined ? {} : { tracingConfig }),
     ...(fifoThroughputScope === undefined ? {} : { fifoThroughputScope }),
+    ...(deliveryStatus === undefined ? {} : { deliveryStatus }),
   };
 }
 
@@ -233,7 +244,14 @@ interface PolicyText {
   Statement: { Sid?: string; [member: string]: unknown }[];
 }
 
-function readPolicy(text: string): PolicyText {
-  const parsed = JSON.parse(text) as { Statement: PolicyText["Statement"] | PolicyText["Statement"][number] };
+function withoutPolicy({ policy: _, boundPolicy: _bound, ...topic }: Topic): Omit<Topic, "policy" | "boundPolicy"> {
+  return topic;
+}
+
+/** As it is shown: a statement about a user who is gone must not be bound again, to another of the same name. */
+async function readPolicy(ctx: CallContext, topic: Topic): Promise<PolicyText> {
+  const parsed = JSON.parse(await shownPolicy(ctx.identity, topic.policy, topic.boundPolicy)) as {
+    Statement: PolicyText["Statement"] | PolicyText["Statement"][number];
+  };
   return { ...parsed, Statement: Array.isArray(parsed.Statement) ? parsed.Statement : [parsed.Statement] };
 }

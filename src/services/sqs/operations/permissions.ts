@@ -1,8 +1,11 @@
 /** AddPermission and RemovePermission write statements of the queue policy; TagQueue and its like. Source: SQS API Reference. */
+import { shownPolicy } from "#gateway/boundPolicy.ts";
+import type { CallContext } from "#gateway/context.ts";
+import { keptPolicy } from "../attributes.ts";
 import { invalidValue, missing } from "../errors.ts";
 import { requireQueue } from "../queue.ts";
 import type { SqsHandlers } from "../sdk.ts";
-import { putQueue } from "../state.ts";
+import { putQueue, type Queue } from "../state.ts";
 import { checkTags } from "../tags.ts";
 
 interface PolicyText {
@@ -47,7 +50,7 @@ export const permissionHandlers: SqsHandlers = {
     for (const account of accounts) {
       if (!/^\d{12}$/.test(account)) throw invalidValue(account, "PrincipalId", "Unable to verify.");
     }
-    const policy = readPolicy(queue.policy) ?? {
+    const policy = (await readPolicy(ctx, queue)) ?? {
       Version: "2008-10-17",
       Id: `${queue.arn}/SQSDefaultPolicy`,
       Statement: [],
@@ -60,21 +63,20 @@ export const permissionHandlers: SqsHandlers = {
       Action: oneOrAll(actions.map((action) => `SQS:${action}`)),
       Resource: queue.arn,
     });
-    putQueue(ctx, { ...queue, policy: JSON.stringify(policy), modifiedAt: ctx.now });
+    putQueue(ctx, { ...withoutPolicy(queue), ...(await keptPolicy(ctx, JSON.stringify(policy))), modifiedAt: ctx.now });
     return {};
   },
 
   async RemovePermission(input, ctx) {
     const queue = await requireQueue(ctx, input.QueueUrl);
     const label = input.Label ?? "";
-    const policy = readPolicy(queue.policy);
+    const policy = await readPolicy(ctx, queue);
     const left = policy?.Statement.filter(({ Sid }) => Sid !== label) ?? [];
     if (!policy || left.length === policy.Statement.length) {
       throw invalidValue(label, "Label", "can't find label on existing policy.");
     }
-    const { policy: _, ...bare } = queue;
-    const next = left.length > 0 ? { ...bare, policy: JSON.stringify({ ...policy, Statement: left }) } : bare;
-    putQueue(ctx, { ...next, modifiedAt: ctx.now });
+    const next = left.length > 0 ? await keptPolicy(ctx, JSON.stringify({ ...policy, Statement: left })) : {};
+    putQueue(ctx, { ...withoutPolicy(queue), ...next, modifiedAt: ctx.now });
     return {};
   },
 
@@ -99,9 +101,16 @@ export const permissionHandlers: SqsHandlers = {
   },
 };
 
-function readPolicy(text: string | undefined): PolicyText | undefined {
-  if (text === undefined) return undefined;
-  const parsed = JSON.parse(text) as { Statement: PolicyText["Statement"] | PolicyText["Statement"][number] };
+function withoutPolicy({ policy: _, boundPolicy: _bound, ...queue }: Queue): Queue {
+  return queue;
+}
+
+/** As it is shown: a statement about a user who is gone must not be bound again, to another of the same name. */
+async function readPolicy(ctx: CallContext, queue: Queue): Promise<PolicyText | undefined> {
+  if (queue.policy === undefined) return undefined;
+  const parsed = JSON.parse(await shownPolicy(ctx.identity, queue.policy, queue.boundPolicy)) as {
+    Statement: PolicyText["Statement"] | PolicyText["Statement"][number];
+  };
   return { ...parsed, Statement: Array.isArray(parsed.Statement) ? parsed.Statement : [parsed.Statement] };
 }
 

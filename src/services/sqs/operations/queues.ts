@@ -3,8 +3,9 @@
  * PurgeQueue ("only one every 60 seconds"), DeleteQueue ("you must wait at least 60 seconds before creating a queue
  * with the same name").
  */
+import { shownPolicy } from "#gateway/boundPolicy.ts";
 import type { CallContext } from "#gateway/context.ts";
-import { initialSettings, shownAttributes, withAttributes, type Settings } from "../attributes.ts";
+import { initialSettings, keptPolicy, shownAttributes, withAttributes, type Settings } from "../attributes.ts";
 import {
   deletedRecently,
   invalidParameter,
@@ -42,6 +43,7 @@ export function queueHandlers(parts: Parts): SqsHandlers {
       const { encryption, ...plain } = settings;
       const queue: Queue = {
         ...plain,
+        ...(plain.policy === undefined ? {} : await keptPolicy(ctx, plain.policy)),
         name,
         arn,
         account: ctx.account,
@@ -97,13 +99,15 @@ export function queueHandlers(parts: Parts): SqsHandlers {
       for (const name of wanted) if (name !== "All" && !known.has(name)) throw unknownAttribute(name);
       const all = wanted.includes("All");
       const shown = shownAttributes(queue);
+      if (queue.policy !== undefined)
+        shown["Policy"] = await shownPolicy(ctx.identity, queue.policy, queue.boundPolicy);
       if (all || wanted.some((name) => name.startsWith("Approximate"))) Object.assign(shown, await counts(ctx, queue));
       const Attributes = Object.fromEntries(Object.entries(shown).filter(([name]) => all || wanted.includes(name)));
       return Object.keys(Attributes).length > 0 ? { Attributes } : {};
     },
 
     async SetQueueAttributes(input, ctx) {
-      const queue = await requireQueue(ctx, input.QueueUrl);
+      const { boundPolicy: before, ...queue } = await requireQueue(ctx, input.QueueUrl);
       const attributes = definedValues(input.Attributes);
       if (attributes["FifoQueue"] !== undefined) throw unknownAttribute("FifoQueue");
       const { encryption, ...settings } = withAttributes(queue, queue.fifo, attributes);
@@ -111,9 +115,12 @@ export function queueHandlers(parts: Parts): SqsHandlers {
         await checkTarget(ctx, queue.arn, queue.fifo, settings.redrive);
       }
       const { policy: _, redrive: _redrive, redriveAllow: _allow, ...kept } = queue;
+      const bound = attributes["Policy"] ? await keptPolicy(ctx, attributes["Policy"]) : undefined;
+      const unchanged = attributes["Policy"] === undefined && before ? { boundPolicy: before } : {};
       putQueue(ctx, {
         ...kept,
         ...settings,
+        ...(bound ?? unchanged),
         encryption: await realEncryption(ctx, parts, queue.uid, encryption, queue.encryption),
         modifiedAt: ctx.now,
       });
