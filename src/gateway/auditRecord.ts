@@ -24,7 +24,8 @@ export interface AuditRecord {
   requestParameters: Record<string, unknown> | null;
   responseElements: Record<string, unknown> | null;
   additionalEventData?: Record<string, unknown>;
-  requestID: string;
+  /** Sign-in events have none. */
+  requestID?: string;
   eventID: string;
   readOnly: boolean;
   resources?: { ARN: string; accountId?: string; type: string }[];

@@ -14,7 +14,7 @@ import {
   type Addressed,
 } from "#wire/authErrors.ts";
 import type { Bytes, ByteStream, Claim, HttpRequest, Route } from "#wire/contract.ts";
-import { IncomingBody } from "#wire/incomingBody.ts";
+import { IncomingBody, WholeBody } from "#wire/incomingBody.ts";
 import { openPayload, type Payload } from "#wire/payload.ts";
 import type { PayloadMode, VerifiedSignature } from "#wire/signature.ts";
 import { SigningKeys } from "#wire/signingKeys.ts";
@@ -172,7 +172,9 @@ function bodyOf(route: Route): string {
 
 /** Throws RequestEntityTooLarge; `what` names it in the text. */
 export async function collect(body: ByteStream, what: string): Promise<Bytes> {
-  if (body instanceof IncomingBody) return await body.collect(maxBufferedBody, () => tooLarge(what));
+  if (body instanceof WholeBody || body instanceof IncomingBody) {
+    return await body.collect(maxBufferedBody, () => tooLarge(what));
+  }
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of body) {

@@ -10,9 +10,10 @@ import type { Decision, EvaluationRequest, PolicySet as CompiledPolicySet } from
 import type { Principal as PolicyPrincipal } from "#policy/principal.ts";
 import { explain } from "#policy/explain.ts";
 import { denialMessage } from "#policy/message.ts";
-import { accessDenied } from "#wire/authErrors.ts";
+import { accessDenied, authFamily } from "#wire/authErrors.ts";
 import { CompiledPolicies } from "./compiledPolicies.ts";
 import { policyPrincipal, requestContext, type CallFacts, type ContextValues } from "./contextKeys.ts";
+import { encodeDenial } from "./encodedDenial.ts";
 import { accountOf } from "./principal.ts";
 import type { Call, Runtime } from "./runtime.ts";
 import type { Access } from "./service.ts";
@@ -57,8 +58,16 @@ export class Authorizer {
       return;
     }
     const message = denialMessage(decision);
-    const shown = access.onDenied?.(message) ?? accessDenied(this.#addressed(), message);
+    const shown = access.onDenied?.(message) ?? accessDenied(this.#addressed(), await this.#worded(message, decision));
     throw new Denied(shown as AwsError, access, { en: explain(decision, "en"), ko: explain(decision, "ko") });
+  }
+
+  /** EC2 appends why in a form that only administrators can read. */
+  async #worded(message: string, decision: Decision): Promise<string> {
+    const account = accountOf(this.#call.principal);
+    if (authFamily(this.#addressed()) !== "ec2" || account === undefined) return message;
+    const encoded = await encodeDenial(this.#runtime.keys, account, decision);
+    return `${message}. Encoded authorization failure message: ${encoded}`;
   }
 
   async allows(access: Access): Promise<boolean> {

@@ -40,6 +40,7 @@ export class HandlerContext implements CallContext {
   readonly principal: Principal;
   readonly now: number;
   readonly state: UnitOfWork;
+  readonly kept = new Map<symbol, unknown>();
   readonly signal: AbortSignal;
   readonly payload?: NonNullable<CallContext["payload"]>;
   #request: CallContext["request"] | undefined;

@@ -10,6 +10,7 @@ type Client<Sdk> = { [Op in OperationName<Sdk>]: (input: Input<Sdk, Op>) => Prom
 export interface Clients {
   kms: Client<typeof import("@aws-sdk/client-kms")>;
   s3: Client<typeof import("@aws-sdk/client-s3")>;
+  s3control: Client<typeof import("@aws-sdk/client-s3-control")>;
   iam: Client<typeof import("@aws-sdk/client-iam")>;
   sts: Client<typeof import("@aws-sdk/client-sts")>;
   organizations: Client<typeof import("@aws-sdk/client-organizations")>;
@@ -20,5 +21,7 @@ export interface Clients {
   events: Client<typeof import("@aws-sdk/client-eventbridge")>;
   lambda: Client<typeof import("@aws-sdk/client-lambda")>;
   logs: Client<typeof import("@aws-sdk/client-cloudwatch-logs")>;
+  acm: Client<typeof import("@aws-sdk/client-acm")>;
+  ec2: Client<typeof import("@aws-sdk/client-ec2")>;
   cloudwatch: Client<typeof import("@aws-sdk/client-cloudwatch")>;
 }

@@ -103,6 +103,8 @@ export interface CallContext {
   asRole(roleArn: string, sessionName: string, service: string): Promise<Clients>;
   /** Runs `work` once per call even when the handler is run again; its result is remembered. */
   once<T>(name: string, work: () => Promise<T>): Promise<T>;
+  /** For `perCall`: begun anew when the handler is run again. */
+  readonly kept: Map<symbol, unknown>;
   /** Adds to the audit record of this call. */
   audit(detail: AuditDetail): void;
   /** Authorizes a further action during the call (PassRole, a second resource found on the way). Throws AccessDenied. */

@@ -331,6 +331,7 @@ export class TestGateway {
         userName: "admin",
       },
       now: this.clock.now(),
+      kept: new Map(),
       clock: this.clock,
       random: systemRandom,
       log: silentLogger,

@@ -22,7 +22,7 @@ import { createDurably, isErrno, makeFolder } from "./files.ts";
 import { type Keyring, KeyringFile } from "./keyring.ts";
 import { PairClient } from "./pairClient.ts";
 import { HolderProcess } from "./process.ts";
-import { Op, Status } from "./protocol.ts";
+import { type Message, Op, Status } from "./protocol.ts";
 import { developmentKeyBytes } from "./seals/development.ts";
 import { seals } from "./seals/index.ts";
 import type { SealConfig } from "./seals/seal.ts";
@@ -301,7 +301,8 @@ class KeyHolderClient extends PairClient implements KeyHolder {
     }
     const held: Uint8Array[] = tokens.map(() => none);
     for (;;) {
-      const head = tokens.flatMap((token, index) => [token.wrapped, bytes(token.bound), held[index]!]);
+      const head: Uint8Array[] = [];
+      for (const [index, token] of tokens.entries()) head.push(token.wrapped, bytes(token.bound), held[index]!);
       const answer = await this.#send(op, fields(head));
       if (answer.code !== Status.needsTombstoneKey) return result(answer);
       const group = answer.fields[0]!.toString("utf8");
@@ -324,7 +325,13 @@ class KeyHolderClient extends PairClient implements KeyHolder {
     return result(await this.#send(op, fields));
   }
 
-  async #send(op: number, fields: readonly Uint8Array[]) {
+  #send(op: number, fields: readonly Uint8Array[]): Promise<Message> {
+    const process = this.#process;
+    if (process && this.#state?.sealed === false && !this.#closed) return process.call(op, fields);
+    return this.#sendWhenReady(op, fields);
+  }
+
+  async #sendWhenReady(op: number, fields: readonly Uint8Array[]): Promise<Message> {
     if (this.#state?.sealed !== false) await this.#waitUntilReady();
     const process = this.#process;
     if (!process || this.#closed) throw new KeyHolderUnavailable();

@@ -141,7 +141,7 @@ export class HolderProcess {
       if (!waiting) continue;
       this.#pending.delete(message.id);
       // The frame is zeroed after this turn, so the caller gets its own copy, outside the shared pool.
-      waiting.resolve({ ...message, fields: message.fields.map(copy) });
+      waiting.resolve({ id: message.id, code: message.code, fields: message.fields.map(copy) });
     }
   }
 }

@@ -174,10 +174,36 @@ export class IncomingBody implements ByteStream {
   }
 }
 
+/** A body that came whole with its head. */
+export class WholeBody implements ByteStream {
+  #bytes: Buffer | undefined;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  #take(): Buffer {
+    const bytes = this.#bytes;
+    if (bytes === undefined) throw alreadyRead();
+    this.#bytes = undefined;
+    return bytes;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+    yield this.#take();
+  }
+
+  async collect(limit: number, tooLarge: () => AwsError = () => bodyTooLarge(limit)): Promise<Buffer> {
+    const bytes = this.#take();
+    if (bytes.length > limit) throw tooLarge();
+    return bytes;
+  }
+}
+
 /** Collects any body up to `limit` bytes. Throws `bodyTooLarge`, and what the stream throws. */
 export async function collectBody(body: ByteStream, limit: number): Promise<Buffer> {
   if (body === emptyBody) return Buffer.alloc(0);
-  if (body instanceof IncomingBody) return body.collect(limit);
+  if (body instanceof WholeBody || body instanceof IncomingBody) return body.collect(limit);
   const pieces: Uint8Array[] = [];
   let size = 0;
   for await (const piece of body) {

@@ -15,6 +15,8 @@ export interface ServerLimits {
   /** A body that is being read must bring this much per second, judged over `bodyRateWindow`. */
   bodyBytesPerSecond: number;
   bodyRateWindow: number;
+  /** A small body that is not here so soon after its head is read as a stream. */
+  wholeWithin: number;
   /** A response that the client does not take is given up after this long. */
   responseStall: number;
   /** How much of a body that nobody wants is read, and for how long, so that the client sees the answer. */
@@ -36,6 +38,7 @@ export const defaultLimits: ServerLimits = {
   headerCount: 200,
   bodyBytesPerSecond: 256,
   bodyRateWindow: 20_000,
+  wholeWithin: 200,
   responseStall: 60_000,
   drainBytes: 1 << 20,
   drainTimeout: 2_000,

@@ -34,15 +34,9 @@ const single: ReadonlySet<string> = new Set([
 export function readHead(message: IncomingMessage, limits: ServerLimits): RequestHead | number {
   const raw = message.rawHeaders;
   if (raw.length > limits.headerCount * 2) return 431;
-  // No prototype: a header called "constructor" must not find anything that was not sent.
-  const headers: Record<string, string> = { __proto__: null } as unknown as Record<string, string>;
+  const headers = emptyHeaders();
   for (let i = 0; i < raw.length; i += 2) {
-    const name = (raw[i] as string).toLowerCase();
-    const value = raw[i + 1] as string;
-    const before = headers[name];
-    if (before === undefined) headers[name] = value;
-    else if (single.has(name)) return 400;
-    else headers[name] = `${before},${value}`;
+    if (!addHeader(headers, (raw[i] as string).toLowerCase(), raw[i + 1] as string)) return 400;
   }
 
   const coding = headers["transfer-encoding"];
@@ -51,7 +45,7 @@ export function readHead(message: IncomingMessage, limits: ServerLimits): Reques
     if (message.httpVersion !== "1.1") return 400;
   }
   const host = headers["host"];
-  if (host !== undefined && !/^[A-Za-z0-9\-._~%:[\]]*$/.test(host)) return 400;
+  if (host !== undefined && !isHost(host)) return 400;
 
   let target = message.url ?? "/";
   if (!target.startsWith("/") && target !== "*") {
@@ -63,10 +57,31 @@ export function readHead(message: IncomingMessage, limits: ServerLimits): Reques
   }
   const fragment = target.indexOf("#");
   if (fragment >= 0) return 400;
+  return { ...splitTarget(target), headers };
+}
+
+/** No prototype: a header called "constructor" must not find anything that was not sent. */
+export function emptyHeaders(): Record<string, string> {
+  return { __proto__: null } as unknown as Record<string, string>;
+}
+
+/** `name` in lower case. False for a second one of a header that may come once. */
+export function addHeader(headers: Record<string, string>, name: string, value: string): boolean {
+  const before = headers[name];
+  if (before === undefined) headers[name] = value;
+  else if (single.has(name)) return false;
+  else headers[name] = `${before},${value}`;
+  return true;
+}
+
+export function isHost(text: string): boolean {
+  return /^[A-Za-z0-9\-._~%:[\]]*$/.test(text);
+}
+
+export function splitTarget(target: string): { path: string; query: string } {
   const question = target.indexOf("?");
   return {
     path: question < 0 ? target : target.slice(0, question),
     query: question < 0 ? "" : target.slice(question + 1),
-    headers,
   };
 }

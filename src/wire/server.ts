@@ -5,15 +5,18 @@
 import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { createServer as createTlsServer, type Server as TlsServer, type TLSSocket } from "node:tls";
+import { systemClock } from "#kernel/clock.ts";
 import type { Logger } from "#kernel/log.ts";
 import { abandon } from "./abandon.ts";
 import type { ByteStream, HttpRequest, HttpResponse } from "./contract.ts";
 import { addressGroup, clientAddress } from "./address.ts";
 import { BodyPace } from "./bodyPace.ts";
+import { HttpDate } from "./httpDate.ts";
 import { emptyBody, IncomingBody } from "./incomingBody.ts";
 import { defaultLimits, type ServerLimits } from "./limits.ts";
 import { readHead } from "./requestHead.ts";
 import { sniff } from "./tlsSniff.ts";
+import { UsualConnection } from "./usualConnection.ts";
 
 export interface ServerOptions {
   /** Answers a request; refusals are responses too. What it throws becomes a bare 500 and a log line. */
@@ -61,6 +64,8 @@ class Front implements FrontServer {
   readonly #sockets = new Set<Socket>();
   /** Connections that have not said yet what they speak. */
   readonly #opening = new Set<Socket>();
+  readonly #usual = new Set<UsualConnection>();
+  readonly #date = new HttpDate(systemClock);
   readonly #lines = new WeakMap<Socket, Line>();
   readonly #perAddress = new Map<string, number>();
   #tls: TlsServer | undefined;
@@ -144,10 +149,26 @@ class Front implements FrontServer {
         socket.on("error", () => socket.destroy());
         (this.#tls as TlsServer).emit("connection", socket);
       } else {
-        listener.call(this.#http, socket);
-        socket.resume();
+        this.#serveUsual(socket, () => {
+          listener.call(this.#http, socket);
+          socket.resume();
+        });
       }
     });
+  }
+
+  #serveUsual(socket: Socket, handOver: () => void): void {
+    const connection: UsualConnection = new UsualConnection(socket, {
+      limits: this.#limits,
+      logger: this.#options.logger,
+      date: this.#date,
+      address: clientAddress(socket.remoteAddress),
+      handler: (request, signal) => this.#options.handler(request, signal),
+      closing: () => this.#closing,
+      handOver,
+      ended: () => this.#usual.delete(connection),
+    });
+    this.#usual.add(connection);
   }
 
   /**
@@ -341,6 +362,7 @@ class Front implements FrontServer {
       this.#http.close(() => resolve());
     });
     this.#http.closeIdleConnections();
+    for (const connection of this.#usual) if (connection.idle) connection.destroy();
     for (const socket of this.#opening) socket.destroy();
     const timer = setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy();

@@ -71,8 +71,19 @@ export interface VerifiedSignature {
 
 const amzDateForm = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z$/;
 
+/** The last date that was read: all requests of a second bear the same. */
+const lastRead: { text: string; time: number | undefined } = { text: "", time: undefined };
+
 /** `20130524T000000Z` → epoch milliseconds; `undefined` unless it is exactly that form and a date that exists. */
 export function parseAmzDate(text: string): number | undefined {
+  if (text !== lastRead.text) {
+    lastRead.time = readAmzDate(text);
+    lastRead.text = text;
+  }
+  return lastRead.time;
+}
+
+function readAmzDate(text: string): number | undefined {
   const match = amzDateForm.exec(text);
   if (match === null) return undefined;
   const month = Number(match[2]);

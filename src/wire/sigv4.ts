@@ -9,7 +9,7 @@
  * Source: IAM User Guide, "Create a signed AWS API request"; S3 API Reference, "Authenticating Requests: Using the
  * Authorization Header"; order and texts of the refusals: see authErrors.ts.
  */
-import { createHmac, hash, timingSafeEqual } from "node:crypto";
+import { hash, timingSafeEqual } from "node:crypto";
 import { AwsError } from "#kernel/errors.ts";
 import type { HttpRequest } from "./contract.ts";
 import { authError, authFamily, wrongToken, type Addressed } from "./authErrors.ts";
@@ -171,13 +171,10 @@ export function verifySignature(
 
   const canonical = canonicalRequest(request, given, payloadHash, s3);
   const { date, region, service } = given.scope;
-  const stringToSign = `${algorithm}\n${given.amzDate}\n${date}/${region}/${service}/aws4_request\n${hash("sha256", Buffer.from(canonical, "latin1"), "hex")}`;
-  const { key, keep } = keys.get(credential.accessKeyId, credential.secretAccessKey, given.scope);
-  const expected = createHmac("sha256", key).update(stringToSign, "latin1").digest();
-  const provided = Buffer.from(given.signature, "hex");
-  if (given.signature.length !== 64 || provided.length !== 32 || !timingSafeEqual(expected, provided)) {
-    throw signatureMismatch(given, stringToSign, canonical);
-  }
+  const stringToSign = `${algorithm}\n${given.amzDate}\n${date}/${region}/${service}/aws4_request\n${sha256OfLatin1(canonical)}`;
+  const { key, hmac, keep } = keys.get(credential.accessKeyId, credential.secretAccessKey, given.scope);
+  const signature = given.signature.toLowerCase();
+  if (!sameDigest(hmac.hex(stringToSign), signature)) throw signatureMismatch(given, stringToSign, canonical);
   keep();
   checkToken(given.addressed, given.sessionToken, credential.sessionToken);
   return {
@@ -185,13 +182,32 @@ export function verifySignature(
     scope: given.scope,
     amzDate: given.amzDate,
     signedAt: given.signedAt,
-    signature: given.signature.toLowerCase(),
+    signature,
     signingKey: key,
     payload,
     signedHeaders: given.signedHeaders,
     authType: given.form === "header" ? "REST-HEADER" : "REST-QUERY-STRING",
     signatureAge: Math.max(0, given.clock.now() - given.signedAt),
   };
+}
+
+const digestForm = /^[0-9a-f]{64}$/;
+/** Filled and compared within one call; a new pair for each would cost more than the comparison. */
+const digests = { expected: Buffer.alloc(64), provided: Buffer.alloc(64) };
+
+/** Compares in constant time. `expected` is of 64 hexadecimal digits; what is not is equal to nothing. */
+function sameDigest(expected: string, provided: string): boolean {
+  if (!digestForm.test(provided)) return false;
+  digests.expected.write(expected, "latin1");
+  digests.provided.write(provided, "latin1");
+  return timingSafeEqual(digests.expected, digests.provided);
+}
+
+const ascii = /^[\0-\x7f]*$/;
+
+/** Of a text with one byte per character. A string is hashed as UTF-8, which is the same for ASCII. */
+function sha256OfLatin1(text: string): string {
+  return hash("sha256", ascii.test(text) ? text : Buffer.from(text, "latin1"), "hex");
 }
 
 /** Both steps at once, for callers that hold the credential already. */

@@ -4,6 +4,7 @@
  * keys. Source: KMS Developer Guide, "AWS KMS condition keys"; Service Authorization Reference for KMS.
  */
 import type { CallContext } from "#gateway/context.ts";
+import { perCall } from "#gateway/perCall.ts";
 import { accountOf } from "#gateway/principal.ts";
 import type { Access } from "#gateway/service.ts";
 import { grantPolicies, type ProposedGrant } from "./grants.ts";
@@ -74,11 +75,10 @@ export function plainAccess(ctx: CallContext, action: string, resource = "*", co
 }
 
 /** Keys of the call, in the order they were asked about; each is named in the audit record. */
-const recorded = new WeakMap<CallContext, { ARN: string; accountId: string; type: string }[]>();
+const recorded = perCall((): { ARN: string; accountId: string; type: string }[] => []);
 
 function recordKey(ctx: CallContext, key: KeyDocument): void {
-  let resources = recorded.get(ctx);
-  if (!resources) recorded.set(ctx, (resources = []));
+  const resources = recorded(ctx);
   if (resources.some(({ ARN }) => ARN === key.arn)) return;
   resources.push({ ARN: key.arn, accountId: key.account, type: "AWS::KMS::Key" });
   ctx.audit({ resources });

@@ -4,6 +4,7 @@
  */
 import { parseArn } from "#kernel/arn.ts";
 import type { CallContext } from "#gateway/context.ts";
+import { perCall } from "#gateway/perCall.ts";
 import { isAwsAlias, makeAwsManagedKey } from "./awsManaged.ts";
 import { accessDenied, aliasNotFound, invalidArn, invalidKeyId, keyNotFound, notFound } from "./errors.ts";
 import { type KeyAction, ruleOf } from "./rules.ts";
@@ -20,12 +21,11 @@ type Reference = { account: string; arn: string } & ({ keyId: string } | { alias
 const keyIdForm = /^(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|mrk-[0-9a-f]{32})$/;
 
 /** Keys found in a call, so that authorization and handler read each once. An entry lives as long as its call. */
-const found = new WeakMap<CallContext, Map<string, Promise<IdentifiedKey>>>();
+const found = perCall(() => new Map<string, Promise<IdentifiedKey>>());
 
 /** @throws NotFoundException, InvalidArnException, and AccessDeniedException for a key of another account that is not there. */
 export function identify(ctx: CallContext, action: KeyAction, name: string): Promise<IdentifiedKey> {
-  let keys = found.get(ctx);
-  if (!keys) found.set(ctx, (keys = new Map()));
+  const keys = found(ctx);
   const slot = `${action} ${name}`;
   let key = keys.get(slot);
   if (!key) keys.set(slot, (key = find(ctx, action, name)));

@@ -3,6 +3,7 @@ import { defineService, type Service } from "#gateway/service.ts";
 import { assumeRole, assumeRoleAccess } from "./operations/assumeRole.ts";
 import { assumeRoleWithWebIdentity, assumeRoleWithWebIdentityAccess } from "./operations/assumeRoleWithWebIdentity.ts";
 import { assumeRoot, assumeRootAccess } from "./operations/assumeRoot.ts";
+import { decodeAuthorizationMessage } from "./operations/decodeAuthorizationMessage.ts";
 import { getFederationToken, getFederationTokenAccess, getSessionToken } from "./operations/userSessions.ts";
 import { getAccessKeyInfo, getCallerIdentity } from "./operations/whoAmI.ts";
 import type { Sts } from "./sdk.ts";
@@ -16,6 +17,7 @@ export function stsService(issuers: IssuerKeys): Service {
       AssumeRole: assumeRole,
       AssumeRoleWithWebIdentity: assumeRoleWithWebIdentity(issuers),
       AssumeRoot: assumeRoot,
+      DecodeAuthorizationMessage: decodeAuthorizationMessage,
       GetAccessKeyInfo: getAccessKeyInfo,
       GetCallerIdentity: getCallerIdentity,
       GetFederationToken: getFederationToken,
@@ -25,6 +27,7 @@ export function stsService(issuers: IssuerKeys): Service {
       AssumeRole: assumeRoleAccess,
       AssumeRoleWithWebIdentity: assumeRoleWithWebIdentityAccess(issuers),
       AssumeRoot: assumeRootAccess,
+      DecodeAuthorizationMessage: () => ({ action: "sts:DecodeAuthorizationMessage", resource: "*" }),
       GetAccessKeyInfo: () => ({ action: "sts:GetAccessKeyInfo", resource: "*" }),
       // "No permissions are required": neither can be denied. Source: STS API Reference.
       GetCallerIdentity: () => "none",

@@ -32,9 +32,12 @@ export interface IssuedCredentials {
   Expiration: Date;
 }
 
+/** What issuing needs of a call; the console's sign-in, which is no call of an API, brings the same. */
+export type SessionIssuer = Pick<CallContext, "once" | "random" | "keys" | "state">;
+
 /** Makes credentials for a session and stages its document. */
 export async function issueSession(
-  ctx: CallContext,
+  ctx: SessionIssuer,
   principal: Session["principal"],
   session: SessionContext,
   policies: readonly NamedPolicy[] | undefined,

@@ -1,4 +1,5 @@
 import type { CallContext } from "#gateway/context.ts";
+import { perCall } from "#gateway/perCall.ts";
 import type { EncryptionAlgorithm, OaepAlgorithm } from "#keys/contract.ts";
 import { accessTo, keyAccess } from "../access.ts";
 import { type BlobHeader, type BlobKind, blobAad, decodeHeader, encodeHeader, headerBytes } from "../ciphertext.ts";
@@ -146,12 +147,10 @@ async function sourceOf(ctx: CallContext, request: DecryptRequest): Promise<Sour
 }
 
 /** Sources found in a call, so that authorization and handler look each ciphertext up once. */
-const sources = new WeakMap<CallContext, Promise<Source>>();
+const sources = perCall((): { found?: Promise<Source> } => ({}));
 
 function source(ctx: CallContext, request: DecryptRequest): Promise<Source> {
-  let found = sources.get(ctx);
-  if (!found) sources.set(ctx, (found = sourceOf(ctx, request)));
-  return found;
+  return (sources(ctx).found ??= sourceOf(ctx, request));
 }
 
 interface Opening {
