@@ -159,6 +159,9 @@ export class IncomingStream implements AsyncIterableIterator<unknown> {
       this.#end = {};
       this.#items.length = 0;
       this.#peer.stop();
+      // Who waits for an item learns that there will be none.
+      this.#waiting?.resolve({ done: true, value: undefined });
+      this.#waiting = undefined;
     }
     return Promise.resolve({ done: true, value: undefined });
   }

@@ -2,16 +2,13 @@
  * Runs the services' jobs by the clock, each in one process at a time under a lease. A job that fails is logged
  * and tried again at its next turn; a job that crashes the process is taken over when its lease has run out.
  */
-import { pause } from "#kernel/pause.ts";
 import type { Logger } from "#kernel/log.ts";
-import type { Lease, Store } from "#store/contract.ts";
-import type { Clock } from "#kernel/clock.ts";
+import type { Lease } from "#store/contract.ts";
 import type { JobContext } from "#gateway/context.ts";
 import type { Job } from "#gateway/service.ts";
+import { LeaseKeeper, leaseMs } from "./leaseKeeper.ts";
 
-/** A job that renews nothing for this long is taken for dead. */
-const leaseMs = 30_000;
-/** How often it is looked whether a job is due; jobs that follow a moved clock start within this. */
+/** How often it is looked which jobs are due, at least; jobs that follow a moved clock start within this. */
 const tickMs = 250;
 
 export interface RunnableJob {
@@ -19,76 +16,105 @@ export interface RunnableJob {
   job: Job;
 }
 
-export function runJobs(jobs: readonly RunnableJob[], ctx: JobContext, owner: string): { stop(): Promise<void> } {
+export function runJobs(
+  jobs: readonly RunnableJob[],
+  ctx: JobContext,
+  owner: string,
+  keeper: LeaseKeeper = new LeaseKeeper(ctx.log),
+): { stop(): Promise<void> } {
   const stopping = new AbortController();
-  const loops = jobs.map((each) => jobLoop(each, { ...ctx, signal: stopping.signal }, owner));
+  const turns = jobs.map((each) => new Turns(each, { ...ctx, signal: stopping.signal }, owner, keeper));
+  const tick = (): void => {
+    for (const turn of turns) turn.look();
+  };
+  const timer = setInterval(tick, Math.min(tickMs, ...jobs.map(({ job }) => job.everyMs)));
+  tick();
   return {
     async stop() {
+      clearInterval(timer);
       stopping.abort();
-      await Promise.all(loops);
+      await Promise.all(turns.map((turn) => turn.stop()));
     },
   };
 }
 
-async function jobLoop({ service, job }: RunnableJob, ctx: JobContext, owner: string): Promise<void> {
-  const log = ctx.log.child({ job: `${service}/${job.name}` });
-  const hold = new Hold(ctx.store, ctx.clock, `job/${service}/${job.name}`, owner);
-  let due = ctx.clock.now();
-  while (!ctx.signal.aborted) {
-    if (ctx.clock.now() >= due) {
-      due = ctx.clock.now() + job.everyMs;
-      await runOnce(job, ctx, log, hold);
-    }
-    await pause(Math.min(tickMs, job.everyMs), ctx.signal);
-  }
-  await hold.release().catch((error: unknown) => log.warn({ err: error }, "lease not released"));
-}
+/** The turns of one job: never two at a time. */
+class Turns {
+  readonly #job: Job;
+  readonly #ctx: JobContext;
+  readonly #log: Logger;
+  readonly #hold: Hold;
+  #due: number;
+  #running: Promise<void> | undefined;
 
-async function runOnce(job: Job, ctx: JobContext, log: Logger, hold: Hold): Promise<void> {
-  try {
-    if (!(await hold.take())) return;
-    const renewal = setInterval(() => {
-      hold.take().catch((error: unknown) => log.warn({ err: error }, "lease not renewed"));
-    }, leaseMs / 3);
+  constructor({ service, job }: RunnableJob, ctx: JobContext, owner: string, keeper: LeaseKeeper) {
+    this.#job = job;
+    this.#ctx = ctx;
+    this.#log = ctx.log.child({ job: `${service}/${job.name}` });
+    this.#hold = new Hold(ctx, `job/${service}/${job.name}`, owner, keeper);
+    this.#due = ctx.clock.now();
+  }
+
+  /** Starts the job if it is due and not under way. */
+  look(): void {
+    const now = this.#ctx.clock.now();
+    if (this.#running || now < this.#due) return;
+    this.#due = now + this.#job.everyMs;
+    this.#running = this.#run().finally(() => (this.#running = undefined));
+  }
+
+  async #run(): Promise<void> {
     try {
-      await job.run(ctx);
-    } finally {
-      clearInterval(renewal);
+      if (await this.#hold.take()) await this.#job.run(this.#ctx);
+    } catch (error) {
+      if (!this.#ctx.signal.aborted) this.#log.error({ err: error }, "job failed");
     }
-  } catch (error) {
-    if (!ctx.signal.aborted) log.error({ err: error }, "job failed");
+  }
+
+  async stop(): Promise<void> {
+    await this.#running;
+    await this.#hold.release().catch((error: unknown) => this.#log.warn({ err: error }, "lease not released"));
   }
 }
 
-/**
- * A lease that is kept from run to run and renewed after a third of its time: a job that runs twice a second writes
- * nothing twice a second.
- */
+/** A lease that is kept from run to run: a job that runs twice a second writes nothing twice a second. */
 class Hold {
-  readonly #store: Store;
-  readonly #clock: Clock;
+  readonly #ctx: JobContext;
   readonly #name: string;
   readonly #owner: string;
+  readonly #keeper: LeaseKeeper;
   #lease: Lease | undefined;
+  #let: (() => void) | undefined;
 
-  constructor(store: Store, clock: Clock, name: string, owner: string) {
-    this.#store = store;
-    this.#clock = clock;
+  constructor(ctx: JobContext, name: string, owner: string, keeper: LeaseKeeper) {
+    this.#ctx = ctx;
     this.#name = name;
     this.#owner = owner;
+    this.#keeper = keeper;
   }
 
-  /** True when this process holds the lease, for at least half of its time to come. */
+  /** True when this process holds the lease, for at least a third of its time to come. */
   async take(): Promise<boolean> {
     // By the installation's clock, as the store judges it: a clock that was moved ends leases.
-    const left = (this.#lease?.expiresAt ?? 0) - this.#clock.now();
-    if (left > (leaseMs * 2) / 3) return true;
-    this.#lease = await this.#store.lease(this.#name, this.#owner, leaseMs);
+    const left = (this.#lease?.expiresAt ?? 0) - this.#ctx.clock.now();
+    if (left < leaseMs / 3) await this.#renew();
     return this.#lease !== undefined;
   }
 
+  async #renew(): Promise<void> {
+    this.#lease = await this.#ctx.store.lease(this.#name, this.#owner, leaseMs);
+    if (this.#lease) this.#let ??= this.#keeper.keep(() => this.#renew());
+    else this.#letGo();
+  }
+
+  #letGo(): void {
+    this.#let?.();
+    this.#let = undefined;
+  }
+
   async release(): Promise<void> {
-    if (this.#lease) await this.#store.releaseLease(this.#lease);
+    this.#letGo();
+    if (this.#lease) await this.#ctx.store.releaseLease(this.#lease);
     this.#lease = undefined;
   }
 }

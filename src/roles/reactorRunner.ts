@@ -8,11 +8,14 @@ import type { Logger } from "#kernel/log.ts";
 import { LeaseLost, type PartitionLease, type Stream } from "#stream/contract.ts";
 import type { ReactorContext } from "#gateway/context.ts";
 import type { Reactor } from "#gateway/service.ts";
+import { LeaseKeeper, leaseMs } from "./leaseKeeper.ts";
+import { SharedReads } from "./sharedReads.ts";
 
-const leaseMs = 15_000;
 const batchSize = 500;
-/** Shorter than a third of the lease, which is renewed in between. */
-const idleMs = 4_000;
+/** How often a partition without events is read again, in case nobody could say that there are some. */
+const idleMs = 15_000;
+/** How often a partition that another process has is asked for. */
+const standByMs = leaseMs / 3;
 const longestPauseMs = 10_000;
 /** Pause after a batch that was not full: what comes in meanwhile is handled, and written, together. */
 const gatherMs = 100;
@@ -27,21 +30,16 @@ export function runReactors(
   stream: Stream,
   ctx: ReactorContext,
   owner: string,
-  onLag: (group: string, partition: number, events: number) => void = () => {},
+  keeper: LeaseKeeper = new LeaseKeeper(ctx.log),
 ): { stop(): Promise<void> } {
   const stopping = new AbortController();
+  const context = { ...ctx, signal: stopping.signal };
+  const reads = new SharedReads(stream);
   const loops = reactors.flatMap(({ service, reactor }) =>
-    Array.from({ length: stream.partitions }, (_, partition) =>
-      new PartitionLoop(
-        `${service}.${reactor.name}`,
-        reactor,
-        partition,
-        stream,
-        { ...ctx, signal: stopping.signal },
-        owner,
-        onLag,
-      ).run(),
-    ),
+    Array.from({ length: stream.partitions }, (_, partition) => {
+      const group = `${service}.${reactor.name}`;
+      return new PartitionLoop(group, reactor, partition, { stream, reads, ctx: context, owner, keeper }).run();
+    }),
   );
   return {
     async stop() {
@@ -51,33 +49,35 @@ export function runReactors(
   };
 }
 
+interface Surroundings {
+  stream: Stream;
+  reads: SharedReads;
+  ctx: ReactorContext;
+  owner: string;
+  keeper: LeaseKeeper;
+}
+
 class PartitionLoop {
   readonly #group: string;
   readonly #reactor: Reactor;
   readonly #partition: number;
   readonly #stream: Stream;
+  readonly #reads: SharedReads;
   readonly #ctx: ReactorContext;
   readonly #owner: string;
-  readonly #onLag: (group: string, partition: number, events: number) => void;
+  readonly #keeper: LeaseKeeper;
   readonly #log: Logger;
 
-  constructor(
-    group: string,
-    reactor: Reactor,
-    partition: number,
-    stream: Stream,
-    ctx: ReactorContext,
-    owner: string,
-    onLag: (group: string, partition: number, events: number) => void,
-  ) {
+  constructor(group: string, reactor: Reactor, partition: number, around: Surroundings) {
     this.#group = group;
     this.#reactor = reactor;
     this.#partition = partition;
-    this.#stream = stream;
-    this.#ctx = ctx;
-    this.#owner = owner;
-    this.#onLag = onLag;
-    this.#log = ctx.log.child({ reactor: group, partition });
+    this.#stream = around.stream;
+    this.#reads = around.reads;
+    this.#ctx = around.ctx;
+    this.#owner = around.owner;
+    this.#keeper = around.keeper;
+    this.#log = around.ctx.log.child({ reactor: group, partition });
   }
 
   async run(): Promise<void> {
@@ -86,7 +86,7 @@ class PartitionLoop {
       try {
         const lease = await this.#take();
         if (!lease) {
-          await pause(leaseMs / 3, this.#ctx.signal);
+          await pause(standByMs, this.#ctx.signal);
           continue;
         }
         await this.#consume(lease);
@@ -105,23 +105,20 @@ class PartitionLoop {
   }
 
   async #consume(first: PartitionLease): Promise<void> {
-    let lease = first;
-    let renewedAt = performance.now();
-    let offset = await this.#stream.committed(this.#reactor.stream, this.#group, this.#partition);
+    let lease: PartitionLease | undefined = first;
+    const end = this.#keeper.keep(async () => {
+      lease = await this.#take();
+    });
+    const { stream } = this.#reactor;
+    // Whatever was lost may have been emptied: offsets may mean other events.
+    this.#reads.forget(stream, this.#partition);
     try {
+      let offset = await this.#stream.committed(stream, this.#group, this.#partition);
       while (!this.#ctx.signal.aborted) {
-        if (performance.now() - renewedAt > leaseMs / 3) {
-          const renewed = await this.#take();
-          if (!renewed) throw new LeaseLost(lease);
-          lease = renewed;
-          renewedAt = performance.now();
-        }
-        const events = await this.#stream.read(this.#reactor.stream, this.#partition, offset, batchSize);
-        this.#onLag(this.#group, this.#partition, events.length);
+        if (!lease) throw new LeaseLost(first);
+        const events = await this.#reads.read(stream, this.#partition, offset, batchSize);
         if (events.length === 0) {
-          const wait = this.#stream.wait(this.#reactor.stream, this.#partition, offset, idleMs);
-          // Stopping does not wait for the next event.
-          await Promise.race([wait, pause(idleMs, this.#ctx.signal)]);
+          await untilAborted(this.#stream.wait(stream, this.#partition, offset, idleMs), this.#ctx.signal);
           continue;
         }
         await this.#reactor.handle(events, this.#ctx);
@@ -130,9 +127,20 @@ class PartitionLoop {
         if (events.length < batchSize) await pause(gatherMs, this.#ctx.signal);
       }
     } finally {
-      await this.#stream.release(lease).catch(() => {
+      end();
+      await this.#stream.release(lease ?? first).catch(() => {
         // It runs out by itself.
       });
     }
   }
+}
+
+/** Settles as `work` does, or resolves when the signal is aborted: stopping does not wait for the next event. */
+function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => resolve();
+    signal.addEventListener("abort", stop, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+    if (signal.aborted) stop();
+  });
 }

@@ -55,7 +55,8 @@ export type Operation =
   | { op: "checkNone"; key: Omit<DocumentKey, "id">; prefix?: string }
   /**
    * Adds an event to `stream`, in commit order per key: through the outbox and the relay, or at once where the stream
-   * lives in the store's own file.
+   * lives in the store's own file. An id that is there already is not added again, unless it is a random UUID
+   * (version 4): such an id is new by definition and need not be looked for.
    */
   | { op: "append"; stream: string; key: string; id: string; event: unknown }
   /** Fails when the lease has passed to a new holder or was released: fences out a former holder. Serialises with `lease`. */

@@ -24,8 +24,11 @@ export type PreparedOperation =
   | { op: "delete"; key: DocumentKey; ifVersion: number | null }
   | { op: "check"; key: DocumentKey; ifVersion: number }
   | { op: "checkNone"; key: Omit<DocumentKey, "id">; prefix: string; until: string | null }
-  | { op: "append"; stream: string; key: string; id: string; event: string }
+  | { op: "append"; stream: string; key: string; id: string; event: string; fresh: boolean }
   | { op: "guard"; name: string; owner: string; token: number };
+
+/** Version 4. Source: RFC 9562, section 5.4. */
+const randomUuid = /^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/;
 
 /** Checks and serialises at the call, so that a caller may change its objects afterwards. Throws `InvalidKey`. */
 export function prepareOperation(operation: Operation): PreparedOperation {
@@ -70,6 +73,7 @@ export function prepareOperation(operation: Operation): PreparedOperation {
         key: operation.key,
         id: operation.id,
         event: toJson("event", operation.event, eventLimit),
+        fresh: randomUuid.test(operation.id),
       };
     case "guard":
       checkText("lease name", operation.lease.name, 512);
@@ -107,8 +111,10 @@ export function restoreOperation(prepared: PreparedOperation): Operation {
         key: prepared.key,
         ...(prepared.ifVersion === null ? {} : { ifVersion: prepared.ifVersion }),
       };
-    case "append":
-      return { ...prepared, event: JSON.parse(prepared.event) as unknown };
+    case "append": {
+      const { op, stream, key, id, event } = prepared;
+      return { op, stream, key, id, event: JSON.parse(event) as unknown };
+    }
     case "checkNone":
       return { op: "checkNone", key: prepared.key, prefix: prepared.prefix };
     case "guard":

@@ -32,7 +32,8 @@ import {
   type DocumentRow,
   type ValueRow,
 } from "./queries.ts";
-import { checkLease, toChange } from "./sqlite.ts";
+import { checkLease } from "./sqlite.ts";
+import { toChange } from "./sqlite-reads.ts";
 import { Watermark } from "./watermark.ts";
 
 const dialect: Dialect = { schema: "jikimi.", placeholder: (position) => `$${position}` };

@@ -36,11 +36,11 @@ export class SqliteConnection {
   readonly #statements = new Map<string, StatementSync>();
 
   /** Throws what node:sqlite throws. */
-  constructor(path: string) {
-    this.raw = new DatabaseSync(path, { enableForeignKeyConstraints: false, timeout: 2000 });
+  constructor(path: string, { readOnly = false, cacheKiB = 16_384 }: { readOnly?: boolean; cacheKiB?: number } = {}) {
+    this.raw = new DatabaseSync(path, { enableForeignKeyConstraints: false, timeout: 2000, readOnly });
     try {
       this.raw.exec(
-        "pragma synchronous = full; pragma foreign_keys = off; pragma temp_store = memory; pragma cache_size = -16384; pragma journal_size_limit = 67108864; pragma trusted_schema = off",
+        `pragma synchronous = full; pragma foreign_keys = off; pragma temp_store = memory; pragma cache_size = -${cacheKiB}; pragma journal_size_limit = 67108864; pragma trusted_schema = off`,
       );
     } catch (error) {
       this.raw.close();

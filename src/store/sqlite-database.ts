@@ -19,6 +19,9 @@ export interface Component {
   onMarks?: (marks: never) => void;
 }
 
+/** Told of each group that a component has said something of, when it is durable and can be read. */
+export type MarksWatcher = (component: string, marks: unknown) => void;
+
 /**
  * One SQLite file: this thread reads, a thread of its own writes (`sqlite-writer-thread.ts`), with group commit.
  *
@@ -33,6 +36,7 @@ export class SqliteDatabase {
   readonly #reader: SqliteConnection;
   readonly #writer: SqliteWriter;
   readonly #components = new Map<string, Component>();
+  readonly #watchers = new Set<MarksWatcher>();
   /** The first component's `value`. */
   readonly loaded: Promise<unknown>;
   #closing: Promise<void> | undefined;
@@ -79,8 +83,17 @@ export class SqliteDatabase {
 
   #announce(marks: Record<string, unknown>): void {
     for (const [commands, mark] of Object.entries(marks)) {
-      if (mark !== undefined) this.#components.get(commands)?.onMarks?.(mark as never);
+      const component = this.#components.get(commands);
+      if (mark === undefined || !component) continue;
+      component.onMarks?.(mark as never);
+      for (const watcher of this.#watchers) watcher(component.name, mark);
     }
+  }
+
+  /** Calls `watcher` until the function it gives is called. */
+  watch(watcher: MarksWatcher): () => void {
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
   }
 
   #migrate({ name, migrations }: Component): void {

@@ -17,6 +17,8 @@ export type FromWriter =
   | {
       /** In the order of the writes. */
       outcomes: Outcome[];
+      /** Messages of the owner that these were. */
+      messages: number;
       /** By command set, what its `finish` gave: what readers who wait are to be told. */
       marks: Record<string, unknown>;
       /** Set when nothing more is promised: the file has to be opened anew. */
@@ -34,8 +36,11 @@ export class Refusal extends Error {
   }
 }
 
-/** Receives the events of a batch in its transaction, in place of the outbox. */
-export type EventSink = (entry: { stream: string; key: string; id: string; event: string }, now: number) => void;
+/** Receives the events of a batch in its transaction, in place of the outbox. `fresh`: the id is new by definition. */
+export type EventSink = (
+  entry: { stream: string; key: string; id: string; event: string; fresh: boolean },
+  now: number,
+) => void;
 
 /** What command sets of one file share. */
 export interface WriterShared {

@@ -72,9 +72,9 @@ function rollback(): void {
   }
 }
 
-function runGroup(writes: readonly Write[]): void {
+function runGroup(writes: readonly Write[], messages: number): void {
   const refuseAll = (outcome: Outcome): void =>
-    answer({ outcomes: writes.map(() => outcome), marks: {}, ...(broken === undefined ? {} : { broken }) });
+    answer({ outcomes: writes.map(() => outcome), messages, marks: {}, ...(broken === undefined ? {} : { broken }) });
   if (broken !== undefined) {
     return refuseAll({ unavailable: `the database failed earlier: ${broken}`, unknown: false });
   }
@@ -99,7 +99,7 @@ function runGroup(writes: readonly Write[]): void {
     if (!full) broken = String(error);
     return refuseAll(outcomeOf(error, !full));
   }
-  answer({ outcomes, marks });
+  answer({ outcomes, messages, marks });
 }
 
 async function use(url: string, options: unknown): Promise<void> {
@@ -135,14 +135,16 @@ function drainPort(): void {
 }
 
 /** Whole messages, as many as fit one group. */
-function takeWrites(): Write[] {
+function takeWrites(): { writes: Write[]; messages: number } {
   const writes: Write[] = [];
+  let messages = 0;
   for (let first = inbox[0]; first && "writes" in first; first = inbox[0]) {
     if (writes.length > 0 && writes.length + first.writes.length > groupLimit) break;
     writes.push(...first.writes);
     inbox.shift();
+    messages++;
   }
-  return writes;
+  return { writes, messages };
 }
 
 let running = false;
@@ -150,9 +152,9 @@ async function run(): Promise<void> {
   if (running) return;
   running = true;
   for (drainPort(); inbox.length > 0; drainPort()) {
-    const writes = takeWrites();
+    const { writes, messages } = takeWrites();
     if (writes.length > 0) {
-      runGroup(writes);
+      runGroup(writes, messages);
       continue;
     }
     const message = inbox.shift()!;

@@ -3,10 +3,12 @@ import { StoreUnavailable } from "./contract.ts";
 import { Refusal, type FromWriter, type Outcome, type ToWriter, type Write } from "./sqlite-protocol.ts";
 
 /**
- * Writes that are sent before the turn of the event loop is over, so that the thread works while this one still
- * serves the other callers of the turn.
+ * Messages that the thread may have at a time: one that it syncs and one that waits for it. What comes meanwhile is
+ * gathered, since a sync costs the same for one write and for many.
  */
-const sendAt = 4;
+const messagesUnderWay = 2;
+/** Writes of one message, as many as the thread takes into one transaction. */
+const messageSize = 512;
 
 interface Pending {
   resolve: (value: unknown) => void;
@@ -21,9 +23,11 @@ export class SqliteWriter {
   readonly #onMarks: (marks: Record<string, unknown>) => void;
   readonly #sent: Pending[] = [];
   readonly #using = new Map<string, Pending>();
-  #queue: Write[] = [];
-  #queued: Pending[] = [];
+  readonly #queue: Write[] = [];
+  readonly #queued: Pending[] = [];
   #scheduled = false;
+  /** Messages with writes that are not answered. */
+  #underWay = 0;
   #gone: string | undefined;
   #closing: Promise<void> | undefined;
   #closed: (() => void) | undefined;
@@ -53,7 +57,7 @@ export class SqliteWriter {
   /** Loads a command set; `CommandModule` says what `url` has to export. */
   use(url: string, options: unknown): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      this.#flush();
+      while (this.#queue.length > 0) this.#flush();
       this.#using.set(url, { resolve, reject });
       this.#post({ use: url, options });
     });
@@ -67,23 +71,33 @@ export class SqliteWriter {
     return new Promise((resolve, reject) => {
       this.#queue.push([command, now, args]);
       this.#queued.push({ resolve, reject });
-      if (this.#queue.length >= sendAt) this.#flush();
-      if (this.#scheduled) return;
-      this.#scheduled = true;
-      setImmediate(() => {
-        this.#scheduled = false;
-        this.#flush();
-      });
+      this.#schedule();
     });
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#queue.length === 0 || this.#underWay >= messagesUnderWay) return;
+    this.#scheduled = true;
+    setImmediate(() => this.#gather(0));
+  }
+
+  /** Sends when a turn of the event loop has brought nothing more: a lone writer waits for one turn, a crowd comes together. */
+  #gather(before: number): void {
+    const { length } = this.#queue;
+    if (length > before && length < messageSize) {
+      setImmediate(() => this.#gather(length));
+      return;
+    }
+    this.#scheduled = false;
+    this.#flush();
   }
 
   #flush(): void {
     if (this.#queue.length === 0) return;
-    const writes = this.#queue;
-    this.#sent.push(...this.#queued);
-    this.#queue = [];
-    this.#queued = [];
-    this.#post({ writes });
+    this.#sent.push(...this.#queued.splice(0, messageSize));
+    this.#underWay++;
+    this.#post({ writes: this.#queue.splice(0, messageSize) });
+    this.#schedule();
   }
 
   #post(message: ToWriter): void {
@@ -107,6 +121,8 @@ export class SqliteWriter {
       this.#onMarks(message.marks);
       const answered = this.#sent.splice(0, message.outcomes.length);
       message.outcomes.forEach((outcome, position) => settle(answered[position]!, outcome));
+      this.#underWay -= message.messages;
+      this.#schedule();
     }
     if (this.#sent.length === 0 && this.#using.size === 0 && !this.#closing) this.#worker.unref();
   }
@@ -118,7 +134,7 @@ export class SqliteWriter {
     for (const { reject } of [...this.#sent.splice(0), ...this.#queued.splice(0), ...this.#using.values()]) {
       reject(error);
     }
-    this.#queue = [];
+    this.#queue.length = 0;
     this.#using.clear();
     this.#closed?.();
   }
@@ -130,7 +146,7 @@ export class SqliteWriter {
   }
 
   async #end(): Promise<void> {
-    this.#flush();
+    while (this.#queue.length > 0) this.#flush();
     if (this.#gone === undefined || this.#sent.length > 0) {
       const closed = new Promise<void>((resolve) => (this.#closed = resolve));
       this.#post({ close: true });

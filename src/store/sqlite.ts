@@ -13,41 +13,21 @@ import {
   type Page,
   type Store,
 } from "./contract.ts";
-import { checkKey, checkText } from "./limits.ts";
+import { checkText } from "./limits.ts";
 import { storeMigrations } from "./migrations/index.ts";
 import { keyOf, prepareOperation, type PreparedOperation } from "./operations.ts";
-import {
-  copyKey,
-  countQuery,
-  findQuery,
-  listQuery,
-  toDocument,
-  toFindPage,
-  toListPage,
-  type Dialect,
-  type DocumentRow,
-  type ValueRow,
-} from "./queries.ts";
 import type { StoreMarks } from "./sqlite-commands.ts";
 import { SqliteDatabase } from "./sqlite-database.ts";
 import { Refusal } from "./sqlite-protocol.ts";
+import { SqliteReads } from "./sqlite-reads.ts";
 import { Watermark } from "./watermark.ts";
-
-const dialect: Dialect = { schema: "", placeholder: (position) => `?${position}` };
-
-const sql = {
-  get: "select version, value, expires_at from documents where service = ? and type = ? and account = ? and region = ? and id = ?",
-  changes:
-    "select sequence, account, region, service, type, id, version from changes where sequence > ? order by sequence limit ?",
-  last: "select seq from sqlite_sequence where name = ?",
-  outbox: "select sequence, stream, key, id, event from outbox order by sequence limit ?",
-} as const;
 
 /** The embedded engine: one file, one owner process, group commit. See `SqliteDatabase` for its invariants. */
 export class SqliteStore implements Store {
   /** The file, for what lives in it beside the store. */
   readonly database: SqliteDatabase;
   readonly #clock: Clock;
+  readonly #reads: SqliteReads;
   readonly #changed = new Watermark();
   readonly #queued = new Watermark();
 
@@ -59,11 +39,8 @@ export class SqliteStore implements Store {
       commands: new URL("./sqlite-commands.ts", import.meta.url).href,
       onMarks: (marks: StoreMarks) => this.#raise(marks),
     });
-    this.#raise({ change: this.#lastSequence("changes"), outbox: this.#lastSequence("outbox") });
-  }
-
-  #lastSequence(table: "changes" | "outbox"): number {
-    return this.database.get<{ seq: number }>(sql.last, table)?.seq ?? 0;
+    this.#reads = new SqliteReads(this.database, options.clock);
+    this.#raise({ change: this.#reads.lastSequence("changes"), outbox: this.#reads.lastSequence("outbox") });
   }
 
   /** Tells those who wait, after a commit is durable. */
@@ -73,33 +50,23 @@ export class SqliteStore implements Store {
   }
 
   async get<T>(key: DocumentKey): Promise<Document<T> | undefined> {
-    return this.#getNow<T>(key);
-  }
-
-  #getNow<T>(key: DocumentKey): Document<T> | undefined {
-    checkKey(key);
-    const row = this.database.get<ValueRow>(sql.get, key.service, key.type, key.account, key.region, key.id);
-    if (!row || (row.expires_at !== null && row.expires_at <= this.#clock.now())) return undefined;
-    return toDocument<T>(copyKey(key), row);
+    return this.#reads.get<T>(key);
   }
 
   async getMany<T>(keys: readonly DocumentKey[]): Promise<(Document<T> | undefined)[]> {
-    return keys.map((key) => this.#getNow<T>(key));
+    return this.#reads.getMany<T>(keys);
   }
 
   async list<T>(query: ListQuery): Promise<Page<T>> {
-    const { text, values } = listQuery(query, this.#clock.now(), dialect);
-    return toListPage<T>(this.database.all<DocumentRow>(text, ...values), query);
+    return this.#reads.list<T>(query);
   }
 
   async find<T>(query: IndexQuery): Promise<Page<T>> {
-    const { text, values } = findQuery(query, this.#clock.now(), dialect);
-    return toFindPage<T>(this.database.all<DocumentRow>(text, ...values), query);
+    return this.#reads.find<T>(query);
   }
 
   async count(query: CountQuery): Promise<number> {
-    const { text, values } = countQuery(query, this.#clock.now(), dialect);
-    return this.database.get<{ n: number }>(text, ...values)?.n ?? 0;
+    return this.#reads.count(query);
   }
 
   async commit(batch: readonly Operation[]): Promise<void> {
@@ -116,9 +83,7 @@ export class SqliteStore implements Store {
   }
 
   async changes(after: number, limit: number): Promise<Change[]> {
-    return this.database
-      .all<DocumentKey & { sequence: number; version: number }>(sql.changes, after, limit)
-      .map(toChange);
+    return this.#reads.changes(after, limit);
   }
 
   async waitForChange(after: number, timeoutMs: number): Promise<void> {
@@ -126,13 +91,11 @@ export class SqliteStore implements Store {
   }
 
   async lastChange(): Promise<number> {
-    return this.#lastSequence("changes");
+    return this.#reads.lastSequence("changes");
   }
 
   async outbox(limit: number): Promise<OutboxEntry[]> {
-    return this.database
-      .all<Omit<OutboxEntry, "event"> & { event: string }>(sql.outbox, limit)
-      .map((row) => ({ ...row, event: JSON.parse(row.event) as unknown }));
+    return this.#reads.outbox(limit);
   }
 
   async removeOutbox(sequences: readonly number[]): Promise<void> {
@@ -141,7 +104,7 @@ export class SqliteStore implements Store {
 
   async waitForOutbox(timeoutMs: number): Promise<void> {
     const seen = this.#queued.value;
-    if (this.database.get(sql.outbox, 1) !== undefined) return;
+    if (this.#reads.hasOutbox()) return;
     await this.#queued.waitAbove(seen, timeoutMs);
   }
 
@@ -179,11 +142,6 @@ export class SqliteStore implements Store {
     this.#changed.wakeAll();
     this.#queued.wakeAll();
   }
-}
-
-export function toChange(row: DocumentKey & { sequence: number; version: number }): Change {
-  const { account, region, service, type, id } = row;
-  return { sequence: row.sequence, key: { account, region, service, type, id }, version: row.version };
 }
 
 export function checkLease(name: string, owner: string, ttlMs: number): void {

@@ -16,6 +16,12 @@ export class Watermark {
     for (const waiter of this.#waiters) if (value > waiter.after) waiter.wake();
   }
 
+  /** What was known is of another file: begins anew, and wakes everybody. */
+  reset(): void {
+    this.#value = 0;
+    this.wakeAll();
+  }
+
   /** Wakes everybody: the connection that would have told them is gone, or the store closes. */
   wakeAll(): void {
     for (const waiter of this.#waiters) waiter.wake();

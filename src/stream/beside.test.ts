@@ -3,12 +3,14 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { ManualClock } from "#kernel/clock.ts";
 import { Conflict, type Operation } from "#store/contract.ts";
 import { openStore } from "#store/open.ts";
 import { SqliteStore } from "#store/sqlite.ts";
 import type { StoredEvent, Stream } from "./contract.ts";
+import { events as firstEvents } from "./migrations/0001-events.ts";
 import { needsRelay, openStream } from "./open.ts";
 
 const clock = new ManualClock();
@@ -70,6 +72,49 @@ test("a refused batch leaves no event and no gap, whatever else its group holds"
         ["c", 3],
       ],
     );
+    await stream.close();
+    await store.close();
+  });
+});
+
+test("an id that names its event is added once, by whichever batch is first; a random one is new", async () => {
+  await withFolder(async (url) => {
+    const uuid = "7f0b1b1e-52b7-4a4e-9d0a-3c1f3b0a9f10";
+    for (let restart = 0; restart < 2; restart++) {
+      const store = await openStore(url, { clock });
+      const stream = await openStream(url, { clock, store, partitions: 1 });
+      await Promise.all([store.commit([append("named")]), store.commit([append("named"), append("other")])]);
+      await stream.append("audit", [{ id: "named", key: "one", event: {} }]);
+      await store.commit([append(uuid)]);
+      const expected = restart === 0 ? ["named", "other", uuid] : ["named", "other", uuid, uuid];
+      assert.deepEqual(await ids(stream), expected);
+      await stream.close();
+      await store.close();
+    }
+  });
+});
+
+test("events that were kept by partition are found where they were", async () => {
+  await withFolder(async (url) => {
+    const file = new DatabaseSync(url.slice("sqlite:".length));
+    file.exec(firstEvents.sqlite);
+    file.exec(
+      "create table migrations (component text not null, version integer not null, name text not null, primary key (component, version)) without rowid; insert into migrations values ('stream', 1, 'events'); insert into settings values ('partitions', 2)",
+    );
+    const insert = file.prepare("insert into events values ('audit', ?, ?, ?, 'k', 7, ?)");
+    for (const [partition, offset] of [
+      [0, 1],
+      [1, 1],
+      [0, 2],
+    ]) {
+      insert.run(partition!, offset!, `${partition}-${offset}`, JSON.stringify({ partition, offset }));
+    }
+    file.exec("insert into stream_heads values ('audit', 0, 2), ('audit', 1, 1)");
+    file.close();
+    const store = await openStore(url, { clock });
+    const stream = await openStream(url, { clock, store });
+    assert.deepEqual(await ids(stream), ["0-1", "0-2", "1-1"]);
+    assert.deepEqual((await stream.read("audit", 0, 1, 10))[0]!.event, { partition: 0, offset: 2 });
     await stream.close();
     await store.close();
   });

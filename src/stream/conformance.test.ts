@@ -2,9 +2,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before } from "node:test";
+import { connectIpc } from "#ipc/client.ts";
 import { serveIpc } from "#ipc/server.ts";
 import { ManualClock } from "#kernel/clock.ts";
 import { SqliteStore } from "#store/sqlite.ts";
+import { FollowedFile, followHandlers } from "#store/sqlite-followed.ts";
 import { findNats, NatsServer } from "../../test/nats.ts";
 import { findPostgres, PostgresServer } from "../../test/postgres.ts";
 import { streamConformance } from "./conformance.ts";
@@ -12,6 +14,7 @@ import { IpcStream, streamErrors, streamHandlers } from "./ipc.ts";
 import { NatsStream } from "./nats.ts";
 import { PostgresStream } from "./postgres.ts";
 import { SqliteStream } from "./sqlite.ts";
+import { FollowingStream } from "./sqlite-following.ts";
 
 streamConformance("sqlite", async () => {
   const folder = mkdtempSync(join(tmpdir(), "jikimi-stream-"));
@@ -59,6 +62,33 @@ streamConformance("ipc over sqlite", async () => {
       await stream.close();
       await server.close();
       await owner.close();
+      rmSync(folder, { recursive: true });
+    },
+  };
+});
+
+streamConformance("sqlite, read beside its owner", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "jikimi-stream-"));
+  const clock = new ManualClock();
+  const store = new SqliteStore(join(folder, "state.db"), { clock });
+  const owner = await SqliteStream.beside(store, { clock });
+  const handlers = { ...streamHandlers(owner), ...followHandlers(store.database) };
+  const server = await serveIpc(join(folder, "stream.sock"), handlers, { errors: streamErrors });
+  const client = connectIpc(server.path, { errors: streamErrors });
+  const file = new FollowedFile(client);
+  const stream = await FollowingStream.open(client, file);
+  while (!file.rows) await new Promise((resolve) => setTimeout(resolve, 1));
+  return {
+    stream,
+    other: owner,
+    clock,
+    async dispose() {
+      await stream.close();
+      await file.close();
+      await client.close();
+      await server.close();
+      await owner.close();
+      await store.close();
       rmSync(folder, { recursive: true });
     },
   };

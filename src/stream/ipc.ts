@@ -72,9 +72,18 @@ export class IpcStream implements Stream {
       ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }),
     });
     try {
+      return await IpcStream.over(client);
+    } catch (error) {
+      await client.close();
+      throw error;
+    }
+  }
+
+  /** The same over a client that must know `streamErrors`. */
+  static async over(client: IpcClient): Promise<IpcStream> {
+    try {
       return new IpcStream(client, Number(await client.call("stream.partitions", [])));
     } catch (cause) {
-      await client.close();
       throw new StoreUnavailable(`the owner of the streams: ${(cause as Error).message}`, { cause });
     }
   }

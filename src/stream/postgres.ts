@@ -5,7 +5,7 @@ import { checkName } from "#store/limits.ts";
 import { PostgresClient } from "#store/postgres-client.ts";
 import { checkLease } from "#store/sqlite.ts";
 import { LeaseLost, type PartitionLease, type StoredEvent, type Stream, type StreamEvent } from "./contract.ts";
-import { streamMigrations } from "./migrations/0001-events.ts";
+import { streamMigrations } from "./migrations/index.ts";
 import {
   checkOffset,
   checkPartition,

@@ -10,7 +10,9 @@ const sql = {
   setHead:
     "insert into stream_heads values (?, ?, ?) on conflict (stream, partition) do update set last = excluded.last",
   insert:
-    "insert into events (stream, partition, offset, id, key, time, event) values (?, ?, ?, ?, ?, ?, ?) on conflict (stream, partition, id) do nothing",
+    "insert into events (stream, partition, offset, id, key, time, checked, event) values (?, ?, ?, ?, ?, ?, 0, ?)",
+  insertChecked: `insert into events (stream, partition, offset, id, key, time, checked, event) values (?, ?, ?, ?, ?, ?, 1, ?)
+    on conflict (stream, partition, id) where checked = 1 do nothing`,
   group:
     "select committed, owner, token, expires_at from stream_groups where stream = ? and name = ? and partition = ?",
   take: `insert into stream_groups (stream, name, partition, committed, owner, token, expires_at) values (?, ?, ?, 0, ?, ?, ?)
@@ -80,17 +82,17 @@ class StreamCommands {
     return head;
   }
 
-  append({ stream, partition, id, key, event }: PreparedEvent, now: number): void {
+  append({ stream, partition, id, key, event, fresh }: PreparedEvent & { fresh?: boolean }, now: number): void {
     const head = this.#head(stream, partition);
-    if (this.#db.run(sql.insert, stream, partition, head.last + 1, id, key, Math.floor(now), event) === 0) return;
+    const statement = fresh === true ? sql.insert : sql.insertChecked;
+    if (this.#db.run(statement, stream, partition, head.last + 1, id, key, Math.floor(now), event) === 0) return;
     this.#undo.push([head, head.last]);
     head.last++;
     this.#changed.add(head);
   }
 
-  appendByKey(entry: Omit<PreparedEvent, "partition">, now: number): void {
-    const { stream, key, id, event } = entry;
-    this.append({ stream, key, id, event, partition: partitionOf(key, this.#partitions) }, now);
+  appendByKey(entry: Omit<PreparedEvent, "partition"> & { fresh?: boolean }, now: number): void {
+    this.append({ ...entry, partition: partitionOf(entry.key, this.#partitions) }, now);
   }
 
   /** Refuses with the last offset given out, or with "lost". */

@@ -4,7 +4,7 @@ import { checkLease, type SqliteStore } from "#store/sqlite.ts";
 import { SqliteDatabase, type Component } from "#store/sqlite-database.ts";
 import { Refusal } from "#store/sqlite-protocol.ts";
 import { LeaseLost, type PartitionLease, type StoredEvent, type Stream, type StreamEvent } from "./contract.ts";
-import { streamMigrations } from "./migrations/0001-events.ts";
+import { streamMigrations } from "./migrations/index.ts";
 import {
   checkOffset,
   checkPartition,
@@ -16,7 +16,8 @@ import {
 import type { StreamCommandOptions, StreamMarks } from "./sqlite-commands.ts";
 import { Watermarks } from "./watermarks.ts";
 
-const sql = {
+/** The reads of streams in a SQLite file. */
+export const streamReads = {
   head: "select last from stream_heads where stream = ? and partition = ?",
   read: "select partition, offset, id, key, time, event from events where stream = ? and partition = ? and offset > ? order by offset limit ?",
   committed: "select committed from stream_groups where stream = ? and name = ? and partition = ?",
@@ -86,19 +87,19 @@ export class SqliteStream implements Stream {
   async readText(stream: string, partition: number, after: number, limit: number): Promise<StoredText[]> {
     checkPartition(partition, this.partitions);
     checkRead(after, limit);
-    return this.#db.all<StoredText>(sql.read, stream, partition, after, limit);
+    return this.#db.all<StoredText>(streamReads.read, stream, partition, after, limit);
   }
 
   async wait(stream: string, partition: number, after: number, timeoutMs: number): Promise<void> {
     checkPartition(partition, this.partitions);
     const mark = this.#marks.of(stream, partition);
-    const head = this.#db.get<{ last: number }>(sql.head, stream, partition)?.last ?? 0;
+    const head = this.#db.get<{ last: number }>(streamReads.head, stream, partition)?.last ?? 0;
     if (head <= after && !this.#closed) await mark.waitAbove(after, timeoutMs);
   }
 
   async committed(stream: string, group: string, partition: number): Promise<number> {
     checkPartition(partition, this.partitions);
-    return this.#db.get<{ committed: number }>(sql.committed, stream, group, partition)?.committed ?? 0;
+    return this.#db.get<{ committed: number }>(streamReads.committed, stream, group, partition)?.committed ?? 0;
   }
 
   async commit(lease: PartitionLease, offset: number): Promise<void> {

@@ -14,6 +14,10 @@ export class Watermarks {
     return mark;
   }
 
+  reset(): void {
+    for (const mark of this.#marks.values()) mark.reset();
+  }
+
   wakeAll(): void {
     for (const mark of this.#marks.values()) mark.wakeAll();
   }

@@ -1,6 +1,5 @@
 /**
- * From the audit stream to files in buckets. The reactor keeps the event history and sets aside what each trail
- * selects; the job writes files of what has been set aside.
+ * From the audit stream to files in buckets. The reactor sets aside what each trail selects; the job writes files of what has been set aside.
  *
  * INVARIANT: a selected record is either pending or in a delivered file. A batch is written down before its file,
  * so that after a crash the same file is written again, byte for byte, under the same name.
@@ -13,8 +12,8 @@ import type { AuditRecord } from "#gateway/auditRecord.ts";
 import type { JobContext, ReactorContext } from "#gateway/context.ts";
 import { Conflict, type Document, type Operation } from "#store/contract.ts";
 import type { StoredEvent } from "#stream/contract.ts";
-import { historyOperation } from "./history.ts";
 import { encryptionContext } from "./encryptionContext.ts";
+import { eventOperations } from "./eventBridge.ts";
 import { logOperation } from "./logDelivery.ts";
 import { logFileKey } from "./paths.ts";
 import { selects } from "./selectors.ts";
@@ -34,18 +33,21 @@ export const deliveryDelayMs = 15_000;
 const mostRecordsInFile = 2_000;
 export const trailPrincipal = "cloudtrail.amazonaws.com";
 
-/** Records that leave a day behind their event time are dropped from the history by its expiry, not here. */
+/** The reactor: sets aside what each trail selects. */
 export async function follow(events: readonly StoredEvent[], ctx: ReactorContext): Promise<void> {
   const trails = await loggingTrails(ctx);
+  if (trails.length === 0) return;
   const operations: Operation[] = [];
   for (const { event } of events) {
     const record = event as AuditRecord;
-    if (record.eventCategory === "Management") operations.push(historyOperation(record));
+    let recorded = false;
     for (const trail of trails) {
       if (!(await covers(ctx, trail, record))) continue;
+      recorded = true;
       operations.push(pendingOperation(trail, record, ctx.clock.now()));
       if (trail.logs) operations.push(logOperation(trail, record, ctx.clock.now()));
     }
+    if (recorded) operations.push(...eventOperations(record));
   }
   // Many small batches: a batch is held in memory and locked as a whole.
   for (let start = 0; start < operations.length; start += 200)

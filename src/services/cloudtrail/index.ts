@@ -5,6 +5,7 @@ import { audit } from "./auditRows.ts";
 import { deliver, follow } from "./delivery.ts";
 import { deliverLogs } from "./logDelivery.ts";
 import { digestAll } from "./digests.ts";
+import { historyKeeper } from "./history/keep.ts";
 import { activityStream, ingest, ingestActivity } from "./lake/ingest.ts";
 import { forget } from "./lake/retention.ts";
 import { runQueries } from "./lake/runQueries.ts";
@@ -64,6 +65,7 @@ export const service = defineService<CloudTrail>()({
   access: accessRows,
   audit,
   reactors: [
+    { name: "history", stream: auditStream, handle: historyKeeper() },
     { name: "follow", stream: auditStream, handle: follow },
     { name: "lake", stream: auditStream, handle: ingest },
     { name: "activity", stream: activityStream, handle: ingestActivity },

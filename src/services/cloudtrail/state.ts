@@ -79,11 +79,6 @@ export interface DigestChain {
   previous?: { bucket: string; key: string; hash: string; signature: string };
 }
 
-/** `event`, by `<event time>/<event id>`: ninety days of management events. */
-export interface HistoryEvent {
-  record: AuditRecord;
-}
-
 /** `signingKey`, by fingerprint, under the installation's account in each Region. */
 export interface SigningKey {
   fingerprint: string;

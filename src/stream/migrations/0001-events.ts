@@ -108,5 +108,3 @@ begin
 end $$;
 `,
 };
-
-export const streamMigrations: readonly Migration[] = [events];

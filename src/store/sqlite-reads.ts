@@ -1,0 +1,101 @@
+import type { SQLInputValue } from "node:sqlite";
+import type { Clock } from "#kernel/clock.ts";
+import type {
+  Change,
+  CountQuery,
+  Document,
+  DocumentKey,
+  IndexQuery,
+  ListQuery,
+  OutboxEntry,
+  Page,
+} from "./contract.ts";
+import { checkKey } from "./limits.ts";
+import {
+  copyKey,
+  countQuery,
+  findQuery,
+  listQuery,
+  toDocument,
+  toFindPage,
+  toListPage,
+  type Dialect,
+  type DocumentRow,
+  type ValueRow,
+} from "./queries.ts";
+
+/** Where rows are read from: the owner's file, or another process's view of it. */
+export interface RowSource {
+  all<Row>(text: string, ...values: SQLInputValue[]): Row[];
+  get<Row>(text: string, ...values: SQLInputValue[]): Row | undefined;
+}
+
+const dialect: Dialect = { schema: "", placeholder: (position) => `?${position}` };
+
+const sql = {
+  get: "select version, value, expires_at from documents where service = ? and type = ? and account = ? and region = ? and id = ?",
+  changes:
+    "select sequence, account, region, service, type, id, version from changes where sequence > ? order by sequence limit ?",
+  last: "select seq from sqlite_sequence where name = ?",
+  outbox: "select sequence, stream, key, id, event from outbox order by sequence limit ?",
+} as const;
+
+/** The reads of the contract, of a SQLite file. */
+export class SqliteReads {
+  readonly #rows: RowSource;
+  readonly #clock: Clock;
+
+  constructor(rows: RowSource, clock: Clock) {
+    this.#rows = rows;
+    this.#clock = clock;
+  }
+
+  get<T>(key: DocumentKey): Document<T> | undefined {
+    checkKey(key);
+    const row = this.#rows.get<ValueRow>(sql.get, key.service, key.type, key.account, key.region, key.id);
+    if (!row || (row.expires_at !== null && row.expires_at <= this.#clock.now())) return undefined;
+    return toDocument<T>(copyKey(key), row);
+  }
+
+  getMany<T>(keys: readonly DocumentKey[]): (Document<T> | undefined)[] {
+    return keys.map((key) => this.get<T>(key));
+  }
+
+  list<T>(query: ListQuery): Page<T> {
+    const { text, values } = listQuery(query, this.#clock.now(), dialect);
+    return toListPage<T>(this.#rows.all<DocumentRow>(text, ...values), query);
+  }
+
+  find<T>(query: IndexQuery): Page<T> {
+    const { text, values } = findQuery(query, this.#clock.now(), dialect);
+    return toFindPage<T>(this.#rows.all<DocumentRow>(text, ...values), query);
+  }
+
+  count(query: CountQuery): number {
+    const { text, values } = countQuery(query, this.#clock.now(), dialect);
+    return this.#rows.get<{ n: number }>(text, ...values)?.n ?? 0;
+  }
+
+  changes(after: number, limit: number): Change[] {
+    return this.#rows.all<DocumentKey & { sequence: number; version: number }>(sql.changes, after, limit).map(toChange);
+  }
+
+  outbox(limit: number): OutboxEntry[] {
+    return this.#rows
+      .all<Omit<OutboxEntry, "event"> & { event: string }>(sql.outbox, limit)
+      .map((row) => ({ ...row, event: JSON.parse(row.event) as unknown }));
+  }
+
+  hasOutbox(): boolean {
+    return this.#rows.get(sql.outbox, 1) !== undefined;
+  }
+
+  lastSequence(table: "changes" | "outbox"): number {
+    return this.#rows.get<{ seq: number }>(sql.last, table)?.seq ?? 0;
+  }
+}
+
+export function toChange(row: DocumentKey & { sequence: number; version: number }): Change {
+  const { account, region, service, type, id } = row;
+  return { sequence: row.sequence, key: { account, region, service, type, id }, version: row.version };
+}
