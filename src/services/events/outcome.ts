@@ -1,0 +1,36 @@
+/**
+ * How an attempt ended. A permanent failure is not tried again: it goes to the dead-letter queue, if there is one.
+ * Source: EventBridge User Guide, "Using dead-letter queues to process undelivered events" (error codes; missing
+ * permissions and missing resources are not retried).
+ */
+import type { AwsError } from "#kernel/errors.ts";
+
+export interface Failure {
+  ok: false;
+  permanent: boolean;
+  code: string;
+  message: string;
+}
+
+export type Outcome = { ok: true } | Failure;
+
+export const delivered: Outcome = { ok: true };
+
+export function failed(code: string, message: string, permanent: boolean): Failure {
+  return { ok: false, permanent, code, message: message.slice(0, 1024) };
+}
+
+/** What a target's own refusal means. */
+export function outcomeOf({ code, status, message }: AwsError): Failure {
+  if (/Throttl|TooManyRequests|SlowDown/.test(code)) return failed("THROTTLING", message, false);
+  if (status >= 500) return failed("INTERNAL_ERROR", message, false);
+  if (/LimitExceeded|OverLimit/.test(code)) return failed("RESOURCE_LIMIT_EXCEEDED", message, false);
+  if (/AccessDenied|NotAuthorized|AuthorizationError/.test(code)) {
+    const assuming = message.includes("sts:AssumeRole") || message.includes("cannot be assumed");
+    return failed(assuming ? "FAILED_TO_ASSUME_ROLE" : "NO_PERMISSIONS", message, true);
+  }
+  if (/NonExistent|DoesNotExist|NotFound|NoSuch/.test(code)) return failed("NO_RESOURCE", message, true);
+  if (/InvalidParameter|Validation|InvalidMessageContents/.test(code))
+    return failed("INVALID_PARAMETER", message, true);
+  return failed("SDK_CLIENT_ERROR", message, true);
+}

@@ -1,0 +1,15 @@
+/** What one process keeps in memory. */
+import { Metrics } from "./metrics.ts";
+import { RuleBook } from "./ruleBook.ts";
+import { Sealer } from "./sealing.ts";
+
+export interface Parts {
+  book: RuleBook;
+  sealer: Sealer;
+  /** Of deliveries; matching reports its own with the deliveries it makes. */
+  metrics: Metrics;
+}
+
+export function newParts(): Parts {
+  return { book: new RuleBook(), sealer: new Sealer(), metrics: new Metrics() };
+}

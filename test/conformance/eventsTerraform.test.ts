@@ -1,0 +1,185 @@
+/** EventBridge through Terraform with the unmodified AWS provider: apply, a plan that finds nothing to do, a change, destroy. */
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { EventBridge } from "@aws-sdk/client-eventbridge";
+import { SQS } from "@aws-sdk/client-sqs";
+import { isInstalled } from "../cli.ts";
+import { eventually, startInstance } from "../instance.ts";
+import { Terraform } from "../terraform.ts";
+
+const configuration = (kind: string, days: number) => `
+terraform {
+  required_providers {
+    aws = {
+      source = "hashicorp/aws"
+    }
+  }
+}
+provider "aws" {
+  region = "us-east-1"
+}
+data "aws_caller_identity" "me" {}
+resource "aws_cloudwatch_event_bus" "orders" {
+  name        = "tf-orders"
+  description = "orders ${kind}"
+  tags        = { stage = "${kind}" }
+}
+resource "aws_cloudwatch_event_permission" "other" {
+  event_bus_name = aws_cloudwatch_event_bus.orders.name
+  principal      = "111122223333"
+  statement_id   = "OtherAccount"
+}
+resource "aws_cloudwatch_event_rule" "made" {
+  name           = "tf-made"
+  description    = "orders that were made"
+  event_bus_name = aws_cloudwatch_event_bus.orders.name
+  event_pattern  = jsonencode({ source = ["shop"], detail = { kind = ["${kind}"] } })
+  tags           = { stage = "${kind}" }
+}
+resource "aws_cloudwatch_event_rule" "daily" {
+  name                = "tf-daily"
+  schedule_expression = "cron(0 3 * * ? *)"
+  state               = "DISABLED"
+}
+resource "aws_sqs_queue" "work" {
+  name = "tf-events"
+}
+resource "aws_sqs_queue" "dead" {
+  name = "tf-events-dead"
+}
+data "aws_iam_policy_document" "work" {
+  statement {
+    actions   = ["sqs:SendMessage"]
+    resources = [aws_sqs_queue.work.arn]
+    principals {
+      type        = "Service"
+      identifiers = ["events.amazonaws.com"]
+    }
+    condition {
+      test     = "ArnEquals"
+      variable = "aws:SourceArn"
+      values   = [aws_cloudwatch_event_rule.made.arn]
+    }
+  }
+}
+resource "aws_sqs_queue_policy" "work" {
+  queue_url = aws_sqs_queue.work.id
+  policy    = data.aws_iam_policy_document.work.json
+}
+resource "aws_cloudwatch_event_target" "queue" {
+  rule           = aws_cloudwatch_event_rule.made.name
+  event_bus_name = aws_cloudwatch_event_bus.orders.name
+  target_id      = "queue"
+  arn            = aws_sqs_queue.work.arn
+  input_transformer {
+    input_paths    = { kind = "$.detail.kind" }
+    input_template = "{\\"kind\\": <kind>}"
+  }
+  retry_policy {
+    maximum_event_age_in_seconds = 3600
+    maximum_retry_attempts       = 5
+  }
+  dead_letter_config {
+    arn = aws_sqs_queue.dead.arn
+  }
+}
+resource "aws_cloudwatch_event_archive" "orders" {
+  name             = "tf-archive"
+  event_source_arn = aws_cloudwatch_event_bus.orders.arn
+  event_pattern    = jsonencode({ source = ["shop"] })
+  retention_days   = ${days}
+}
+resource "aws_cloudwatch_event_connection" "hook" {
+  name               = "tf-hook"
+  authorization_type = "API_KEY"
+  auth_parameters {
+    api_key {
+      key   = "x-key"
+      value = "secret"
+    }
+    invocation_http_parameters {
+      header {
+        key   = "x-kind"
+        value = "${kind}"
+      }
+    }
+  }
+}
+resource "aws_cloudwatch_event_api_destination" "hook" {
+  name                             = "tf-hook"
+  invocation_endpoint              = "https://hook.example/${kind}"
+  http_method                      = "POST"
+  invocation_rate_limit_per_second = 20
+  connection_arn                   = aws_cloudwatch_event_connection.hook.arn
+}
+data "aws_iam_policy_document" "trust" {
+  statement {
+    actions = ["sts:AssumeRole"]
+    principals {
+      type        = "Service"
+      identifiers = ["events.amazonaws.com"]
+    }
+  }
+}
+resource "aws_iam_role" "hook" {
+  name               = "tf-hook"
+  assume_role_policy = data.aws_iam_policy_document.trust.json
+}
+resource "aws_cloudwatch_event_target" "hook" {
+  rule      = aws_cloudwatch_event_rule.daily.name
+  target_id = "hook"
+  arn       = aws_cloudwatch_event_api_destination.hook.arn
+  role_arn  = aws_iam_role.hook.arn
+  http_target {
+    header_parameters       = { "x-day" = "$.time" }
+    query_string_parameters = { kind = "${kind}" }
+  }
+}
+`;
+
+test(
+  "buses, rules, targets, archives, connections, destinations and permissions through Terraform",
+  { skip: (await isInstalled("terraform")) ? false : "terraform is not installed" },
+  async (t) => {
+    const folder = await mkdtemp(join(tmpdir(), "jikimi-tf-events-"));
+    const instance = await startInstance();
+    t.after(async () => {
+      await instance.stop();
+      await rm(folder, { recursive: true, force: true });
+    });
+    const terraform = new Terraform(instance, folder);
+    await terraform.write(configuration("new", 3));
+    if (!(await terraform.init())) return t.skip("needs the AWS provider: TF_PLUGIN_DIR");
+    await terraform.apply(configuration("new", 3));
+    const settled = await terraform.plan();
+    assert.equal(settled.code, 0, settled.stdout);
+    await terraform.apply(configuration("changed", 5));
+    const changed = await terraform.plan();
+    assert.equal(changed.code, 0, changed.stdout);
+
+    // What was declared works.
+    const region = "us-east-1";
+    const events = new EventBridge({ ...instance.client, region });
+    const sqs = new SQS({ ...instance.client, region });
+    const put = (kind: string) =>
+      events.putEvents({
+        Entries: [{ Source: "shop", DetailType: "t", Detail: JSON.stringify({ kind }), EventBusName: "tf-orders" }],
+      });
+    await put("new");
+    await put("changed");
+    const { QueueUrl } = await sqs.getQueueUrl({ QueueName: "tf-events" });
+    const message = await eventually(async () => (await sqs.receiveMessage({ QueueUrl })).Messages?.[0]);
+    assert.deepEqual(JSON.parse(message.Body!), { kind: "changed" });
+
+    await terraform.destroy();
+    assert.deepEqual(
+      (await events.listEventBuses({})).EventBuses!.map(({ Name }) => Name),
+      ["default"],
+    );
+    assert.deepEqual((await events.listRules({})).Rules, []);
+    assert.deepEqual((await events.listConnections({})).Connections, []);
+  },
+);
