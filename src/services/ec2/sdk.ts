@@ -1,0 +1,15 @@
+/** Types of AWS's own SDK that every file of this service is checked against; nothing of it is loaded at run time. */
+import type { AccessOf, Handlers, Input, Output } from "#gateway/service.ts";
+
+export type Sdk = typeof import("@aws-sdk/client-ec2");
+export type Ec2Handlers = Partial<Handlers<Sdk>>;
+export type Ec2Access = AccessOf<Sdk>;
+export type In<Op extends string> = Input<Sdk, Op>;
+export type Out<Op extends string> = Output<Sdk, Op>;
+export type {
+  Filter,
+  IpPermission,
+  NetworkInterface as ShownInterface,
+  SecurityGroupRule as ShownRule,
+  TagSpecification,
+} from "@aws-sdk/client-ec2";
