@@ -2,36 +2,48 @@
 import { systemClock } from "#kernel/clock.ts";
 import type { Service } from "#gateway/service.ts";
 import { accountService } from "../services/account/index.ts";
+import { service as acm } from "../services/acm/index.ts";
 import { service as cloudtrail } from "../services/cloudtrail/index.ts";
 import { accounts } from "../services/iam/accounts.ts";
 import { service as cloudtrailData } from "../services/cloudtrail-data/index.ts";
 import { service as cloudwatch } from "../services/cloudwatch/index.ts";
+import { service as ec2 } from "../services/ec2/index.ts";
+import { service as events } from "../services/events/index.ts";
+import { service as guardduty } from "../services/guardduty/index.ts";
 import { service as iam } from "../services/iam/index.ts";
 import { service as kms } from "../services/kms/index.ts";
 import { service as logs } from "../services/logs/index.ts";
 import { organizationsService } from "../services/organizations/index.ts";
 import { service as s3 } from "../services/s3/index.ts";
 import { service as s3control } from "../services/s3control/index.ts";
+import { service as securityhub } from "../services/securityhub/index.ts";
 import { snsService } from "../services/sns/index.ts";
 import { service as sqs } from "../services/sqs/index.ts";
 import { stsService } from "../services/sts/index.ts";
 import { IssuerKeys } from "../services/sts/webIdentity/issuerKeys.ts";
+import { service as wafv2 } from "../services/wafv2/index.ts";
 
 export const services: readonly Service[] = [
   accountService(accounts),
+  acm,
   cloudtrail,
   cloudtrailData,
   cloudwatch,
+  ec2,
+  events,
+  guardduty,
   iam,
   kms,
   logs,
   organizationsService(accounts),
   s3,
   s3control,
+  securityhub,
   snsService({
     ...(process.env["JIKIMI_SMTP"] ? { smtpUrl: process.env["JIKIMI_SMTP"] } : {}),
     publicTargetsOnly: process.env["JIKIMI_SNS_PUBLIC_TARGETS_ONLY"] === "1",
   }),
   sqs,
   stsService(new IssuerKeys(systemClock)),
+  wafv2,
 ];
