@@ -6,11 +6,16 @@ const roles = {
   /** Owns the store of an embedded installation, so it comes first and goes last. */
   api: async (): Promise<RoleModule> => await import("../roles/api.ts"),
   jobs: async (): Promise<RoleModule> => await import("../roles/jobs.ts"),
+  /** Runs where there is a listener. */
+  edge: async (): Promise<RoleModule> => await import("../roles/edge.ts"),
 } as const;
 
 export type RoleName = keyof typeof roles;
 
 export const roleNames = Object.keys(roles) as RoleName[];
+
+/** Started when the api role finds something for them to serve. */
+const onDemand: ReadonlySet<RoleName> = new Set(["edge"]);
 
 export function isRoleName(name: string): name is RoleName {
   return Object.hasOwn(roles, name);
@@ -21,7 +26,11 @@ export function roleModule(name: RoleName): Promise<RoleModule> {
 }
 
 export function roleSpecs(script: string): RoleSpec[] {
-  return roleNames.map((name) => ({ name, entry: [script, "run", "--role", name] }));
+  return roleNames.map((name) => ({
+    name,
+    entry: [script, "run", "--role", name],
+    ...(onDemand.has(name) ? { onDemand: true } : {}),
+  }));
 }
 
 /** With several api processes: the others follow the first, which has the sockets and knows the port by then. */

@@ -3,10 +3,11 @@ import type { Logger } from "#kernel/log.ts";
 import { createServer, type FrontServer, type TlsIdentity } from "#wire/server.ts";
 import type { HttpRequest, HttpResponse } from "#wire/contract.ts";
 import { openClock } from "./clock.ts";
+import { ConsoleFiles, consolePath } from "./consoleFiles.ts";
 import { publicRoutes } from "./publicRoutes.ts";
-import { refuseForeignPages } from "./ownPages.ts";
+import { isFrontDoor, refuseForeignPages } from "./ownPages.ts";
 import { removeState, requireResettable } from "./reset.ts";
-import type { RoleConfig, RunningRole } from "./role.ts";
+import type { RoleConfig, RunningRole, SupervisorLink } from "./role.ts";
 import { answerRoute, ownPrefix, type Routes } from "./routes.ts";
 import { hostSuffixes, openServing, type Serving } from "./serving.ts";
 import { openTlsIdentity } from "./tlsIdentity.ts";
@@ -14,13 +15,13 @@ import { openTlsIdentity } from "./tlsIdentity.ts";
 /** Longest a running request may take once the role has been told to stop. */
 const drainMs = 20_000;
 
-export async function start(config: RoleConfig, log: Logger): Promise<RunningRole> {
+export async function start(config: RoleConfig, log: Logger, supervisor: SupervisorLink): Promise<RunningRole> {
   const tls = await openTlsIdentity(config.dataDir, await openClock(config), hostSuffixes);
   const front = new Front(log, tls, [...hostSuffixes, config.host.toLowerCase()]);
   // The port is taken before the store is opened: a second installation must not touch the first one's files.
   const { port } = await front.listen(config);
   const endpoint = `http://${config.host === "0.0.0.0" || config.host === "::" ? "127.0.0.1" : config.host}:${port}`;
-  let serving = await openServing(config, endpoint, log);
+  let serving = await openServing(config, endpoint, log, supervisor);
   let changing: Promise<void> = Promise.resolve();
 
   const serve = () => front.serve(serving, publicRoutes(serving.installation, reset));
@@ -32,7 +33,7 @@ export async function start(config: RoleConfig, log: Logger): Promise<RunningRol
       const { accountId } = serving.installation.administrator;
       await serving.close();
       await removeState(config);
-      serving = await openServing({ ...config, accountId }, endpoint, log);
+      serving = await openServing({ ...config, accountId }, endpoint, log, supervisor);
       serve();
     });
     return changing;
@@ -56,6 +57,7 @@ class Front {
   #serving: Serving | undefined;
   #routes: Routes = {};
   readonly #ownNames: readonly string[];
+  readonly #console = new ConsoleFiles();
 
   /** @param ownNames host names under which a browser may call what is ours */
   constructor(log: Logger, tls: TlsIdentity, ownNames: readonly string[]) {
@@ -83,11 +85,15 @@ class Front {
   #answer(request: HttpRequest, signal: AbortSignal): HttpResponse | Promise<HttpResponse> {
     const serving = this.#serving;
     if (!serving) return { status: 503, headers: { "retry-after": "1" }, body: "starting\n" };
-    if (request.path.startsWith(ownPrefix)) {
-      return answerRoute(this.#routes, request, (asked) => refuseForeignPages(asked, this.#ownNames));
-    }
+    if (request.path.startsWith(ownPrefix)) return this.#own(request);
+    if (isFrontDoor(request)) return { status: 302, headers: { location: consolePath }, body: "" };
     const certificate = serving.certificates.answer(request.method, request.path);
     if (certificate) return certificate;
     return serving.browser.answer(request, signal, () => serving.gateway.handle(request, signal));
+  }
+
+  async #own(request: HttpRequest): Promise<HttpResponse> {
+    const file = await this.#console.answer(request);
+    return file ?? answerRoute(this.#routes, request, (asked) => refuseForeignPages(asked, this.#ownNames));
   }
 }

@@ -33,6 +33,17 @@ function isOwnName(name: string, ownNames: readonly string[]): boolean {
 }
 
 /**
+ * Somebody has typed our address into a browser. S3's answer under that path would be a refusal: nobody may list
+ * buckets without a signature.
+ */
+export function isFrontDoor({ method, path, query, headers }: HttpRequest): boolean {
+  if (method !== "GET" || path !== "/" || query !== "" || headers["authorization"] !== undefined) return false;
+  const name = nameOf(headers["host"] ?? "");
+  if (isIP(name) === 0 && name !== "localhost") return false;
+  return headers["accept"]?.startsWith("text/html") ?? false;
+}
+
+/**
  * What S3 serves under its path is the work of whoever may write to a bucket, and it shares its origin with our own
  * pages. A browser that opens it gives it an origin of its own. Requests that carry a signature in a header come
  * from no navigation and are answered as S3 answers them; so is everything under a bucket's own host name.

@@ -20,6 +20,14 @@ export interface RoleSpec {
   entry: readonly [string, ...string[]];
   /** What this process is told otherwise than the others. */
   config?: Partial<RoleConfig>;
+  /** Started when another role wants it, not before; when it ends again and again, the others go on. */
+  onDemand?: boolean;
+}
+
+/** What a role asks of its supervisor while it runs. */
+export interface RoleWishes {
+  want(role: string): void;
+  keep(value: Uint8Array): void;
 }
 
 export interface RoleExit {
@@ -48,7 +56,7 @@ export class RoleProcess {
   #killed = false;
 
   /** The process loads its program at once and waits for `begin`. */
-  constructor(spec: RoleSpec, log: RoleLog, env: NodeJS.ProcessEnv) {
+  constructor(spec: RoleSpec, log: RoleLog, env: NodeJS.ProcessEnv, wishes: RoleWishes) {
     this.#ownConfig = spec.config;
     const [script, ...args] = spec.entry;
     // "advanced" carries undefined and binary values as they are.
@@ -70,6 +78,8 @@ export class RoleProcess {
         if (!isFromRole(message)) return;
         if (message.type === "waiting") this.#waiting.resolve();
         else if (message.type === "ready") resolve(message.ready);
+        else if (message.type === "want") wishes.want(message.role);
+        else if (message.type === "keep") wishes.keep(message.value);
         else if (message.type === "failed") reject(new RoleFailed(spec.name, message.message, message.code));
       });
       void this.exited.then(({ code, signal }) =>
@@ -81,10 +91,11 @@ export class RoleProcess {
   }
 
   /** Tells it its configuration, as soon as it listens. */
-  begin(config: RoleConfig): void {
+  begin(config: RoleConfig, kept: Uint8Array | undefined): void {
     void this.#waiting.promise.then(() => {
-      if (this.#child.connected)
-        this.#child.send({ type: "start", config: { ...config, ...this.#ownConfig } }, () => {});
+      if (!this.#child.connected) return;
+      const start = { type: "start", config: { ...config, ...this.#ownConfig } } as const;
+      this.#child.send(kept === undefined ? start : { ...start, kept }, () => {});
     });
   }
 

@@ -1,7 +1,9 @@
 /** What a supervisor and the process of a role say to each other over the IPC channel of `fork`. */
 import type { RoleConfig } from "./role.ts";
 
-export type ToRole = { type: "start"; config: RoleConfig } | { type: "stop" };
+export type ToRole =
+  /** `kept`: what an earlier process of this role asked to be kept for the next one. */
+  { type: "start"; config: RoleConfig; kept?: Uint8Array } | { type: "stop" };
 
 export type FromRole =
   /** The role can take its configuration. */
@@ -9,6 +11,10 @@ export type FromRole =
   | { type: "ready"; ready: Record<string, unknown> }
   /** It cannot start. `code` is the error's, e.g. EADDRINUSE. */
   | { type: "failed"; code?: string; message: string }
+  /** A role that starts only when it is needed is needed now. */
+  | { type: "want"; role: string }
+  /** Held in the supervisor's memory, nowhere else, and handed to the next process of this role. */
+  | { type: "keep"; value: Uint8Array }
   | { type: "stopped" };
 
 export function isToRole(message: unknown): message is ToRole {
@@ -16,7 +22,7 @@ export function isToRole(message: unknown): message is ToRole {
 }
 
 export function isFromRole(message: unknown): message is FromRole {
-  return hasType(message, ["waiting", "ready", "failed", "stopped"]);
+  return hasType(message, ["waiting", "ready", "failed", "want", "keep", "stopped"]);
 }
 
 function hasType(message: unknown, types: readonly string[]): boolean {

@@ -22,7 +22,7 @@ export function serveSupervised(module: RoleModule, log: Logger, host: RoleProce
   const life = new RoleLife(module, log, host, drainDeadlineMs);
   host.on("message", (message) => {
     if (!isToRole(message)) return;
-    if (message.type === "start") void life.start(message.config);
+    if (message.type === "start") void life.start(message.config, message.kept);
     else void life.stop(0);
   });
   // INVARIANT: no role outlives its supervisor, however that one ends: the kernel closes the channel.
@@ -40,7 +40,7 @@ export async function serveAlone(
   log: Logger,
   host: RoleProcessHost,
 ): Promise<RunningRole> {
-  const running = await module.start(config, log);
+  const running = await module.start(config, log, { kept: undefined, keep() {}, want() {} });
   const life = new RoleLife(module, log, { ...host, send: undefined }, drainDeadlineMs, running);
   host.on("SIGTERM", () => void life.stop(0));
   host.on("SIGINT", () => void life.stop(0));
@@ -64,14 +64,18 @@ class RoleLife {
     this.#running = running;
   }
 
-  start(config: RoleConfig): Promise<void> {
-    this.#starting ??= this.#start(config);
+  start(config: RoleConfig, kept: Uint8Array | undefined): Promise<void> {
+    this.#starting ??= this.#start(config, kept);
     return this.#starting;
   }
 
-  async #start(config: RoleConfig): Promise<void> {
+  async #start(config: RoleConfig, kept: Uint8Array | undefined): Promise<void> {
     try {
-      this.#running = await this.#module.start(config, this.#log);
+      this.#running = await this.#module.start(config, this.#log, {
+        kept,
+        keep: (value) => this.tell({ type: "keep", value }),
+        want: (role) => this.tell({ type: "want", role }),
+      });
       if (!this.#stopping) this.tell({ type: "ready", ready: this.#running.ready });
     } catch (error) {
       this.#log.fatal({ err: error }, "role did not start");

@@ -1,5 +1,6 @@
 /** `/_jikimi/*` on the API's port: what anybody who reaches it may know, and the reset of a throw-away installation. */
 import { AwsError } from "#kernel/errors.ts";
+import { consoleRoutes } from "./consoleRoutes.ts";
 import type { Installation } from "./installation.ts";
 import { rootLinkRoutes } from "./rootLink.ts";
 import { Rendered, type Routes } from "./routes.ts";
@@ -25,6 +26,7 @@ export function publicRoutes(installation: Installation, reset: () => Promise<vo
       return { status: "reset" };
     },
     ...rootLinkRoutes(runtime),
+    ...consoleRoutes(runtime),
   };
 }
 

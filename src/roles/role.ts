@@ -53,8 +53,18 @@ export interface RunningRole {
   stop(): Promise<void>;
 }
 
+/** What a role may ask of the supervisor; without one, nothing comes of it. */
+export interface SupervisorLink {
+  /** What an earlier process of this role asked to be kept. */
+  readonly kept: Uint8Array | undefined;
+  /** Keeps a secret for the next process of this role, in memory, until the supervisor ends. */
+  keep(value: Uint8Array): void;
+  /** Starts a role that starts only when it is needed. */
+  want(role: string): void;
+}
+
 export interface RoleModule {
-  start(config: RoleConfig, log: Logger): Promise<RunningRole>;
+  start(config: RoleConfig, log: Logger, supervisor: SupervisorLink): Promise<RunningRole>;
 }
 
 /** Paths inside the data folder that more than one role knows. */

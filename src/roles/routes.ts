@@ -5,7 +5,7 @@ import type { HttpRequest, HttpResponse } from "#wire/contract.ts";
 /** Prefix of everything of ours; no AWS API has a path that begins so. */
 export const ownPrefix = "/_jikimi/";
 
-export type RouteHandler = (query: URLSearchParams, body: Record<string, unknown>) => unknown;
+export type RouteHandler = (query: URLSearchParams, body: Record<string, unknown>, request: HttpRequest) => unknown;
 
 /** `"GET /_jikimi/status"` → handler. */
 export type Routes = Readonly<Record<string, RouteHandler>>;
@@ -15,10 +15,12 @@ export class Rendered {
   readonly contentType: string;
   readonly text: string;
   readonly headers: Readonly<Record<string, string>>;
-  constructor(contentType: string, text: string, headers: Readonly<Record<string, string>> = {}) {
+  readonly status: number;
+  constructor(contentType: string, text: string, headers: Readonly<Record<string, string>> = {}, status = 200) {
     this.contentType = contentType;
     this.text = text;
     this.headers = headers;
+    this.status = status;
   }
 }
 
@@ -34,12 +36,15 @@ export async function answerRoute(
     check(request);
     const handler = routes[`${request.method} ${request.path}`];
     if (!handler) throw new AwsError("NotFound", `There is no ${request.method} ${request.path}.`, 404);
-    const answer = await handler(new URLSearchParams(request.query), await readJson(request));
-    if (answer instanceof Rendered) return respond(200, answer.contentType, answer.text, answer.headers);
+    const answer = await handler(new URLSearchParams(request.query), await readJson(request), request);
+    if (answer instanceof Rendered) {
+      return respond(answer.status, answer.contentType, answer.text, answer.headers);
+    }
     return respond(200, "application/json", JSON.stringify(answer ?? {}));
   } catch (error) {
     if (!(error instanceof AwsError)) throw error;
-    return respond(error.status, "application/json", JSON.stringify({ code: error.code, message: error.message }));
+    const { code, message, fields, headers } = error;
+    return respond(error.status, "application/json", JSON.stringify({ code, message, ...fields }), headers);
   }
 }
 

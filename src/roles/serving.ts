@@ -3,16 +3,20 @@ import type { Logger } from "#kernel/log.ts";
 import { Gateway } from "#gateway/gateway.ts";
 import { serveIpc } from "#ipc/server.ts";
 import { storeErrors, storeHandlers } from "#store/ipc.ts";
+import { SqliteStore } from "#store/sqlite.ts";
+import { followHandlers } from "#store/sqlite-followed.ts";
 import { needsRelay } from "#stream/open.ts";
 import { OutboxRelay } from "#stream/outbox.ts";
 import { streamErrors, streamHandlers } from "#stream/ipc.ts";
 import { createWire } from "#wire/wire.ts";
 import { followClock } from "./clock.ts";
+import { consolePath } from "./consoleFiles.ts";
+import { whenListeners } from "./edgeDemand.ts";
 import { openInstallation, type Installation } from "./installation.ts";
 import { callErrors, callHandlers } from "./internalCalls.ts";
 import { operatorRoutes } from "./operatorRoutes.ts";
 import { leaseOwner } from "./owner.ts";
-import { dataPaths, type ApiReady, type RoleConfig } from "./role.ts";
+import { dataPaths, type ApiReady, type RoleConfig, type SupervisorLink } from "./role.ts";
 import { rootLinkUrl } from "./rootLink.ts";
 import { S3Browser } from "./s3Browser.ts";
 import { SigningCertificates } from "./signingCertificates.ts";
@@ -31,7 +35,12 @@ export interface Serving {
   close(): Promise<void>;
 }
 
-export async function openServing(config: RoleConfig, endpoint: string, log: Logger): Promise<Serving> {
+export async function openServing(
+  config: RoleConfig,
+  endpoint: string,
+  log: Logger,
+  supervisor: SupervisorLink,
+): Promise<Serving> {
   const facts = { endpoint, defaultRegion: config.defaultRegion, hostSuffixes };
   const installation = await openInstallation(config, facts, log);
   const { runtime } = installation;
@@ -40,7 +49,7 @@ export async function openServing(config: RoleConfig, endpoint: string, log: Log
   // The first api process moves the clock; the others and the jobs role follow what it has written down.
   const sockets = config.follower
     ? [followClock(config, installation.clock)]
-    : await openSockets(config, installation, ready, log);
+    : await openSockets(config, installation, ready, log, supervisor);
   return {
     installation,
     gateway: new Gateway(runtime, wire),
@@ -60,6 +69,7 @@ async function openSockets(
   installation: Installation,
   ready: ApiReady,
   log: Logger,
+  supervisor: SupervisorLink,
 ): Promise<{ close(): Promise<void> }[]> {
   const { runtime, stream, clock } = installation;
   const owner = leaseOwner("api", config.dataDir);
@@ -72,6 +82,7 @@ async function openSockets(
     {
       ...storeHandlers(runtime.store),
       ...streamHandlers(stream),
+      ...(runtime.store instanceof SqliteStore ? followHandlers(runtime.store.database) : {}),
       ...callHandlers(runtime),
       "installation.facts": () => runtime.config,
     },
@@ -79,7 +90,8 @@ async function openSockets(
   );
   const routes = operatorRoutes(config, installation, ready);
   const admin = await serveUnix(dataPaths.adminSocket(config.dataDir), routes, log);
-  return [internal, admin, { close: async () => relay?.stop() }];
+  const demand = whenListeners(runtime.store, log, () => supervisor.want("edge"));
+  return [demand, internal, admin, { close: async () => relay?.stop() }];
 }
 
 async function readyMessage(config: RoleConfig, installation: Installation, endpoint: string): Promise<ApiReady> {
@@ -87,7 +99,7 @@ async function readyMessage(config: RoleConfig, installation: Installation, endp
   const seal = await installation.runtime.keys.state();
   return {
     endpoint,
-    consoleUrl: `${endpoint}/`,
+    consoleUrl: `${endpoint}${consolePath}`,
     accountId,
     region: config.defaultRegion,
     accessKeyId,

@@ -1,6 +1,6 @@
 /**
  * `jikimi up`: forks one process per role in order, starts a role again when it ends, and stops all of them in
- * the opposite order. It holds no key, opens no port and reads no request, so it has no reason to fail.
+ * the opposite order. It uses no key, opens no port and reads no request, so it has no reason to fail.
  */
 import { RoleFailed, RoleProcess, type RoleSpec } from "./processChild.ts";
 import { RoleLog, roleLogPath } from "./processLog.ts";
@@ -65,6 +65,10 @@ export class Supervisor {
   readonly #running = new Map<string, RoleProcess>();
   readonly #logs = new Map<string, RoleLog>();
   readonly #pauses = new Set<() => void>();
+  /** What roles asked to be kept for their next process. */
+  readonly #kept = new Map<string, Uint8Array>();
+  /** Roles that run, or will again. */
+  readonly #wanted = new Set<string>();
   #config: RoleConfig;
   #stopping: Promise<void> | undefined;
   #finish!: (error?: Error) => void;
@@ -84,7 +88,9 @@ export class Supervisor {
     const said = new Map<string, Record<string, unknown>>();
     try {
       // All load their programs at the same time; each begins when the one before it is ready.
-      const forked = this.#options.roles.map((spec) => [spec, this.#fork(spec)] as const);
+      const atOnce = this.#options.roles.filter((spec) => !spec.onDemand);
+      for (const { name } of atOnce) this.#wanted.add(name);
+      const forked = atOnce.map((spec) => [spec, this.#fork(spec)] as const);
       for (const [spec, process] of forked) {
         if (this.#stopping) throw new Error("stopped while starting");
         this.#begin(spec, process);
@@ -135,16 +141,31 @@ export class Supervisor {
 
   #begin(spec: RoleSpec, process: RoleProcess): void {
     this.#tell({ type: "starting", role: spec.name });
-    process.begin(this.#config);
+    process.begin(this.#config, this.#kept.get(spec.name));
   }
 
   #fork(spec: RoleSpec): RoleProcess {
-    const process = new RoleProcess(spec, this.#log(spec.name), this.#options.env ?? globalThis.process.env);
+    const process = new RoleProcess(spec, this.#log(spec.name), this.#options.env ?? globalThis.process.env, {
+      want: (role) => this.#want(role),
+      keep: (value) => void this.#kept.set(spec.name, value),
+    });
     this.#running.set(spec.name, process);
     void process.exited.then(() => {
       if (this.#running.get(spec.name) === process) this.#running.delete(spec.name);
     });
     return process;
+  }
+
+  /** Starts a role that waits for being wanted; another role wants it as often as it likes. */
+  #want(role: string): void {
+    const spec = this.#options.roles.find(({ name, onDemand }) => name === role && onDemand);
+    if (!spec || this.#wanted.has(role) || this.#stopping) return;
+    this.#wanted.add(role);
+    const process = this.#fork(spec);
+    this.#begin(spec, process);
+    // Whether it starts or not, its end is what counts.
+    void this.#untilReady(spec, process).catch(() => {});
+    void this.#keep(spec, process);
   }
 
   async #untilReady(spec: RoleSpec, process: RoleProcess): Promise<Record<string, unknown>> {
@@ -195,7 +216,7 @@ export class Supervisor {
       const now = performance.now();
       if (now - startedAt >= this.#limits.healthyMs) pauseMs = this.#limits.firstPauseMs;
       ends = [...ends.filter((at) => now - at < this.#limits.windowMs), now];
-      if (ends.length >= this.#limits.crashes) return this.#giveUp(spec, ends.length);
+      if (ends.length >= this.#limits.crashes && !spec.onDemand) return this.#giveUp(spec, ends.length);
       this.#tell({ type: "ended", role: spec.name, how: signal ?? `exit code ${code}`, againInMs: pauseMs });
       await this.#pause(pauseMs);
       if (this.#stopping) return;

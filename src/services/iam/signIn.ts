@@ -11,7 +11,8 @@ import { AwsError } from "#kernel/errors.ts";
 import type { Random } from "#kernel/ids.ts";
 import type { KeyHolder } from "#keys/contract.ts";
 import type { Store } from "#store/contract.ts";
-import { keyOf } from "./entities.ts";
+import type { Principal } from "#gateway/principal.ts";
+import { entityById, keyOf } from "./entities.ts";
 import { acceptCode } from "./mfa.ts";
 import { hashPassword, passwordExpiry, requireGoodPassword, verifyPassword } from "./password.ts";
 import { installation, transact, type Account, type IamState, type Root } from "./state.ts";
@@ -37,19 +38,30 @@ export interface SignedIn {
   id: string;
   userName?: string;
   mfaAuthenticated: boolean;
+  /** Serial number of the device whose code was accepted. */
+  mfaSerial?: string;
   /** The user must set a new password before anything else: reset required, or expired. */
   mustChangePassword: boolean;
+}
+
+/** Whom an attempt named, for the account's trail. INVARIANT: no part of it is shown to whoever tries to sign in. */
+export interface Attempted {
+  account: string;
+  kind: "user" | "root";
+  /** Unique id, and user name; absent when the account has no such user. */
+  id?: string;
+  userName?: string;
 }
 
 export type SignInResult =
   | SignedIn
   /** Password right, code missing. */
-  | { outcome: "mfaRequired" }
-  /** Never says which part was wrong. */
-  | { outcome: "refused" }
+  | { outcome: "mfaRequired"; attempted: Attempted }
+  /** Never says which part was wrong. `attempted` is absent when there is no such account. */
+  | { outcome: "refused"; attempted?: Attempted }
   | { outcome: "throttled"; retryAfterMs: number }
   /** Expired under a policy with hard expiry: only an administrator can set a new password. */
-  | { outcome: "passwordExpired" };
+  | { outcome: "passwordExpired"; attempted: Attempted };
 
 interface Subject {
   kind: "user" | "root";
@@ -79,16 +91,21 @@ export async function checkPassword(services: SignInServices, request: SignInReq
   if (!subject) {
     // The same work as for a name that exists, so that the answer takes as long.
     await hashPassword(request.password, random);
-    return { outcome: "refused" };
+    return reader
+      ? { outcome: "refused", attempted: { account: accountId, kind: request.kind } }
+      : { outcome: "refused" };
   }
-  if (!(await verifyPassword(request.password, subject.hash))) return { outcome: "refused" };
+  const attempted = attemptAt(subject);
+  if (!(await verifyPassword(request.password, subject.hash))) return { outcome: "refused", attempted };
+  let mfaSerial: string | undefined;
   if (subject.mfa.length > 0) {
     const { mfaCode } = request;
     // INVARIANT: only a whole sign-in starts the count anew, or the password would buy endless guesses at the code.
-    if (mfaCode === undefined) return { outcome: "mfaRequired" };
-    if (!(await codeAccepted(services, subject, mfaCode))) return { outcome: "refused" };
+    if (mfaCode === undefined) return { outcome: "mfaRequired", attempted };
+    mfaSerial = await acceptedBy(services, subject, mfaCode);
+    if (mfaSerial === undefined) return { outcome: "refused", attempted };
   }
-  if (subject.expired === "hard") return { outcome: "passwordExpired" };
+  if (subject.expired === "hard") return { outcome: "passwordExpired", attempted };
   await transact(store, random, accountId, async (state) => {
     forgetAttempts(state, name);
     state.put("lastUsed", `password/${subject.id}`, { at: clock.now() });
@@ -100,35 +117,73 @@ export async function checkPassword(services: SignInServices, request: SignInReq
     arn: subject.arn,
     id: subject.id,
     ...(subject.userName === undefined ? {} : { userName: subject.userName }),
-    mfaAuthenticated: subject.mfa.length > 0,
+    mfaAuthenticated: mfaSerial !== undefined,
+    ...(mfaSerial === undefined ? {} : { mfaSerial }),
     mustChangePassword: subject.resetRequired || subject.expired === "soft",
   };
 }
 
-async function codeAccepted(services: SignInServices, subject: Subject, code: string): Promise<boolean> {
-  if (!/^\d{6}$/.test(code)) return false;
+function attemptAt({ account, kind, id, userName }: Subject): Attempted {
+  return { account: account.account, kind, id, ...(userName === undefined ? {} : { userName }) };
+}
+
+/** Serial number of the device whose code it is; the code is used up. */
+async function acceptedBy(services: SignInServices, subject: Subject, code: string): Promise<string | undefined> {
+  if (!/^\d{6}$/.test(code)) return undefined;
   for (const serial of subject.mfa) {
     const accepted = await transact(services.store, services.random, subject.account.account, (state) =>
       acceptCode(state, services.keys, subject.id, serial, code, services.clock.now()),
     );
-    if (accepted) return true;
+    if (accepted) return serial;
   }
-  return false;
+  return undefined;
 }
 
 async function accountOf(services: SignInServices, request: SignInRequest): Promise<Account | undefined> {
-  const read = <T>(account: string, work: (state: IamState) => Promise<T>) =>
-    transact(services.store, services.random, account, work);
-  let account: string | undefined;
-  if (request.kind === "root") {
-    account = (await read(installation, (state) => state.get("rootEmail", request.email.toLowerCase())))?.account;
-  } else if (isAccountId(request.account)) {
-    account = request.account;
-  } else {
-    account = (await read(installation, (state) => state.get("alias", request.account)))?.account;
-  }
+  const account =
+    request.kind === "root"
+      ? (
+          await transact(services.store, services.random, installation, (state) =>
+            state.get("rootEmail", request.email.toLowerCase()),
+          )
+        )?.account
+      : await accountNamed(services, request.account);
   if (account === undefined) return undefined;
-  return read(account, (state) => state.get("account", "account"));
+  return transact(services.store, services.random, account, (state) => state.get("account", "account"));
+}
+
+/** The account that an account id or an alias names; an id is not looked up. */
+export async function accountNamed(
+  { store, random }: Pick<SignInServices, "store" | "random">,
+  idOrAlias: string,
+): Promise<string | undefined> {
+  if (isAccountId(idOrAlias)) return idOrAlias;
+  return (await transact(store, random, installation, (state) => state.get("alias", idOrAlias)))?.account;
+}
+
+/**
+ * The user or root user behind a unique id as it is today, without a session; `undefined` once it is gone, may no
+ * longer sign in with a password, or its account is closed.
+ */
+export async function signInPrincipal(
+  { store, random }: Pick<SignInServices, "store" | "random">,
+  account: string,
+  id: string,
+): Promise<Extract<Principal, { kind: "user" | "root" }> | undefined> {
+  return transact(store, random, account, async (state) => {
+    const record = await state.get("account", "account");
+    if (record?.status !== "ACTIVE") return undefined;
+    if (id === account) {
+      const root = await state.get("root", "root");
+      if (root?.password === undefined) return undefined;
+      return { kind: "root", account, arn: `arn:${record.partition}:iam::${account}:root`, id };
+    }
+    const [user, profile] = await Promise.all([entityById(state, "user", id), state.get("loginProfile", id)]);
+    if (!user || !profile) return undefined;
+    const tags = Object.fromEntries(user.tags.map(({ Key, Value }) => [Key, Value]));
+    const tagged = user.tags.length === 0 ? {} : { tags };
+    return { kind: "user", account, arn: user.arn, id, userName: user.name, ...tagged };
+  });
 }
 
 async function subjectOf(

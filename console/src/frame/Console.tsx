@@ -1,0 +1,156 @@
+/** The console of somebody who has signed in: top bar, navigation, and the page that the address names. */
+import { Suspense, useCallback, useEffect, useMemo, useRef, useState } from "react";
+import AppLayout from "@cloudscape-design/components/app-layout";
+import Flashbar, { type FlashbarProps } from "@cloudscape-design/components/flashbar";
+import Spinner from "@cloudscape-design/components/spinner";
+import { ApiError, send } from "../aws/client.ts";
+import type { Input } from "../aws/protocols.ts";
+import { useLocale, type Language } from "../i18n/i18n.tsx";
+import { FormModal } from "../parts/FormModal.tsx";
+import { CredentialSource, post, type Session } from "../session.ts";
+import { Changes } from "./changes.ts";
+import { ConsoleContext, type Console as ConsoleValue, type Facts, type MadeCall } from "./context.ts";
+import { Navigation } from "./Navigation.tsx";
+import { pageFor } from "./pages.tsx";
+import { usePath } from "./router.ts";
+import { TopBar } from "./TopBar.tsx";
+
+/** Codes of credentials that have just run out, because a computer slept or the clock was moved. */
+const outdated = new Set(["ExpiredToken", "ExpiredTokenException", "RequestExpired"]);
+
+interface ConsoleProps {
+  session: Session;
+  facts: Facts;
+  dark: boolean;
+  onSession(session: Session): void;
+  onLanguage(language: Language): void;
+  onDark(dark: boolean): void;
+  onSignOut(): void;
+  onEnded(): void;
+}
+
+export function Console({ session, facts, dark, onSession, onLanguage, onDark, onSignOut, onEnded }: ConsoleProps) {
+  const { t } = useLocale();
+  const path = usePath();
+  const [region, setRegion] = useState(() => localStorage.getItem("jikimi-region") ?? facts.region);
+  const [switching, setSwitching] = useState(false);
+  const [narrow] = useState(() => matchMedia("(max-width: 688px)").matches);
+  const [open, setOpen] = useState(!narrow);
+  const [flashes, setFlashes] = useState<FlashbarProps.MessageDefinition[]>([]);
+  const source = useMemo(() => new CredentialSource(session, onEnded), [session, onEnded]);
+  const changes = useMemo(() => new Changes(), []);
+  useEffect(() => () => changes.stop(), [changes]);
+  const made = useRef<MadeCall[]>([]);
+
+  const page = path.join("/");
+  const lastPage = useRef(page);
+  if (lastPage.current !== page) {
+    lastPage.current = page;
+    made.current = [];
+  }
+  useEffect(() => {
+    document.getElementById("content")?.scrollIntoView({ block: "start" });
+  }, [page]);
+
+  const api = useCallback(
+    async (service: string, operation: string, input: Input = {}) => {
+      remember(made.current, { service, operation, input });
+      const caller = { region, credentials: () => source.credentials() };
+      try {
+        return await send(caller, service, operation, input);
+      } catch (error) {
+        if (!(error instanceof ApiError) || !outdated.has(error.code)) throw error;
+        await source.credentials(true);
+        return await send(caller, service, operation, input);
+      }
+    },
+    [region, source],
+  );
+  const flash = useCallback(
+    (what: string) => {
+      const id = crypto.randomUUID();
+      const dismiss = () => setFlashes((before) => before.filter((each) => each.id !== id));
+      const content = t("action.done", { what });
+      const message = { id, type: "success", content, dismissible: true, onDismiss: dismiss, statusIconAriaLabel: "" };
+      setFlashes((before) => [...before.slice(-2), message as FlashbarProps.MessageDefinition]);
+      setTimeout(dismiss, 8000);
+    },
+    [t],
+  );
+  const value = useMemo<ConsoleValue>(
+    () => ({ session, facts, region, api, changes, calls: () => made.current, flash }),
+    [session, facts, region, api, changes, flash],
+  );
+  const chooseRegion = (next: string) => {
+    localStorage.setItem("jikimi-region", next);
+    setRegion(next);
+  };
+
+  return (
+    <ConsoleContext.Provider value={value}>
+      <a className="skip" href="#content" onClick={(event) => (event.preventDefault(), focusContent())}>
+        {t("app.skip")}
+      </a>
+      <header id="top">
+        <TopBar
+          session={session}
+          region={region}
+          dark={dark}
+          onRegion={chooseRegion}
+          onLanguage={onLanguage}
+          onDark={onDark}
+          onSignOut={onSignOut}
+          onSwitchRole={() => setSwitching(true)}
+          onExitRole={() => void post<Session>("exit-role").then(onSession)}
+        />
+      </header>
+      <AppLayout
+        headerSelector="#top"
+        navigation={<Navigation services={facts.services} path={path} />}
+        navigationOpen={open}
+        onNavigationChange={({ detail }) => setOpen(detail.open)}
+        toolsHide
+        disableContentPaddings
+        ariaLabels={{
+          navigation: t("nav.label"),
+          navigationToggle: t("nav.open"),
+          navigationClose: t("nav.close"),
+        }}
+        notifications={flashes.length > 0 ? <Flashbar items={flashes} /> : undefined}
+        content={
+          <div id="content" tabIndex={-1}>
+            <Suspense fallback={<Spinner size="large" />}>
+              <div key={`${region}/${page}/${session.identity.arn}`}>{pageFor(path, facts.services)}</div>
+            </Suspense>
+          </div>
+        }
+      />
+      {switching ? (
+        <FormModal
+          onClose={() => setSwitching(false)}
+          question={{
+            title: t("top.switchRole"),
+            submit: t("switch.submit"),
+            fields: [
+              { name: "account", label: t("switch.account"), initial: session.identity.account },
+              { name: "roleName", label: t("switch.role") },
+              { name: "displayName", label: t("switch.display"), optional: true },
+            ],
+            run: async (values) => onSession(await post<Session>("switch-role", values)),
+          }}
+        />
+      ) : null}
+    </ConsoleContext.Provider>
+  );
+}
+
+function focusContent(): void {
+  document.getElementById("content")?.focus();
+}
+
+/** Polling asks the same again and again; once is enough to copy. */
+function remember(calls: MadeCall[], call: MadeCall): void {
+  if (call.input["Password"] !== undefined || call.input["NewPassword"] !== undefined) return;
+  const text = JSON.stringify(call);
+  if (!calls.some((each) => JSON.stringify(each) === text)) calls.push(call);
+}

@@ -1,0 +1,100 @@
+/** The edge role: serves listeners, with the api role or without it. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setFlagsFromString } from "node:v8";
+import { systemRandom } from "#kernel/ids.ts";
+import type { Logger } from "#kernel/log.ts";
+import { connectIpc } from "#ipc/client.ts";
+import { createDurably, isErrno, makeFolder } from "#keys/files.ts";
+import { IpcStore, storeErrors } from "#store/ipc.ts";
+import { bindPolicy } from "../edge/bindPolicy.ts";
+import { EdgeProcess, untilDone } from "../edge/process.ts";
+import { followClock, openClock } from "./clock.ts";
+import { callErrors, remoteCalls } from "./internalCalls.ts";
+import { dataPaths, type RoleConfig, type RunningRole, type SupervisorLink } from "./role.ts";
+
+/** Longest a request under way may take once the role has been told to stop. */
+const drainMs = 15_000;
+const secretBytes = 32;
+const secretPurpose = "edge-secret";
+
+export async function start(config: RoleConfig, log: Logger, supervisor: SupervisorLink): Promise<RunningRole> {
+  // Expressions of routing rules come from users; the engine leaves backtracking when it gets long.
+  setFlagsFromString("--enable-experimental-regexp-engine-on-excessive-backtracks");
+  const bind = bindPolicy(process.env["JIKIMI_EDGE_BIND"], process.platform);
+  const folder = join(config.dataDir, "edge");
+  await makeFolder(folder);
+  const clock = await openClock(config);
+  const follow = followClock(config, clock);
+  const client = connectIpc(dataPaths.internalSocket(config.dataDir), { errors: [...storeErrors, ...callErrors] });
+  const { keys } = remoteCalls(client);
+  const stopping = new AbortController();
+  let edge: EdgeProcess | undefined;
+
+  const serve = async (secret: Uint8Array): Promise<void> => {
+    edge = new EdgeProcess({
+      clock,
+      random: systemRandom,
+      log,
+      secret,
+      bind,
+      drainMs,
+      store: new IpcStore(client),
+      keys,
+      lastKnownPath: join(folder, "configuration"),
+      inspector: { wants: () => undefined, admit: () => true },
+      authenticator: { authenticate: () => true },
+      observer: {
+        finished() {},
+        unreadable() {},
+        handshake() {},
+        opened() {},
+        rejected() {},
+        slow() {},
+      },
+      changed: async () => {},
+    });
+    await edge.start();
+  };
+
+  // INVARIANT: with the secret at hand it serves before it says that it is ready, whether the api role is there or not.
+  const starting = supervisor.kept ? serve(supervisor.kept) : serveOnceKnown();
+  if (supervisor.kept) await starting;
+
+  async function serveOnceKnown(): Promise<void> {
+    const secret = await untilDone(() => edgeSecret(join(folder, "secret"), keys), stopping.signal, (error) =>
+      log.info({ err: error }, "waiting for the key holder"),
+    );
+    supervisor.keep(secret);
+    await serve(secret);
+  }
+  starting.catch((error: unknown) => {
+    if (!stopping.signal.aborted) log.error({ err: error }, "the edge does not serve");
+  });
+
+  return {
+    ready: {},
+    async stop() {
+      stopping.abort();
+      await starting.catch(() => {});
+      await edge?.close();
+      await follow.close();
+      await client.close();
+    },
+  };
+}
+
+/** The secret of this data folder: what seals cookies and files. It lies on the disk protected by the key holder. */
+async function edgeSecret(
+  path: string,
+  keys: ReturnType<typeof remoteCalls>["keys"],
+): Promise<Uint8Array> {
+  const kept = await readFile(path).catch((error: unknown) => {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw error;
+  });
+  if (kept) return keys.reveal(secretPurpose, "", kept);
+  const secret = systemRandom.bytes(secretBytes);
+  await createDurably(path, await keys.protect(secretPurpose, "", secret));
+  return secret;
+}

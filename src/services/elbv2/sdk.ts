@@ -1,0 +1,15 @@
+/** Types of AWS's own SDK that every file of this service is checked against; nothing of it is loaded at run time. */
+import type { AccessOf, Handlers, Input, Output } from "#gateway/service.ts";
+
+export type Sdk = typeof import("@aws-sdk/client-elastic-load-balancing-v2");
+export type ElbHandlers = Partial<Handlers<Sdk>>;
+export type ElbAccess = AccessOf<Sdk>;
+export type In<Op extends string> = Input<Sdk, Op>;
+export type Out<Op extends string> = Output<Sdk, Op>;
+export type {
+  Action as GivenAction,
+  RuleCondition as GivenCondition,
+  RuleTransform as GivenTransform,
+  Tag,
+  TargetDescription,
+} from "@aws-sdk/client-elastic-load-balancing-v2";
