@@ -135,13 +135,7 @@ export class Authenticator {
   ): Promise<Pick<Authenticated, "body" | "payload">> {
     if (authFamily(addressed) !== "s3") return { body: await collect(request.body, bodyOf(route)) };
     const streaming = hasStreamingInput(route);
-    const payload = openPayload(request, {
-      addressed,
-      mode,
-      ...(signature ? { signature } : {}),
-      // An object's ETag is its MD5, and S3 stores CRC64NVME for uploads that name no checksum.
-      ...(streaming ? { md5: true, compute: ["CRC64NVME"] as const } : {}),
-    });
+    const payload = openPayload(request, { addressed, mode, ...(signature ? { signature } : {}) });
     return { body: streaming ? payload.stream : await collect(payload.stream, bodyOf(route)), payload };
   }
 }

@@ -58,7 +58,38 @@ function syntaxPaths(input: Readonly<Record<string, unknown>>): ContextValues {
   return paths;
 }
 
+/** What asks about the hub and nothing else. */
+const onTheHub = [
+  "AcceptAdministratorInvitation",
+  "AcceptInvitation",
+  "CreateFindingAggregator",
+  "CreateMembers",
+  "DeclineInvitations",
+  "DeleteFindingAggregator",
+  "DeleteInvitations",
+  "DeleteMembers",
+  "DescribeOrganizationConfiguration",
+  "DisableOrganizationAdminAccount",
+  "DisassociateFromAdministratorAccount",
+  "DisassociateFromMasterAccount",
+  "DisassociateMembers",
+  "EnableOrganizationAdminAccount",
+  "GetAdministratorAccount",
+  "GetFindingAggregator",
+  "GetInvitationsCount",
+  "GetMasterAccount",
+  "GetMembers",
+  "InviteMembers",
+  "ListFindingAggregators",
+  "ListInvitations",
+  "ListMembers",
+  "ListOrganizationAdminAccounts",
+  "UpdateFindingAggregator",
+  "UpdateOrganizationConfiguration",
+] as const;
+
 export const access: HubAccess = {
+  ...(Object.fromEntries(onTheHub.map((action) => [action, hub(action)])) as HubAccess),
   BatchDeleteAutomationRules: (input, ctx) =>
     Promise.all((input.AutomationRulesArns ?? []).map((arn) => onTagged(ctx, "BatchDeleteAutomationRules", arn))),
   BatchEnableStandards: hub("BatchEnableStandards"),

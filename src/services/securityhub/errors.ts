@@ -6,6 +6,7 @@ const error = (code: string, status: number) => (message: string) =>
 
 export const invalidInput = error("InvalidInputException", 400);
 export const invalidAccess = error("InvalidAccessException", 401);
+export const accessDenied = error("AccessDeniedException", 403);
 export const conflict = error("ResourceConflictException", 409);
 export const notFound = error("ResourceNotFoundException", 404);
 export const limitExceeded = error("LimitExceededException", 429);

@@ -24,6 +24,7 @@ import {
   type StoredFinding,
   type StoredRule,
 } from "./state.ts";
+import { audienceOf, ruleMakerOf } from "./view.ts";
 
 /** Where changes are staged. */
 export interface Writing {
@@ -38,7 +39,8 @@ export type Sender = Pick<HubFacts, "productName" | "companyName">;
 /** The rules that findings of an account go through. */
 export async function automationOf(state: State, place: Place): Promise<Automation> {
   const rules: StoredRule[] = [];
-  for await (const rule of each<StoredRule>(state, types.rule, place)) rules.push(rule);
+  const maker = await ruleMakerOf(state, place);
+  for await (const rule of each<StoredRule>(state, types.rule, maker)) rules.push(rule);
   return compileRules(rules);
 }
 
@@ -57,18 +59,18 @@ export async function importFinding(
   const imported = importInto(before, given, { region: place.region, processedAt: at, ...sender });
   const after = automation(imported, now, at);
   const identity = String(given["ProductArn"]);
-  write(writing, place, key, before, after, { Type: "BATCH_IMPORT_FINDINGS", Identity: identity });
+  await write(writing, place, key, before, after, { Type: "BATCH_IMPORT_FINDINGS", Identity: identity });
 }
 
 /** Puts a finding that has changed, its history, and the event about it. */
-export function write(
+export async function write(
   { state, random, now }: Writing,
   place: Place,
   key: string,
   before: StoredFinding | undefined,
   after: StoredFinding,
   source: HistoryEntry["source"],
-): void {
+): Promise<void> {
   const at = scopeOf(place);
   state.put(types.finding, key, after, { at, expiresAt: now + keptMs[after.finding.RecordState] });
   const changes = before ? changesBetween(before.finding, after.finding) : [];
@@ -77,7 +79,9 @@ export function write(
     const id = `${key}/${pad(now)}/${random.uuid()}`;
     state.put(types.history, id, entry, { at, version: "any", expiresAt: now + historyKeptMs });
   }
-  state.emit(eventsStream, place.account, importedEvent(place, after, now, random.uuid()));
+  for (const bus of await audienceOf(state, place)) {
+    state.emit(eventsStream, bus.account, importedEvent(bus, after, now, random.uuid()));
+  }
 }
 
 function importedEvent({ account, region }: Place, { finding }: StoredFinding, now: number, id: string) {

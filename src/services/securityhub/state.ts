@@ -8,7 +8,10 @@
  * | history | `<finding>/<time>/<unique>` | one change of a finding |
  * | product | product's path | a provider whose findings are taken |
  * | insight, rule | unique id | custom insights, automation rules |
- * | request | hash | tokens of pages are not kept: they say where to go on |
+ * | aggregator | `aggregator` | in the one Region of the account that sees findings of others |
+ * | organization | `organization` | of a delegated administrator: which accounts join by themselves |
+ *
+ * Members, administrators and invitations are `#gateway/administration.ts`, enrolment is `#gateway/enrolment.ts`.
  */
 import { createHash } from "node:crypto";
 import { partitionOf } from "#kernel/arn.ts";
@@ -31,6 +34,8 @@ export const types = {
   product: "product",
   insight: "insight",
   rule: "rule",
+  aggregator: "aggregator",
+  organization: "organization",
 } as const;
 
 const dayMs = 24 * 3_600_000;
@@ -85,6 +90,21 @@ export interface StoredRule extends AutomationRule {
   updatedAt: number;
   createdBy: string;
   tags: Record<string, string>;
+}
+
+export interface Aggregator {
+  arn: string;
+  home: string;
+  mode: "ALL_REGIONS" | "ALL_REGIONS_EXCEPT_SPECIFIED" | "SPECIFIED_REGIONS" | "NO_REGIONS";
+  regions: string[];
+}
+
+export interface OrganizationSettings {
+  autoEnable: boolean;
+  /** There are no default standards here; what is said is shown. */
+  autoEnableStandards: "DEFAULT" | "NONE";
+  /** Accounts that were in the organization when it was switched on: they are not new. */
+  knownAccounts: string[];
 }
 
 export function scopeOf({ account, region }: Place): Scope {

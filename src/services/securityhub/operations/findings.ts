@@ -177,7 +177,7 @@ async function change(
   const after = by(before, new Date(ctx.now).toISOString());
   const { principal } = ctx;
   const Identity = "arn" in principal ? principal.arn : ctx.account;
-  write(ctx, holder, key, before, after, { Type: "BATCH_UPDATE_FINDINGS", Identity });
+  await write(ctx, holder, key, before, after, { Type: "BATCH_UPDATE_FINDINGS", Identity });
   return true;
 }
 

@@ -1,7 +1,9 @@
 /** The subscription of an account in a Region, and which providers it listens to. Source: Security Hub API Reference. */
 import { AwsError } from "#kernel/errors.ts";
 import type { CallContext } from "#gateway/context.ts";
+import { linkOf, membersOf } from "#gateway/administration.ts";
 import { conflict, invalidInput, notFound, unavailable } from "../errors.ts";
+import { newHub, putHub, subscribe, subscribeAll } from "../hub.ts";
 import { integration, integrations, ownProduct, productArn } from "../products.ts";
 import { offsetOf, tokenAfter } from "../paging.ts";
 import type { HubHandlers } from "../sdk.ts";
@@ -10,7 +12,6 @@ import {
   each,
   hubOf,
   requireHub,
-  scopeOf,
   servicePrincipal,
   types,
   type Hub,
@@ -22,25 +23,25 @@ export const hubHandlers: HubHandlers = {
   /** Default standards: there are none to enable in this installation, and DescribeStandards says so. */
   async EnableSecurityHub(input, ctx) {
     if (await hubOf(ctx.state, ctx)) throw conflict("Account is already subscribed to Security Hub");
-    const hub: Hub = {
-      account: ctx.account,
-      region: ctx.region,
-      arn: arnOf(ctx, "hub/default"),
-      subscribedAt: ctx.now,
-      autoEnableControls: true,
-      controlFindingGenerator: input.ControlFindingGenerator ?? "SECURITY_CONTROL",
-      tags: checkedTags(input.Tags),
-    };
+    const fresh = newHub(ctx, ctx.now);
+    const controlFindingGenerator = input.ControlFindingGenerator ?? fresh.controlFindingGenerator;
+    const hub: Hub = { ...fresh, controlFindingGenerator, tags: checkedTags(input.Tags) };
     await serviceRole(ctx);
-    putHub(ctx, hub);
-    for (const { path, byItself } of integrations) if (byItself) subscribe(ctx, path);
+    putHub(ctx.state, hub);
+    subscribeAll(ctx.state, ctx);
     return {};
   },
 
   /** Findings, insights and rules go with the hub. */
   async DisableSecurityHub(_input, ctx) {
     await requireHub(ctx);
-    for (const type of [types.product, types.insight, types.rule, types.finding, types.history]) {
+    if (await linkOf(ctx.state, ctx.account)) {
+      throw invalidInput("A member account has to be disassociated from its administrator first");
+    }
+    if ((await membersOf(ctx.state, ctx.account)).some(({ status }) => status === "Enabled")) {
+      throw invalidInput("An administrator has to disassociate its member accounts first");
+    }
+    for (const type of [types.product, types.insight, types.rule, types.finding, types.history, types.aggregator]) {
       let after: string | undefined;
       do {
         const page = await ctx.state.list(type, after === undefined ? {} : { after });
@@ -65,7 +66,7 @@ export const hubHandlers: HubHandlers = {
 
   async UpdateSecurityHubConfiguration(input, ctx) {
     const hub = await requireHub(ctx);
-    putHub(ctx, {
+    putHub(ctx.state, {
       ...hub,
       ...(input.AutoEnableControls === undefined ? {} : { autoEnableControls: input.AutoEnableControls }),
       ...(input.ControlFindingGenerator === undefined
@@ -99,7 +100,7 @@ export const hubHandlers: HubHandlers = {
     const path = pathOf(input.ProductArn, ":product/");
     if (path === undefined || !integration(path)) throw notFound(`The product ${input.ProductArn ?? ""} was not found`);
     if (await ctx.state.get(types.product, path)) throw conflict(`The product ${input.ProductArn} is enabled already`);
-    subscribe(ctx, path);
+    subscribe(ctx.state, ctx, path);
     return { ProductSubscriptionArn: arnOf(ctx, `product-subscription/${path}`) };
   },
 
@@ -141,14 +142,6 @@ export const hubHandlers: HubHandlers = {
     throw unavailable("A security standard", "AWS Config");
   },
 };
-
-function putHub(ctx: CallContext, hub: Hub): void {
-  ctx.state.put(types.hub, types.hub, hub, { at: scopeOf(hub) });
-}
-
-function subscribe(ctx: CallContext, path: string): void {
-  ctx.state.put<ProductSubscription>(types.product, path, { path }, { version: "any" });
-}
 
 const pathOf = (arn: string | undefined, mark: string): string | undefined => arn?.split(mark)[1];
 
