@@ -12,6 +12,7 @@ import { EventBridge } from "@aws-sdk/client-eventbridge";
 import { GuardDuty, type Finding } from "@aws-sdk/client-guardduty";
 import { IAM } from "@aws-sdk/client-iam";
 import { S3 } from "@aws-sdk/client-s3";
+import { SecurityHub } from "@aws-sdk/client-securityhub";
 import { SQS } from "@aws-sdk/client-sqs";
 import { eventually, startInstance, type Instance } from "../instance.ts";
 import { rootKey } from "../rootKey.ts";
@@ -41,6 +42,7 @@ describe("kill -9 while findings are made", () => {
     credentials = await rootKey(instance, instance.ready.accountId);
     connect();
     ({ DetectorId } = (await guard.createDetector({ Enable: true })) as { DetectorId: string });
+    await new SecurityHub(instance.client).enableSecurityHub({});
     const sqs = new SQS(instance.client);
     ({ QueueUrl } = (await sqs.createQueue({ QueueName: "told" })) as { QueueUrl: string });
     const { Attributes } = await sqs.getQueueAttributes({ QueueUrl, AttributeNames: ["QueueArn"] });
@@ -102,6 +104,18 @@ describe("kill -9 while findings are made", () => {
     return found;
   }
 
+  async function hubIds(): Promise<string[]> {
+    const hub = new SecurityHub(instance.client);
+    const ids: string[] = [];
+    let NextToken: string | undefined;
+    do {
+      const page = await hub.getFindings({ NextToken });
+      ids.push(...page.Findings!.map(({ Id }) => Id!));
+      NextToken = page.NextToken;
+    } while (NextToken);
+    return ids.toSorted();
+  }
+
   test("nothing is lost and nothing is counted twice", { timeout: 240_000 }, async () => {
     for (let round = 0; round < rounds; round++) {
       const working = work(round);
@@ -149,6 +163,11 @@ describe("kill -9 while findings are made", () => {
     );
     assert.deepEqual(Object.fromEntries(counted), Object.fromEntries(opened));
     assert.equal(counted.length, opened.size, "a bucket has two findings");
+
+    // Security Hub has each of them, once.
+    const arns = [...used, ...(await findings(type))].map(({ Arn }) => Arn!).toSorted();
+    await eventually(async () => (await hubIds()).length >= arns.length, { within: 60_000 });
+    assert.deepEqual(await hubIds(), arns);
 
     const sqs = new SQS(instance.client);
     const wanted = new Set([...used, ...(await findings(type))].map(({ Id }) => Id!));
