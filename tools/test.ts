@@ -8,6 +8,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { runCheck, staticChecks } from "./testing/checks.ts";
+import { bringConsole } from "./testing/console.ts";
 import { killRunningTests, runTestFile, type FileResult } from "./testing/runTestFile.ts";
 import { suites, type Suite } from "./testing/suites.ts";
 import { bringPython, bringWitnesses } from "./testing/systemPackages.ts";
@@ -33,6 +34,7 @@ async function main(): Promise<number> {
     const env = { ...process.env };
     bringWitnesses(env, say);
     env["PATH"] = `${dirname(process.execPath)}:${bringPython(env, say)}`;
+    bringConsole(home, env, say);
     if (wanted.everything) await runChecks(env, total);
     env["TMPDIR"] = scratch;
     // The tests' own colour and language are those of the machine of whoever reads the output otherwise.

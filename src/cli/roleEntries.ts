@@ -17,6 +17,12 @@ export const roleNames = Object.keys(roles) as RoleName[];
 /** Started when the api role finds something for them to serve. */
 const onDemand: ReadonlySet<RoleName> = new Set(["edge"]);
 
+/**
+ * What jobs read of events and documents is garbage at once: a young generation of 16 MB would only be filled, and the
+ * memory stay with the process. In MiB.
+ */
+const nodeFlags: Partial<Record<RoleName, readonly string[]>> = { jobs: ["--max-semi-space-size=8"] };
+
 export function isRoleName(name: string): name is RoleName {
   return Object.hasOwn(roles, name);
 }
@@ -30,6 +36,7 @@ export function roleSpecs(script: string): RoleSpec[] {
     name,
     entry: [script, "run", "--role", name],
     ...(onDemand.has(name) ? { onDemand: true } : {}),
+    ...(nodeFlags[name] ? { nodeFlags: nodeFlags[name] } : {}),
   }));
 }
 

@@ -33,7 +33,7 @@ export function readClientHello(data: Buffer): ClientHello | "more" | "invalid" 
 function handshakeMessage(data: Buffer): Buffer | "more" | "invalid" {
   const parts: Buffer[] = [];
   let length = 0;
-  for (let at = 0; ; ) {
+  for (let at = 0; ;) {
     if (data.length > at && data[at] !== 22) return "invalid";
     if (data.length < at + 5) return data.length > mostBytes ? "invalid" : "more";
     if (data[at + 1] !== 3) return "invalid";

@@ -2,6 +2,7 @@
 import type { Http2Session } from "node:http2";
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
+import type { Exchange } from "./exchange.ts";
 import type { ListenerState } from "./listenerState.ts";
 import { plainAddress } from "./networks.ts";
 
@@ -45,6 +46,8 @@ export class ClientConnection {
   /** Requests under way, and those begun so far. */
   active = 0;
   requests = 0;
+  /** Exchanges under way, by the order of their requests. */
+  readonly exchanges = new Set<Exchange>();
   /** Tick since which an incomplete header has been waited for; undefined while none is. */
   headerSince: number | undefined;
   /** Bytes that had come in when the last request was complete. */

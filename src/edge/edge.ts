@@ -6,7 +6,7 @@ import type { Clock } from "#kernel/clock.ts";
 import type { Random } from "#kernel/ids.ts";
 import type { Logger } from "#kernel/log.ts";
 import { addressesOf, type BindPolicy } from "./bindPolicy.ts";
-import type { StatusDocument, TargetHealthDocument } from "./config.ts";
+import type { FrontEndDocument, StatusDocument, TargetHealthDocument } from "./config.ts";
 import type { ClientConnection } from "./connection.ts";
 import type { EdgeDocuments, Placed } from "./documents.ts";
 import type { Exchange } from "./exchange.ts";
@@ -28,7 +28,8 @@ export interface EdgeObserver {
   finished(exchange: Exchange): void;
   unreadable(state: ListenerState, connection: ClientConnection, status: number): void;
   handshake(state: ListenerState, connection: ClientConnection, error?: Error): void;
-  opened(state: ListenerState | undefined): void;
+  /** Once it is known for whom: at once, or with the first request where several share an address. */
+  opened(state: ListenerState, connection: ClientConnection): void;
   rejected(state: ListenerState): void;
   slow(connection: ClientConnection, why: Slowness): void;
 }
@@ -110,9 +111,11 @@ export class Edge {
     for (const group of this.#groups.values()) group.close();
   }
 
-  /** Numbers of this moment: open connections per front end, and healthy and unhealthy targets per group in use. */
-  *gauges(): Generator<{ group: TargetGroup; placed: Placed<string> }> {
-    for (const [group, placed] of this.#places) if (group.inUse) yield { group, placed };
+  /** Groups that are in use, each with the front end that uses it. */
+  *groups(): Generator<{ group: TargetGroup; placed: Placed<string>; frontEnd: FrontEndDocument }> {
+    for (const [group, placed] of this.#places) {
+      if (group.usedBy) yield { group, placed, frontEnd: group.usedBy };
+    }
   }
 
   get connections(): ReadonlySet<ClientConnection> {
@@ -138,11 +141,12 @@ export class Edge {
 
   #applyGroups({ targetGroups, listeners, frontEnds }: EdgeDocuments): void {
     const now = this.#options.clock.now();
-    const used = new Set<string>();
+    const users = new Map<string, FrontEndDocument>();
     for (const { value } of listeners.values()) {
-      if (!frontEnds.has(value.frontEnd)) continue;
+      const frontEnd = frontEnds.get(value.frontEnd)?.value;
+      if (!frontEnd) continue;
       for (const action of value.rules.flatMap(({ actions }) => actions)) {
-        if (action.type === "forward") for (const { arn } of action.targetGroups) used.add(arn);
+        if (action.type === "forward") for (const { arn } of action.targetGroups) users.set(arn, frontEnd);
       }
     }
     for (const [arn, group] of this.#groups) {
@@ -164,7 +168,7 @@ export class Edge {
         group.update(value, now);
         if (keys !== [...group.targets.keys()].join()) this.#tellHealth(group);
       }
-      group.inUse = used.has(arn);
+      group.usedBy = users.get(arn);
     }
   }
 
@@ -226,7 +230,10 @@ export class Edge {
       const { clock, observer } = this.#options;
       const events = {
         clock,
-        serve: (exchange: Exchange, upgrade?: Parameters<typeof serve>[2]) => serve(exchange, this.#context, upgrade),
+        serve: (exchange: Exchange, upgrade?: Parameters<typeof serve>[2]) => {
+          this.#isFor(exchange.connection, exchange.state);
+          serve(exchange, this.#context, upgrade);
+        },
         finished: (exchange: Exchange) => observer.finished(exchange),
         unreadable: (at: ListenerState, connection: ClientConnection, status: number) =>
           observer.unreadable(at, connection, status),
@@ -237,16 +244,25 @@ export class Edge {
     return served;
   }
 
+  #isFor(connection: ClientConnection, state: ListenerState): void {
+    if (!this.#listenerOf.has(connection)) this.#options.observer.opened(state, connection);
+    this.#listenerOf.set(connection, state);
+  }
+
   #portEvents(): ConstructorParameters<typeof Port>[2] {
     const { clock, observer } = this.#options;
     return {
       clock,
       room: (connection) => this.#clients.room(connection),
-      opened: (connection) => this.#clients.add(connection),
+      opened: (connection) => {
+        this.#clients.add(connection);
+        const listener = connection.choose(undefined);
+        if (listener) this.#isFor(connection, listener.state);
+      },
       closed: (connection) => this.#clients.remove(connection),
       rejected: (listener) => observer.rejected(listener.state),
       handshake: (listener, connection, error) => {
-        this.#listenerOf.set(connection, listener.state);
+        this.#isFor(connection, listener.state);
         observer.handshake(listener.state, connection, error);
       },
     };
@@ -273,11 +289,18 @@ export class Edge {
     for (const [arn, { account, region }] of listeners) {
       const state = states.get(arn);
       if (!state) continue;
-      const bound = addressesOf(this.#options.bind, state.frontEnd).map((address) => this.#boundAt(address, arn, state));
+      const bound = addressesOf(this.#options.bind, state.frontEnd).map((address) =>
+        this.#boundAt(address, arn, state),
+      );
       const failed = bound.filter(({ error }) => error !== undefined);
       const reason = state.problem ?? failed[0]?.error;
       const status = {
-        state: state.problem !== undefined || failed.length === bound.length ? "failed" : failed.length > 0 ? "impaired" : "active",
+        state:
+          state.problem !== undefined || failed.length === bound.length
+            ? "failed"
+            : failed.length > 0
+              ? "impaired"
+              : "active",
         ...(reason === undefined ? {} : { reason }),
         bound,
       } as const;

@@ -54,6 +54,10 @@ export class Exchange implements RoutedRequest {
   readonly cookies: string[] = [];
   /** Headers that go to the target: the firewall's and those about the user. */
   readonly addedHeaders: string[] = [];
+  /** What the rule's transforms made of the request. */
+  transformed: { host?: string; uri?: string; status: string } | undefined;
+  /** Ends what is under way for it: the request to the target. */
+  abandon: (() => void) | undefined;
   finished = false;
 
   constructor(

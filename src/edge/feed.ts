@@ -131,7 +131,7 @@ export class Feed {
   }
 
   async *#each(service: string, type: string): AsyncGenerator<Document> {
-    for (let after: string | undefined; ; ) {
+    for (let after: string | undefined; ;) {
       const query = { service, type, limit: page, ...(after === undefined ? {} : { after }) };
       const { items, next } = await this.#store.list(query);
       yield* items;

@@ -6,7 +6,7 @@ import { forwardedHeaders } from "./forwardedHeaders.ts";
 import type { CompiledTransform } from "./listenerState.ts";
 import { forwardRequest, type Forwarded } from "./proxy.ts";
 import type { ServeContext } from "./serve.ts";
-import { forwardWebSocket, type Upgrade } from "./websocket.ts";
+import { tunnelOf, type Upgrade } from "./websocket.ts";
 
 type Forward = Extract<RoutingAction, { type: "forward" }>;
 
@@ -38,12 +38,8 @@ export function forward(
       ...context.stickiness.targetCookies(group.document, target.key, setByApplication, now, exchange.secure),
       ...groupCookies(exchange, context, action, group.document.arn, now),
     ],
-    done: () => {},
+    ...(upgrade ? { upgrade: tunnelOf(exchange, upgrade) } : {}),
   };
-  if (upgrade) {
-    exchange.websocket = true;
-    return forwardWebSocket(exchange, target, forwarded, upgrade);
-  }
   if (exchange.hasBody && prefix === undefined) continueBody(exchange);
   forwardRequest(exchange, target, forwarded);
 }
@@ -93,6 +89,13 @@ function rewrite(exchange: Exchange, transforms: readonly CompiledTransform[]): 
   for (const { type, regex, replace } of transforms) {
     if (type === "host-header-rewrite") host = host.replace(regex, replace);
     else target = target.replace(regex, replace);
+  }
+  if (transforms.length > 0) {
+    exchange.transformed = {
+      status: "TransformSuccess",
+      ...(host === exchange.hostHeader ? {} : { host }),
+      ...(target === exchange.target ? {} : { uri: target }),
+    };
   }
   return { host, target: target.startsWith("/") || target === "*" ? target : `/${target}` };
 }

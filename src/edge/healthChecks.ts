@@ -8,9 +8,7 @@ import type { Clock } from "#kernel/clock.ts";
 import type { HealthCheckConfig } from "./config.ts";
 import { hostOf, type Target, type TargetGroup } from "./targets.ts";
 
-export type CheckResult =
-  | { ok: true }
-  | { ok: false; reason: string; description: string };
+export type CheckResult = { ok: true } | { ok: false; reason: string; description: string };
 
 const userAgent = "ELB-HealthChecker/2.0";
 
@@ -34,7 +32,8 @@ export class HealthChecks {
       let changed = false;
       for (const target of group.targets.values()) {
         changed = this.#settle(group, target) || changed;
-        if (!group.inUse || target.document.deregisteredAt !== undefined || !group.document.healthCheck.enabled) continue;
+        if (!group.usedBy || target.document.deregisteredAt !== undefined || !group.document.healthCheck.enabled)
+          continue;
         wanted.add(target);
         if (!this.#running.has(target)) {
           this.#running.set(target, new Checking(group, target, this.#clock, () => this.#changed(group)));
@@ -60,7 +59,7 @@ export class HealthChecks {
     if (target.document.deregisteredAt !== undefined) {
       return target.to("draining", now, "Target.DeregistrationInProgress", "Target deregistration is in progress");
     }
-    if (!group.inUse) {
+    if (!group.usedBy) {
       const text = "Target group is not configured to receive traffic from the load balancer";
       return target.to("unused", now, "Target.NotInUse", text);
     }
@@ -133,7 +132,11 @@ class Checking {
 }
 
 /** Calls back exactly once. */
-export function checkTarget(target: Target, config: HealthCheckConfig, then: (result: CheckResult) => void): ClientRequest {
+export function checkTarget(
+  target: Target,
+  config: HealthCheckConfig,
+  then: (result: CheckResult) => void,
+): ClientRequest {
   const port = config.port === "traffic-port" ? target.port : Number(config.port);
   const send = config.protocol === "HTTPS" ? httpsRequest : httpRequest;
   let done = false;
@@ -152,7 +155,12 @@ export function checkTarget(target: Target, config: HealthCheckConfig, then: (re
     // Certificates of targets are not verified, as by the real one.
     rejectUnauthorized: false,
     setHost: false,
-    headers: { Host: `${hostOf(target.address)}:${port}`, "User-Agent": userAgent, "Accept-Encoding": "gzip, compressed", Connection: "close" },
+    headers: {
+      Host: `${hostOf(target.address)}:${port}`,
+      "User-Agent": userAgent,
+      "Accept-Encoding": "gzip, compressed",
+      Connection: "close",
+    },
   });
   const timer = setTimeout(() => {
     finish({ ok: false, reason: "Target.Timeout", description: "Request timed out" });

@@ -120,7 +120,9 @@ export class Port implements ServingPort {
     const listener = this.listeners[0];
     if (listener) this.#events.handshake(listener, connection, new Error("wrong version number"));
     if (/^[A-Z]{3,10} /.test(data.subarray(0, 16).toString("latin1"))) {
-      connection.raw.end("HTTP/1.1 400 Bad Request\r\nServer: awselb/2.0\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+      connection.raw.end(
+        "HTTP/1.1 400 Bad Request\r\nServer: awselb/2.0\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+      );
     } else connection.raw.destroy();
   }
 

@@ -34,6 +34,7 @@ export class EdgeProcess {
   readonly #revealed: Revealed;
   readonly #lastKnown: LastKnown;
   readonly #reports: Reports;
+  #secrets: ReadonlyMap<string, string> = new Map();
   #retry: NodeJS.Timeout | undefined;
 
   constructor(options: EdgeProcessOptions) {
@@ -61,7 +62,7 @@ export class EdgeProcess {
       for (const [value, text] of saved.secrets) this.#revealed.secrets.set(value, text);
       const keys = saved.documents.map(({ key }) => key);
       await this.#options.changed(this.#feed.documents, keys);
-      await this.edge.apply(this.#revealed.documents(this.#feed.documents.values()));
+      await this.#apply();
     }
     this.#feed.start();
   }
@@ -73,13 +74,29 @@ export class EdgeProcess {
     await this.#reports.close();
   }
 
+  /** Whether the store has answered since it was lost, or for the first time. */
+  get inStep(): boolean {
+    return this.#feed.reached;
+  }
+
   async #changed(keys: readonly DocumentKey[]): Promise<void> {
     const { documents } = this.#feed;
     const complete = await this.#revealed.reveal(documents.values());
     await this.#options.changed(documents, keys);
-    await this.edge.apply(this.#revealed.documents(documents.values()));
+    await this.#apply();
     if (!complete) this.#tryAgain();
     await this.#save();
+  }
+
+  #apply(): Promise<void> {
+    const documents = this.#revealed.documents(this.#feed.documents.values());
+    this.#secrets = documents.secrets;
+    return this.edge.apply(documents);
+  }
+
+  /** A revealed secret by what it is bound to. */
+  secretOf(bound: string): string | undefined {
+    return this.#secrets.get(bound);
   }
 
   /** The key holder was sealed or away. */
@@ -107,7 +124,11 @@ export class EdgeProcess {
 }
 
 /** Resolves as soon as `work` does; it is tried again until then, or until the signal. */
-export async function untilDone<T>(work: () => Promise<T>, signal: AbortSignal, onFailure: (error: unknown) => void): Promise<T> {
+export async function untilDone<T>(
+  work: () => Promise<T>,
+  signal: AbortSignal,
+  onFailure: (error: unknown) => void,
+): Promise<T> {
   for (;;) {
     try {
       return await work();

@@ -4,7 +4,7 @@
  */
 import type { ServerResponse } from "node:http";
 import type { Http2ServerResponse } from "node:http2";
-import { PassThrough, type Readable } from "node:stream";
+import { PassThrough, type Duplex, type Readable } from "node:stream";
 import type { Dispatcher } from "undici";
 import type { EdgeRequest, Exchange } from "./exchange.ts";
 import { connectionTokens, isHopByHopResponse } from "./forwardedHeaders.ts";
@@ -19,9 +19,11 @@ export interface Forwarded {
   wholeBody?: Buffer;
   /** Set-Cookie lines for an answer with these Set-Cookie lines of the target. */
   stickyCookies(setByApplication: readonly string[]): readonly string[];
-  /** The answer or its failure is out. */
-  done(): void;
+  /** Given for a WebSocket handshake: takes over both connections; `ended` is called once they are. */
+  upgrade?: (raw: RawHeaders, status: number, target: Duplex, ended: () => void) => void;
 }
+
+export type RawHeaders = Dispatcher.DispatchController["rawHeaders"];
 
 /** Errors of undici and of sockets that mean that the target took too long. */
 const timeouts = new Set(["UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT", "UND_ERR_CONNECT_TIMEOUT", "ETIMEDOUT"]);
@@ -61,6 +63,11 @@ class Forwarding implements Dispatcher.DispatchHandler {
       this.#controller?.abort(new Error("the client is gone"));
       this.#finish();
     });
+    this.#exchange.abandon = () => {
+      this.#clientGone = true;
+      this.#controller?.abort(new Error("the request cannot be read on"));
+      this.#finish();
+    };
     this.#dispatch();
   }
 
@@ -80,13 +87,13 @@ class Forwarding implements Dispatcher.DispatchHandler {
           body: wholeBody ?? (hasBody ? bodyOf(request) : null),
           headersTimeout: timeout,
           bodyTimeout: timeout,
+          ...(this.#forwarded.upgrade ? { upgrade: "websocket" } : {}),
         },
         this,
       );
     } catch (error) {
-      // undici refuses what is no request; so does the real one.
       this.#target.outstanding--;
-      this.#fail(400, (error as Error).message);
+      this.#fail(502, (error as Error).message);
     }
   }
 
@@ -99,7 +106,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
     this.#exchange.bodyReceived += chunk.length;
   }
 
-  onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, _: unknown, phrase?: string): void {
     // Interim answers (103) are not passed on.
     if (status < 200) return;
     const exchange = this.#exchange;
@@ -110,7 +117,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
     const headers = this.#answerHeaders(controller.rawHeaders);
     try {
       if (!exchange.http2) (exchange.response as ServerResponse).sendDate = !hasHeader(headers, "date");
-      exchange.writeHead(status, "", headers);
+      exchange.writeHead(status, phrase ?? "", headers);
     } catch {
       // A header that cannot be written is a malformed answer.
       controller.abort(new Error("malformed answer"));
@@ -118,9 +125,9 @@ class Forwarding implements Dispatcher.DispatchHandler {
     }
   }
 
-  #answerHeaders(raw: Dispatcher.DispatchController["rawHeaders"]): string[] {
+  #answerHeaders(raw: RawHeaders): string[] {
     const exchange = this.#exchange;
-    const flat = Array.isArray(raw) ? raw.map((part) => (typeof part === "string" ? part : part.toString("latin1"))) : [];
+    const flat = textOf(raw);
     const perConnection = connectionTokens(flat);
     const headers: string[] = [];
     const cookies: string[] = [];
@@ -131,9 +138,18 @@ class Forwarding implements Dispatcher.DispatchHandler {
       if (lower === "set-cookie") cookies.push(flat[index + 1] ?? "");
       headers.push(name, flat[index + 1] ?? "");
     }
-    for (const cookie of [...exchange.cookies, ...this.#forwarded.stickyCookies(cookies)]) headers.push("Set-Cookie", cookie);
+    for (const cookie of [...exchange.cookies, ...this.#forwarded.stickyCookies(cookies)])
+      headers.push("Set-Cookie", cookie);
     if (exchange.checked.closeAfter || exchange.connection.closing) headers.push("Connection", "close");
     return headers;
+  }
+
+  onRequestUpgrade(controller: Dispatcher.DispatchController, status: number, _: unknown, socket: Duplex): void {
+    const exchange = this.#exchange;
+    exchange.answeredTick = performance.now();
+    exchange.targetStatus = exchange.status = status;
+    this.#done = true;
+    this.#forwarded.upgrade?.(controller.rawHeaders, status, socket, () => this.#target.outstanding--);
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -170,6 +186,8 @@ class Forwarding implements Dispatcher.DispatchHandler {
       return this.#finish();
     }
     if (timeouts.has(code)) this.#fail(504, "TargetTimeout");
+    // What undici will not send is no request that a target could read.
+    else if (code === "UND_ERR_INVALID_ARG" || code === "UND_ERR_NOT_SUPPORTED") this.#fail(400, code);
     else this.#fail(502, code);
   }
 
@@ -187,9 +205,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
   }
 
   #finish(): void {
-    if (this.#done) return;
     this.#done = true;
-    this.#forwarded.done();
   }
 }
 
@@ -198,6 +214,11 @@ function bodyOf(request: EdgeRequest): Readable {
   const body = new PassThrough();
   request.pipe(body);
   return body;
+}
+
+/** Name, value, name, value … as text. */
+export function textOf(raw: RawHeaders): string[] {
+  return Array.isArray(raw) ? raw.map((part) => (typeof part === "string" ? part : part.toString("latin1"))) : [];
 }
 
 function hasHeader(flat: readonly string[], name: string): boolean {
@@ -210,7 +231,9 @@ function addTrailers(
   http2: boolean,
   trailers: Record<string, string | string[] | undefined>,
 ): void {
-  const entries = Object.entries(trailers).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]));
+  const entries = Object.entries(trailers).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, String(value)]],
+  );
   const all = Object.fromEntries(entries) as Record<string, string>;
   try {
     if (http2) (response as Http2ServerResponse).addTrailers(all);

@@ -80,6 +80,7 @@ function checkSizes({ method, target, rawHeaders }: CheckedRequest): number | un
 /** The gravest thing about it. */
 function classify({ method, target, httpVersion, rawHeaders }: CheckedRequest): [Classification, string] | undefined {
   let acceptable: string | undefined;
+  let hosts = 0;
   const bodiless = method === "GET" || method === "HEAD";
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = (rawHeaders[index] ?? "").toLowerCase();
@@ -87,13 +88,17 @@ function classify({ method, target, httpVersion, rawHeaders }: CheckedRequest): 
     if (name === "content-length") {
       if (bodiless && Number(value) > 0) return ["Ambiguous", "UndefinedContentLengthSemantics"];
       if (bodiless) acceptable ??= "GetHeadZeroContentLength";
+    } else if (name === "host") {
+      hosts++;
     } else if (name === "transfer-encoding") {
+      if (value.trim().toLowerCase() !== "chunked") return ["Severe", "BadTransferEncoding"];
       if (httpVersion === "HTTP/1.0") return ["Ambiguous", "UndefinedTransferEncodingSemantics"];
       if (bodiless) return ["Ambiguous", "UndefinedTransferEncodingSemantics"];
     } else if (looksLikeFraming(name)) return ["Ambiguous", "SuspiciousHeader"];
     // oxlint-disable-next-line no-control-regex -- exactly these are what is looked for
     if (/[^\t\x20-\x7e]/.test(value)) acceptable ??= "NonCompliantHeader";
   }
+  if (hosts > 1) return ["Severe", "BadHeader"];
   // oxlint-disable-next-line no-control-regex -- exactly these are what is looked for
   if (/[\x00-\x20\x7f]/.test(target)) return ["Ambiguous", "AmbiguousUri"];
   return acceptable === undefined ? undefined : ["Acceptable", acceptable];

@@ -24,6 +24,8 @@ export interface Inspector {
 
 /** What finds out who the user is. */
 export interface Authenticator {
+  /** True: the request was for the load balancer itself, which answers. */
+  intercept(exchange: Exchange): boolean;
   /** True: go on. False: it has answered, or will. */
   authenticate(
     exchange: Exchange,
@@ -57,7 +59,9 @@ export function serve(exchange: Exchange, context: ServeContext, upgrade?: Upgra
 }
 
 function freshTrace(now: number): string {
-  const seconds = Math.floor(now / 1000).toString(16).padStart(8, "0");
+  const seconds = Math.floor(now / 1000)
+    .toString(16)
+    .padStart(8, "0");
   return `1-${seconds}-${randomBytes(12).toString("hex")}`;
 }
 
@@ -71,6 +75,7 @@ function inspect(exchange: Exchange, context: ServeContext, prefix: Prefix | und
 }
 
 function route(exchange: Exchange, context: ServeContext, prefix: Prefix | undefined, upgrade?: Upgrade): void {
+  if (context.authenticator.intercept(exchange)) return discard(exchange);
   const rule = matchingRule(exchange.state, exchange);
   exchange.rule = rule;
   // A listener without default rule has not been configured yet.
@@ -99,7 +104,14 @@ function act(
       exchange.actions.push("redirect");
       const { scheme, host, path, query, state } = exchange;
       exchange.redirectUrl = locationOf(action, { protocol: scheme, host, port: state.document.port, path, query });
-      exchange.reply(action.status, [["Content-Type", "text/html"], ["Location", exchange.redirectUrl]], redirectPage(action.status));
+      exchange.reply(
+        action.status,
+        [
+          ["Content-Type", "text/html"],
+          ["Location", exchange.redirectUrl],
+        ],
+        redirectPage(action.status),
+      );
       return discard(exchange);
     }
     case "authenticate-oidc": {

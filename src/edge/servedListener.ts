@@ -1,6 +1,11 @@
 /** A listener's HTTP side: from a connection that may speak to one exchange after another. */
 import { createServer as createHttp1, ServerResponse, type IncomingMessage, type Server } from "node:http";
-import { createServer as createHttp2, type Http2Server, type Http2ServerRequest, type Http2ServerResponse } from "node:http2";
+import {
+  createServer as createHttp2,
+  type Http2Server,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+} from "node:http2";
 import type { Duplex } from "node:stream";
 import type { Clock } from "#kernel/clock.ts";
 import type { ClientConnection } from "./connection.ts";
@@ -75,7 +80,9 @@ export class ServedListener {
     server.on("checkExpectation", (request: IncomingMessage, response: ServerResponse) =>
       this.#begin(connections.get(request.socket), request, response),
     );
-    server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => this.#upgrade(request, socket, head));
+    server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) =>
+      this.#upgrade(request, socket, head),
+    );
     server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => this.#unreadable(error, socket));
     this.#http1 = server;
     return server;
@@ -113,6 +120,7 @@ export class ServedListener {
     const state = (listener ?? this).state;
     const exchange = new Exchange(state, connection, request, response, this.#events.clock.now());
     connection.active++;
+    connection.exchanges.add(exchange);
     connection.requests++;
     connection.headerSince = undefined;
     // The keep-alive time of a client is how long its connection may serve. Source: User Guide, "HTTP client keepalive duration".
@@ -123,6 +131,7 @@ export class ServedListener {
       if (exchange.finished) return;
       exchange.finished = true;
       connection.active--;
+      connection.exchanges.delete(exchange);
       connection.upload = undefined;
       connection.bytesBefore = connection.raw.bytesRead;
       connection.idleSince = performance.now();
@@ -172,8 +181,14 @@ export class ServedListener {
       return;
     }
     const status = error.code === "ERR_HTTP_REQUEST_TIMEOUT" ? 408 : 400;
-    // Nothing may follow an answer that has begun.
-    if (connection && connection.active === 0) {
+    // Nothing may follow an answer that has begun, or come before those that are owed.
+    const [first, ...others] = connection?.exchanges ?? [];
+    if (first && others.length === 0 && !first.answered) {
+      first.abandon?.();
+      first.checked.closeAfter = true;
+      first.fail(status);
+      first.response.once("close", () => socket.destroy());
+    } else if (connection && !first) {
       socket.end(rawAnswer(status, new Date(this.#events.clock.now()).toUTCString()));
       socket.once("finish", () => socket.destroy());
       this.#events.unreadable(this.state, connection, status);

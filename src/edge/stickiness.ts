@@ -75,8 +75,5 @@ export class Stickiness {
 
 /** The second cookie is for requests from other sites. */
 function pair(name: string, value: string, expires: number, secure: boolean): string[] {
-  return [
-    setCookie(name, value, { expires }),
-    setCookie(`${name}CORS`, value, { expires, sameSite: "None", secure }),
-  ];
+  return [setCookie(name, value, { expires }), setCookie(`${name}CORS`, value, { expires, sameSite: "None", secure })];
 }

@@ -3,7 +3,7 @@
  * Source: Elastic Load Balancing User Guide, "Target groups for your Application Load Balancers".
  */
 import { Pool, type Dispatcher } from "undici";
-import type { TargetDocument, TargetGroupDocument, TargetHealth, TargetState } from "./config.ts";
+import type { FrontEndDocument, TargetDocument, TargetGroupDocument, TargetHealth, TargetState } from "./config.ts";
 import { targetKey } from "./config.ts";
 
 /** The real one gives up a connection after 10 seconds with 504. */
@@ -89,8 +89,8 @@ export function hostOf(address: string): string {
 export class TargetGroup {
   document: TargetGroupDocument;
   readonly targets = new Map<string, Target>();
-  /** A rule of a listener forwards to it. */
-  inUse = false;
+  /** The front end whose rules forward to it. */
+  usedBy: FrontEndDocument | undefined;
 
   constructor(document: TargetGroupDocument) {
     this.document = document;

@@ -58,7 +58,13 @@ export function frontEnd(more: Partial<FrontEndDocument> = {}): FrontEndDocument
 }
 
 export function rule(actions: readonly RoutingAction[], more: Partial<RoutingRule> = {}): RoutingRule {
-  return { arn: `${prefix}:listener-rule/app/web/1/2/${more.priority ?? "default"}`, priority: "default", conditions: [], actions, ...more };
+  return {
+    arn: `${prefix}:listener-rule/app/web/1/2/${more.priority ?? "default"}`,
+    priority: "default",
+    conditions: [],
+    actions,
+    ...more,
+  };
 }
 
 export const toGroup: RoutingAction = { type: "forward", targetGroups: [{ arn: groupArn, weight: 1 }] };
@@ -79,7 +85,10 @@ export function target(port: number, more: Partial<TargetDocument> = {}): Target
   return { id: "127.0.0.1", address: "127.0.0.1", port, registeredAt: 1, ...more };
 }
 
-export function targetGroup(targets: readonly TargetDocument[], more: Partial<TargetGroupDocument> = {}): TargetGroupDocument {
+export function targetGroup(
+  targets: readonly TargetDocument[],
+  more: Partial<TargetGroupDocument> = {},
+): TargetGroupDocument {
   return {
     arn: groupArn,
     name: "targetgroup/web/73e2d6bc24d8a067",
@@ -126,6 +135,15 @@ export function documents(given: GivenDocuments): EdgeDocuments {
   };
 }
 
+/** Nobody is let in where users have to sign in. */
+const noUsers: EdgeOptions["authenticator"] = {
+  intercept: () => false,
+  authenticate(exchange) {
+    exchange.fail(401);
+    return false;
+  },
+};
+
 export interface TestEdge {
   edge: Edge;
   apply(given: GivenDocuments): Promise<void>;
@@ -149,7 +167,7 @@ export function testEdge(more: Partial<EdgeOptions> = {}): TestEdge {
     secret: Buffer.alloc(32, 5),
     bind: { own: false, shared: ["127.0.0.1"] },
     inspector: { wants: () => undefined, admit: () => true },
-    authenticator: { authenticate: () => true },
+    authenticator: noUsers,
     observer: {
       status: (placed, document) => void statuses.set(placed.value, document),
       health: (placed, document) => void health.set(placed.value, document),
@@ -166,7 +184,9 @@ export function testEdge(more: Partial<EdgeOptions> = {}): TestEdge {
 }
 
 /** An application behind the load balancer. */
-export async function upstream(handler: RequestListener): Promise<{ port: number; server: Server; close(): Promise<void> }> {
+export async function upstream(
+  handler: RequestListener,
+): Promise<{ port: number; server: Server; close(): Promise<void> }> {
   const server = createServer((request, response) => {
     if (request.url === "/health") response.end("ok");
     else handler(request, response);
@@ -198,7 +218,9 @@ export function certificate(name: string, arn: string): LoadedCertificate {
     const key = join(folder, "key.pem");
     const cert = join(folder, "cert.pem");
     const args = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2"];
-    execFileSync("openssl", [...args, "-subj", `/CN=${name}`, "-addext", `subjectAltName=DNS:${name}`], { stdio: "ignore" });
+    execFileSync("openssl", [...args, "-subj", `/CN=${name}`, "-addext", `subjectAltName=DNS:${name}`], {
+      stdio: "ignore",
+    });
     return { arn, chain: readFileSync(cert, "utf8"), privateKey: readFileSync(key, "utf8"), names: [name] };
   } finally {
     rmSync(folder, { recursive: true, force: true });

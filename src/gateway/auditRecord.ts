@@ -134,10 +134,26 @@ const resourcesLimit = 64 * 1024;
 
 /** INVARIANT: a record has a largest size whatever a client sends, so that no call is too large to be recorded. */
 function bounded(part: keyof typeof partLimits, value: Record<string, unknown> | null): Record<string, unknown> | null {
-  if (value === null) return null;
+  if (value === null || roomAfter(value, partLimits[part]) >= 0) return value;
   const { length } = JSON.stringify(value);
   if (length <= partLimits[part]) return value;
   return { reason: `${part} too large`, omitted: true, originalSize: length };
+}
+
+/**
+ * What is left of so many characters when the value is JSON and every character of a text needs an escape; negative
+ * when that may be too few. Nearly every record is far below its limits, and is not made text only to be counted.
+ */
+function roomAfter(value: unknown, room: number): number {
+  if (typeof value === "string") return room - 3 - 6 * value.length;
+  if (typeof value === "number" || typeof value === "boolean" || value === null) return room - 26;
+  if (typeof value !== "object" || "toJSON" in value) return -1;
+  let left = room - 3;
+  for (const key in value) {
+    left = roomAfter((value as Record<string, unknown>)[key], left - 5 - 6 * key.length);
+    if (left < 0) return left;
+  }
+  return left;
 }
 
 function boundedResources(resources: NonNullable<AuditDetail["resources"]>): NonNullable<AuditDetail["resources"]> {

@@ -23,5 +23,6 @@ export interface Clients {
   logs: Client<typeof import("@aws-sdk/client-cloudwatch-logs")>;
   acm: Client<typeof import("@aws-sdk/client-acm")>;
   ec2: Client<typeof import("@aws-sdk/client-ec2")>;
+  elbv2: Client<typeof import("@aws-sdk/client-elastic-load-balancing-v2")>;
   cloudwatch: Client<typeof import("@aws-sdk/client-cloudwatch")>;
 }

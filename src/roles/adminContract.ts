@@ -33,6 +33,14 @@ export interface AdminCoverage {
   services: { id: string; implemented: string[]; missing: string[] }[];
 }
 
+/**
+ * `GET /_jikimi/findings?archived=true&format=asff`: GuardDuty's findings of every account and Region, the gravest
+ * first, as EventBridge has them or in the AWS Security Finding Format. Archived ones only when asked for.
+ */
+export interface AdminFindings {
+  findings: Record<string, unknown>[];
+}
+
 /** `POST /_jikimi/time` with `{ advanceMs }`; 409 when the clock is not adjustable. */
 export interface AdminTime {
   now: number;
@@ -59,6 +67,7 @@ export const adminPaths = {
   readyz: "/_jikimi/readyz",
   whyDenied: "/_jikimi/why-denied",
   coverage: "/_jikimi/coverage",
+  findings: "/_jikimi/findings",
   time: "/_jikimi/time",
   unseal: "/_jikimi/unseal",
   seal: "/_jikimi/seal",

@@ -6,11 +6,13 @@ import { systemRandom } from "#kernel/ids.ts";
 import type { Logger } from "#kernel/log.ts";
 import { connectIpc } from "#ipc/client.ts";
 import { createDurably, isErrno, makeFolder } from "#keys/files.ts";
-import { IpcStore, storeErrors } from "#store/ipc.ts";
+import { streamErrors } from "#stream/ipc.ts";
 import { bindPolicy } from "../edge/bindPolicy.ts";
-import { EdgeProcess, untilDone } from "../edge/process.ts";
+import { untilDone } from "../edge/process.ts";
+import { openEdge } from "./edgeParts.ts";
 import { followClock, openClock } from "./clock.ts";
 import { callErrors, remoteCalls } from "./internalCalls.ts";
+import { openLocationFiles } from "./locationFiles.ts";
 import { dataPaths, type RoleConfig, type RunningRole, type SupervisorLink } from "./role.ts";
 
 /** Longest a request under way may take once the role has been told to stop. */
@@ -24,37 +26,26 @@ export async function start(config: RoleConfig, log: Logger, supervisor: Supervi
   const bind = bindPolicy(process.env["JIKIMI_EDGE_BIND"], process.platform);
   const folder = join(config.dataDir, "edge");
   await makeFolder(folder);
+  const location = await openLocationFiles(process.env);
   const clock = await openClock(config);
   const follow = followClock(config, clock);
-  const client = connectIpc(dataPaths.internalSocket(config.dataDir), { errors: [...storeErrors, ...callErrors] });
+  const client = connectIpc(dataPaths.internalSocket(config.dataDir), { errors: [...streamErrors, ...callErrors] });
   const { keys } = remoteCalls(client);
   const stopping = new AbortController();
-  let edge: EdgeProcess | undefined;
+  let running: { close(): Promise<void> } | undefined;
 
   const serve = async (secret: Uint8Array): Promise<void> => {
-    edge = new EdgeProcess({
+    running = await openEdge({
       clock,
-      random: systemRandom,
       log,
       secret,
       bind,
       drainMs,
-      store: new IpcStore(client),
       keys,
-      lastKnownPath: join(folder, "configuration"),
-      inspector: { wants: () => undefined, admit: () => true },
-      authenticator: { authenticate: () => true },
-      observer: {
-        finished() {},
-        unreadable() {},
-        handshake() {},
-        opened() {},
-        rejected() {},
-        slow() {},
-      },
-      changed: async () => {},
+      folder,
+      client,
+      ...(location ? { location } : {}),
     });
-    await edge.start();
   };
 
   // INVARIANT: with the secret at hand it serves before it says that it is ready, whether the api role is there or not.
@@ -62,8 +53,10 @@ export async function start(config: RoleConfig, log: Logger, supervisor: Supervi
   if (supervisor.kept) await starting;
 
   async function serveOnceKnown(): Promise<void> {
-    const secret = await untilDone(() => edgeSecret(join(folder, "secret"), keys), stopping.signal, (error) =>
-      log.info({ err: error }, "waiting for the key holder"),
+    const secret = await untilDone(
+      () => edgeSecret(join(folder, "secret"), keys),
+      stopping.signal,
+      (error) => log.info({ err: error }, "waiting for the key holder"),
     );
     supervisor.keep(secret);
     await serve(secret);
@@ -77,7 +70,7 @@ export async function start(config: RoleConfig, log: Logger, supervisor: Supervi
     async stop() {
       stopping.abort();
       await starting.catch(() => {});
-      await edge?.close();
+      await running?.close();
       await follow.close();
       await client.close();
     },
@@ -85,10 +78,7 @@ export async function start(config: RoleConfig, log: Logger, supervisor: Supervi
 }
 
 /** The secret of this data folder: what seals cookies and files. It lies on the disk protected by the key holder. */
-async function edgeSecret(
-  path: string,
-  keys: ReturnType<typeof remoteCalls>["keys"],
-): Promise<Uint8Array> {
+async function edgeSecret(path: string, keys: ReturnType<typeof remoteCalls>["keys"]): Promise<Uint8Array> {
   const kept = await readFile(path).catch((error: unknown) => {
     if (isErrno(error, "ENOENT")) return undefined;
     throw error;

@@ -38,10 +38,24 @@ export function createMetrics(role: string): RoleMetrics {
     labelNames: ["group", "partition"],
     registers: [registry],
   });
+  // Looking a series up by its labels costs more than counting. Names of operations are the models', so these are few.
+  const counts = new Map<string, ReturnType<typeof calls.labels>>();
+  const countOf = (service: string, operation: string, outcome: string) => {
+    const name = `${service}:${operation}:${outcome}`;
+    let count = counts.get(name);
+    if (!count) counts.set(name, (count = calls.labels(service, operation, outcome)));
+    return count;
+  };
+  const durations = new Map<string, ReturnType<typeof duration.labels>>();
+  const durationOf = (service: string) => {
+    let found = durations.get(service);
+    if (!found) durations.set(service, (found = duration.labels(service)));
+    return found;
+  };
   return {
     served(service, operation, outcome, seconds) {
-      calls.inc({ service, operation, outcome });
-      duration.observe({ service }, seconds);
+      countOf(service, operation, outcome).inc();
+      durationOf(service).observe(seconds);
     },
     outboxAge: (seconds) => outbox.set(seconds),
     consumerLag: (group, partition, events) => lag.set({ group, partition: String(partition) }, events),

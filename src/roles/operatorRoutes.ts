@@ -7,6 +7,7 @@ import type { AdminRootLink, AdminStatus, AdminTime, AdminWhyDenied } from "./ad
 import { backup } from "./backup.ts";
 import { advanceClock } from "./clock.ts";
 import { coverage } from "./coverage.ts";
+import { findings } from "./findings.ts";
 import type { Installation } from "./installation.ts";
 import type { ApiReady, RoleConfig } from "./role.ts";
 import { newRootLink } from "./rootLink.ts";
@@ -39,6 +40,7 @@ export function operatorRoutes(config: RoleConfig, installation: Installation, r
       return { ...document.value };
     },
     "GET /_jikimi/coverage": () => coverage(),
+    "GET /_jikimi/findings": (query) => findings(runtime.store, query),
     "POST /_jikimi/time": async (_query, body): Promise<AdminTime> => {
       const { advanceMs } = body;
       if (typeof advanceMs !== "number") throw new AwsError("InvalidRequest", "advanceMs must be a number.", 400);

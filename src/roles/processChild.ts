@@ -8,13 +8,15 @@ import type { RoleConfig } from "./role.ts";
 const shell = "/bin/sh";
 
 /** A role's memory holds secrets of callers; a core file would put them on the disk. Node has no setrlimit, the shell has. */
-function withoutCoreFiles(): { execPath?: string; execArgv?: string[] } {
-  if (!existsSync(shell)) return {};
+function withoutCoreFiles(execArgv: string[]): { execPath?: string; execArgv?: string[] } {
+  if (!existsSync(shell)) return { execArgv };
   const command = 'ulimit -c 0; exec "$0" "$@"';
-  return { execPath: shell, execArgv: ["-c", command, process.execPath, ...process.execArgv] };
+  return { execPath: shell, execArgv: ["-c", command, process.execPath, ...execArgv] };
 }
 
 export interface RoleSpec {
+  /** Flags of Node for this role's process, beside those of the supervisor's own. */
+  nodeFlags?: readonly string[];
   name: string;
   /** Script and arguments that make the process of this role; no secrets, everybody can read arguments. */
   entry: readonly [string, ...string[]];
@@ -64,7 +66,7 @@ export class RoleProcess {
       stdio: ["ignore", "pipe", "pipe", "ipc"],
       serialization: "advanced",
       env,
-      ...withoutCoreFiles(),
+      ...withoutCoreFiles([...process.execArgv, ...(spec.nodeFlags ?? [])]),
     });
     this.#child = child;
     child.stdout?.on("data", (chunk: Buffer) => log.write(chunk));

@@ -8,7 +8,8 @@ import { accounts } from "../services/iam/accounts.ts";
 import { service as cloudtrailData } from "../services/cloudtrail-data/index.ts";
 import { service as cloudwatch } from "../services/cloudwatch/index.ts";
 import { service as ec2 } from "../services/ec2/index.ts";
-import { service as events } from "../services/events/index.ts";
+import { service as elbv2 } from "../services/elbv2/index.ts";
+import { eventsService } from "../services/events/index.ts";
 import { service as guardduty } from "../services/guardduty/index.ts";
 import { service as iam } from "../services/iam/index.ts";
 import { service as kms } from "../services/kms/index.ts";
@@ -17,11 +18,13 @@ import { organizationsService } from "../services/organizations/index.ts";
 import { service as s3 } from "../services/s3/index.ts";
 import { service as s3control } from "../services/s3control/index.ts";
 import { service as securityhub } from "../services/securityhub/index.ts";
+import { service as scheduler } from "../services/scheduler/index.ts";
 import { snsService } from "../services/sns/index.ts";
 import { service as sqs } from "../services/sqs/index.ts";
 import { stsService } from "../services/sts/index.ts";
 import { IssuerKeys } from "../services/sts/webIdentity/issuerKeys.ts";
-import { service as wafv2 } from "../services/wafv2/index.ts";
+import { wafv2Service } from "../services/wafv2/index.ts";
+import { locationDatabases } from "./locationFiles.ts";
 
 export const services: readonly Service[] = [
   accountService(accounts),
@@ -30,7 +33,8 @@ export const services: readonly Service[] = [
   cloudtrailData,
   cloudwatch,
   ec2,
-  events,
+  elbv2,
+  eventsService({ publicTargetsOnly: process.env["JIKIMI_EVENTS_PUBLIC_TARGETS_ONLY"] === "1" }),
   guardduty,
   iam,
   kms,
@@ -39,11 +43,12 @@ export const services: readonly Service[] = [
   s3,
   s3control,
   securityhub,
+  scheduler,
   snsService({
     ...(process.env["JIKIMI_SMTP"] ? { smtpUrl: process.env["JIKIMI_SMTP"] } : {}),
     publicTargetsOnly: process.env["JIKIMI_SNS_PUBLIC_TARGETS_ONLY"] === "1",
   }),
   sqs,
   stsService(new IssuerKeys(systemClock)),
-  wafv2,
+  wafv2Service({ databases: locationDatabases(process.env) }),
 ];

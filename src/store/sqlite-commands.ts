@@ -1,7 +1,7 @@
 /** The writes of the store on the writer's thread (`sqlite-writer-thread.ts`). */
 import type { DocumentKey } from "./contract.ts";
 import { changeRetention } from "./limits.ts";
-import type { PreparedOperation } from "./operations.ts";
+import { unpackBatch, type PackedBatch, type WriterOperation } from "./sqlite-batch.ts";
 import type { SqliteConnection } from "./sqlite-connection.ts";
 import { Refusal, type CommandSet, type WriterShared } from "./sqlite-protocol.ts";
 
@@ -26,7 +26,8 @@ const sql = {
   anyBetween: `select 1 from documents where service = ? and type = ? and account = ? and region = ? and id >= ?
     and (expires_at is null or expires_at > ?) and id < ? limit 1`,
   guard: "select 1 from leases where name = ? and owner = ? and token = ?",
-  last: "select seq from sqlite_sequence where name = ?",
+  lastChange: "select coalesce(max(sequence), 0) as last from changes",
+  lastOutbox: "select coalesce(max(seq), 0) as last from sqlite_sequence where name = 'outbox'",
   removeOutbox: "delete from outbox where sequence = ?",
   lease: "select owner, token, expires_at from leases where name = ?",
   takeLease:
@@ -64,32 +65,49 @@ function keyValues(key: DocumentKey): KeyValues {
 class StoreCommands {
   readonly #db: SqliteConnection;
   readonly #shared: WriterShared;
+  /** The last sequence of the outbox, where it is known. */
+  #lastOutbox: number | undefined;
 
   constructor(db: SqliteConnection, shared: WriterShared) {
     this.#db = db;
     this.#shared = shared;
   }
 
-  lastSequence(table: "changes" | "outbox"): number {
-    return this.#db.get<{ seq: number }>(sql.last, table)?.seq ?? 0;
+  marks(): StoreMarks {
+    const lastChange = this.#db.get<{ last: number }>(sql.lastChange)!.last;
+    this.#lastOutbox ??= this.#db.get<{ last: number }>(sql.lastOutbox)!.last;
+    return { change: lastChange, outbox: this.#lastOutbox };
   }
 
-  /** Refuses with the position of the first operation whose precondition does not hold. */
-  commit(now: number, batch: readonly PreparedOperation[]): void {
+  /**
+   * Refuses with the position of the first operation whose precondition does not hold: before anything is written,
+   * where no operation can change what another one of the batch asks.
+   */
+  commit(now: number, packed: PackedBatch): void {
+    const batch = unpackBatch(packed);
+    if (areIndependent(batch)) {
+      const heads = batch.map((operation, position) => {
+        const head = headOf(operation) && this.#head(headOf(operation)!);
+        if (!this.#holds(operation, head, now)) throw new Refusal(position, true);
+        return head;
+      });
+      batch.forEach((operation, position) => this.#apply(operation, heads[position], now));
+      return;
+    }
     batch.forEach((operation, position) => {
-      if (!this.#apply(operation, now)) throw new Refusal(position);
+      const head = headOf(operation) && this.#head(headOf(operation)!);
+      if (!this.#holds(operation, head, now)) throw new Refusal(position, position === 0);
+      this.#apply(operation, head, now);
     });
   }
 
-  /** Applies one operation inside the current savepoint; false when its precondition does not hold. */
-  #apply(operation: PreparedOperation, now: number): boolean {
+  /** Whether the operation's precondition holds. */
+  #holds(operation: WriterOperation, head: HeadRow | undefined, now: number): boolean {
     switch (operation.op) {
       case "put":
-        return this.#put(operation, now);
       case "delete":
-        return this.#delete(operation, now);
       case "check":
-        return liveVersion(this.#head(operation.key), now) === operation.ifVersion;
+        return operation.ifVersion === null || operation.ifVersion === liveVersion(head, now);
       case "checkNone": {
         const { service, type, account, region } = operation.key;
         const scope = [service, type, account, region, operation.prefix, now] as const;
@@ -97,26 +115,33 @@ class StoreCommands {
           ? this.#db.get(sql.anyFrom, ...scope) === undefined
           : this.#db.get(sql.anyBetween, ...scope, operation.until) === undefined;
       }
-      case "append":
-        if (this.#shared.sink) this.#shared.sink(operation, now);
-        else this.#db.run(sql.append, operation.stream, operation.key, operation.id, operation.event);
-        return true;
       case "guard":
         return this.#db.get(sql.guard, operation.name, operation.owner, operation.token) !== undefined;
+      case "append":
+        return true;
     }
+  }
+
+  #apply(operation: WriterOperation, head: HeadRow | undefined, now: number): void {
+    if (operation.op === "put") this.#put(operation, head, now);
+    else if (operation.op === "delete") {
+      if (head) this.#remove(operation.key, head, now);
+    } else if (operation.op === "append") this.#append(operation, now);
+  }
+
+  #append(operation: WriterOperation & { op: "append" }, now: number): void {
+    if (this.#shared.sink) return this.#shared.sink(operation, now);
+    this.#db.run(sql.append, operation.stream, operation.key, operation.id, operation.event);
+    this.#lastOutbox = undefined;
   }
 
   #head(key: DocumentKey): HeadRow | undefined {
     return this.#db.get<HeadRow>(sql.head, ...keyValues(key));
   }
 
-  #put(operation: PreparedOperation & { op: "put" }, now: number): boolean {
-    const { key, value, expiresAt, indexes } = operation;
-    const row = this.#head(key);
-    const live = liveVersion(row, now);
-    if (operation.ifVersion !== null && operation.ifVersion !== live) return false;
-    const version = live + 1;
-    const indexed = indexes.length > 0 ? JSON.stringify(indexes) : 0;
+  #put(operation: WriterOperation & { op: "put" }, row: HeadRow | undefined, now: number): void {
+    const { key, value, expiresAt, indexed } = operation;
+    const version = liveVersion(row, now) + 1;
     if (row) this.#db.run(sql.update, version, value, expiresAt, indexed, row.rowid);
     else
       this.#db.run(
@@ -131,9 +156,8 @@ class StoreCommands {
         expiresAt,
         indexed,
       );
-    if (row?.indexed !== indexed) this.#replaceIndexRows(keyValues(key), indexes, row?.indexed);
+    if ((row?.indexed ?? 0) !== indexed) this.#replaceIndexRows(keyValues(key), indexRows(indexed), row?.indexed);
     this.#recordChange(key, version, now);
-    return true;
   }
 
   /** Writes the difference only: most updates leave the index values as they are. */
@@ -143,13 +167,6 @@ class StoreCommands {
       if (!missing.delete(`${name}\0${value}`)) this.#db.run(sql.deleteIndexRow, ...where, name, value);
     }
     for (const [name, value] of missing.values()) this.#db.run(sql.insertIndexRow, ...where, name, value);
-  }
-
-  #delete(operation: PreparedOperation & { op: "delete" }, now: number): boolean {
-    const row = this.#head(operation.key);
-    if (operation.ifVersion !== null && operation.ifVersion !== liveVersion(row, now)) return false;
-    if (row) this.#remove(operation.key, row, now);
-    return true;
   }
 
   #remove(key: DocumentKey, row: Pick<HeadRow, "rowid" | "indexed">, now: number): void {
@@ -162,6 +179,11 @@ class StoreCommands {
 
   #recordChange(key: DocumentKey, version: number, now: number): void {
     this.#db.run(sql.change, key.account, key.region, key.service, key.type, key.id, version, now);
+  }
+
+  /** What was written is undone. */
+  forget(): void {
+    this.#lastOutbox = undefined;
   }
 
   removeOutbox(sequences: readonly number[]): void {
@@ -194,7 +216,7 @@ export function createCommands(db: SqliteConnection, shared: WriterShared): Comm
   const store = new StoreCommands(db, shared);
   return {
     commands: {
-      "store.commit": (now: number, batch: readonly PreparedOperation[]) => store.commit(now, batch),
+      "store.commit": (now: number, batch: PackedBatch) => store.commit(now, batch),
       "store.removeOutbox": (_now: number, sequences: readonly number[]) => store.removeOutbox(sequences),
       "store.lease": (now: number, name: string, owner: string, ttlMs: number) => store.lease(now, name, owner, ttlMs),
       "store.releaseLease": (_now: number, name: string, owner: string, token: number) =>
@@ -202,8 +224,30 @@ export function createCommands(db: SqliteConnection, shared: WriterShared): Comm
       "store.expire": (now: number, limit: number) => store.expire(now, limit),
       "store.ping": () => undefined,
     },
-    finish: (): StoreMarks => ({ change: store.lastSequence("changes"), outbox: store.lastSequence("outbox") }),
+    finish: () => store.marks(),
+    lost: () => store.forget(),
   };
+}
+
+function headOf(operation: WriterOperation): DocumentKey | undefined {
+  return operation.op === "put" || operation.op === "delete" || operation.op === "check" ? operation.key : undefined;
+}
+
+/** More operations than this are applied one after the other. */
+const mostCompared = 16;
+
+/** Whether no operation changes what a later one asks: each document is named once, and no absence is asked for beside a write. */
+function areIndependent(batch: readonly WriterOperation[]): boolean {
+  if (batch.length === 1) return true;
+  if (batch.length > mostCompared || batch.some(({ op }) => op === "checkNone")) return false;
+  const keys = batch.map(headOf).filter((key) => key !== undefined);
+  return keys.every((key, position) => !keys.some((other, later) => later > position && isSame(key, other)));
+}
+
+function isSame(a: DocumentKey, b: DocumentKey): boolean {
+  return (
+    a.id === b.id && a.type === b.type && a.account === b.account && a.region === b.region && a.service === b.service
+  );
 }
 
 function indexRows(indexed: string | number | undefined): readonly IndexRow[] {

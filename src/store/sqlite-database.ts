@@ -136,9 +136,13 @@ export class SqliteDatabase {
   }
 
   /** Runs a command of a component in the next group; rejects with `Refusal` when it refuses. */
-  async write<T>(command: string, now: number, ...args: readonly unknown[]): Promise<T> {
-    this.#refuseWhenDown();
-    return (await this.#writer.write(command, now, args)) as T;
+  write<T>(command: string, now: number, ...args: readonly unknown[]): Promise<T> {
+    try {
+      this.#refuseWhenDown();
+      return this.#writer.write(command, now, args) as Promise<T>;
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
   }
 
   #refuseWhenDown(): void {

@@ -18,6 +18,8 @@ const method = "file.follow";
 const retryMs = 100;
 /** Marks of this many milliseconds travel together. */
 const gatherMs = 10;
+/** Marks that wait for a follower that does not read: with more it is let go, and begins anew. */
+const mostWaiting = 10_000;
 /** Page cache of a reader: each change elsewhere empties it, so a large one is no use. */
 const cacheKiB = 2048;
 
@@ -44,14 +46,14 @@ async function* follow(database: SqliteDatabase, signal: AbortSignal): AsyncGene
   let gathered: Marks = [];
   let wake: () => void = () => {};
   const unwatch = database.watch((component, marks) => {
-    gathered.push([component, marks]);
+    if (gathered.length < mostWaiting) gathered.push([component, marks]);
     wake();
   });
   const onAbort = (): void => wake();
   signal.addEventListener("abort", onAbort);
   try {
     yield identityOf(database.path);
-    while (!signal.aborted) {
+    while (!signal.aborted && gathered.length < mostWaiting) {
       if (gathered.length === 0) await new Promise<void>((resolve) => (wake = resolve));
       await pause(gatherMs, signal);
       const marks = gathered;

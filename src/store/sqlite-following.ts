@@ -83,13 +83,13 @@ export class FollowingStore extends IpcStore {
 
   override async lastChange(): Promise<number> {
     const local = this.#local;
-    return local ? local.lastSequence("changes") : await super.lastChange();
+    return local ? local.lastChange() : await super.lastChange();
   }
 
   override async waitForChange(after: number, timeoutMs: number): Promise<void> {
     const local = this.#local;
     if (!local) return await super.waitForChange(after, timeoutMs);
-    if (local.lastSequence("changes") <= after) await this.#changed.waitAbove(after, timeoutMs);
+    if (local.lastChange() <= after) await this.#changed.waitAbove(after, timeoutMs);
   }
 
   override async outbox(limit: number): Promise<OutboxEntry[]> {

@@ -15,8 +15,9 @@ export type Outcome =
 
 export type FromWriter =
   | {
-      /** In the order of the writes. */
-      outcomes: Outcome[];
+      /** How many writes were answered, in their order. Those that are not told of succeeded without a value. */
+      count: number;
+      outcomes: [position: number, outcome: Outcome][];
       /** Messages of the owner that these were. */
       messages: number;
       /** By command set, what its `finish` gave: what readers who wait are to be told. */
@@ -30,9 +31,12 @@ export type FromWriter =
 /** Thrown by a command: the caller's wish cannot be granted as things are. `value` goes to the caller. */
 export class Refusal extends Error {
   readonly value: unknown;
-  constructor(value: unknown) {
+  /** Nothing had been written when it was thrown. */
+  readonly clean: boolean;
+  constructor(value: unknown, clean = false) {
     super("refused");
     this.value = value;
+    this.clean = clean;
   }
 }
 

@@ -36,7 +36,8 @@ const sql = {
   get: "select version, value, expires_at from documents where service = ? and type = ? and account = ? and region = ? and id = ?",
   changes:
     "select sequence, account, region, service, type, id, version from changes where sequence > ? order by sequence limit ?",
-  last: "select seq from sqlite_sequence where name = ?",
+  lastChange: "select coalesce(max(sequence), 0) as last from changes",
+  lastOutbox: "select coalesce(max(seq), 0) as last from sqlite_sequence where name = 'outbox'",
   outbox: "select sequence, stream, key, id, event from outbox order by sequence limit ?",
 } as const;
 
@@ -90,8 +91,12 @@ export class SqliteReads {
     return this.#rows.get(sql.outbox, 1) !== undefined;
   }
 
-  lastSequence(table: "changes" | "outbox"): number {
-    return this.#rows.get<{ seq: number }>(sql.last, table)?.seq ?? 0;
+  lastChange(): number {
+    return this.#rows.get<{ last: number }>(sql.lastChange)!.last;
+  }
+
+  lastOutbox(): number {
+    return this.#rows.get<{ last: number }>(sql.lastOutbox)!.last;
   }
 }
 

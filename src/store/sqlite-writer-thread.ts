@@ -22,7 +22,7 @@ const groupLimit = 512;
 /** Pages of the log after which it is written back, by the writer's own COMMIT: 16 MB. */
 const checkpointPages = 4000;
 
-const { path } = workerData as { path: string };
+const { path, posted } = workerData as { path: string; posted: Int32Array };
 const port = parentPort!;
 const shared: WriterShared = {};
 const sets = new Map<string, CommandSet>();
@@ -43,15 +43,31 @@ function outcomeOf(error: unknown, unknown: boolean): Outcome {
   return { failure: String((error as Error).message) };
 }
 
-function runOne([name, now, args]: Write): Outcome {
-  connection.run("savepoint batch");
+/** Nothing is said of a write that succeeded without a value. */
+function execute([name, now, args]: Write): Outcome | undefined {
   const command = commands.get(name);
+  if (!command) throw new TypeError(`unknown command ${name}`);
+  for (const set of sets.values()) set.begin?.();
+  const value = command.run(now, ...(args as never[]));
+  return value === undefined ? undefined : { value };
+}
+
+/** Without a savepoint: throws what leaves its traces, so that the group has to be run again. */
+function runLight(write: Write): Outcome | undefined {
   try {
-    if (!command) throw new TypeError(`unknown command ${name}`);
-    for (const set of sets.values()) set.begin?.();
-    const value = command.run(now, ...(args as never[]));
+    return execute(write);
+  } catch (error) {
+    if (error instanceof Refusal && error.clean) return { refusal: error.value };
+    throw error;
+  }
+}
+
+function runSaved(write: Write): Outcome | undefined {
+  connection.run("savepoint batch");
+  try {
+    const outcome = execute(write);
     connection.run("release batch");
-    return { value };
+    return outcome;
   } catch (error) {
     // An engine failure concerns the whole group (and may have ended its transaction already).
     if (isEngineFailure(error)) throw error;
@@ -72,17 +88,42 @@ function rollback(): void {
   }
 }
 
+/**
+ * Begins the group's transaction and runs its writes. Savepoints cost as much as a small write and are seldom needed:
+ * only when a write has failed half way is everything undone and run again with them.
+ */
+function runAll(writes: readonly Write[]): (Outcome | undefined)[] {
+  connection.run("begin immediate");
+  try {
+    return writes.map(runLight);
+  } catch (error) {
+    if (isEngineFailure(error)) throw error;
+    rollback();
+    if (broken !== undefined) throw error;
+  }
+  connection.run("begin immediate");
+  return writes.map(runSaved);
+}
+
 function runGroup(writes: readonly Write[], messages: number): void {
+  const count = writes.length;
   const refuseAll = (outcome: Outcome): void =>
-    answer({ outcomes: writes.map(() => outcome), messages, marks: {}, ...(broken === undefined ? {} : { broken }) });
+    answer({
+      count,
+      outcomes: writes.map((_, position) => [position, outcome]),
+      messages,
+      marks: {},
+      ...(broken === undefined ? {} : { broken }),
+    });
   if (broken !== undefined) {
     return refuseAll({ unavailable: `the database failed earlier: ${broken}`, unknown: false });
   }
-  let outcomes: Outcome[];
+  const outcomes: [number, Outcome][] = [];
   const marks: Record<string, unknown> = {};
   try {
-    connection.run("begin immediate");
-    outcomes = writes.map(runOne);
+    runAll(writes).forEach((outcome, position) => {
+      if (outcome) outcomes.push([position, outcome]);
+    });
     for (const [url, set] of sets) if (set.finish) marks[url] = set.finish();
   } catch (error) {
     // Nothing has been committed: the COMMIT was not reached.
@@ -99,7 +140,7 @@ function runGroup(writes: readonly Write[], messages: number): void {
     if (!full) broken = String(error);
     return refuseAll(outcomeOf(error, !full));
   }
-  answer({ outcomes, messages, marks });
+  answer({ count, outcomes, messages, marks });
 }
 
 async function use(url: string, options: unknown): Promise<void> {
@@ -147,24 +188,27 @@ function takeWrites(): { writes: Write[]; messages: number } {
   return { writes, messages };
 }
 
-let running = false;
-async function run(): Promise<void> {
-  if (running) return;
-  running = true;
-  for (drainPort(); inbox.length > 0; drainPort()) {
-    const { writes, messages } = takeWrites();
-    if (writes.length > 0) {
-      runGroup(writes, messages);
-      continue;
-    }
-    const message = inbox.shift()!;
-    if ("use" in message) await use(message.use, message.options);
-    else if ("close" in message) return close();
+/**
+ * Sleeps until the owner has posted something since `seen`. The thread has nothing else to do, and an event loop
+ * would cost more than a small write.
+ */
+for (;;) {
+  const seen = Atomics.load(posted, 0);
+  drainPort();
+  const first = inbox[0];
+  if (first === undefined) {
+    Atomics.wait(posted, 0, seen);
+    continue;
   }
-  running = false;
+  const { writes, messages } = takeWrites();
+  if (writes.length > 0) {
+    runGroup(writes, messages);
+    continue;
+  }
+  inbox.shift();
+  if ("use" in first) await use(first.use, first.options);
+  else if ("close" in first) {
+    close();
+    break;
+  }
 }
-
-port.on("message", (message: ToWriter) => {
-  inbox.push(message);
-  void run();
-});

@@ -20,6 +20,8 @@ interface Pending {
  */
 export class SqliteWriter {
   readonly #worker: Worker;
+  /** Counts the messages to the thread, which sleeps until it rises. */
+  readonly #posted = new Int32Array(new SharedArrayBuffer(4));
   readonly #onMarks: (marks: Record<string, unknown>) => void;
   readonly #sent: Pending[] = [];
   readonly #using = new Map<string, Pending>();
@@ -36,7 +38,7 @@ export class SqliteWriter {
   constructor(path: string, onMarks: (marks: Record<string, unknown>) => void) {
     this.#onMarks = onMarks;
     this.#worker = new Worker(new URL("./sqlite-writer-thread.ts", import.meta.url), {
-      workerData: { path },
+      workerData: { path, posted: this.#posted },
       // Flags of the owner's command line (an evaluated text, a test runner) are none of the thread's.
       execArgv: [],
       // Piped through, they would make the standard streams of the whole process non-blocking.
@@ -78,7 +80,7 @@ export class SqliteWriter {
   #schedule(): void {
     if (this.#scheduled || this.#queue.length === 0 || this.#underWay >= messagesUnderWay) return;
     this.#scheduled = true;
-    setImmediate(() => this.#gather(0));
+    setImmediate(() => this.#gather(1));
   }
 
   /** Sends when a turn of the event loop has brought nothing more: a lone writer waits for one turn, a crowd comes together. */
@@ -104,6 +106,8 @@ export class SqliteWriter {
     // The process stays alive for what it has promised, and for nothing else.
     this.#worker.ref();
     this.#worker.postMessage(message);
+    Atomics.add(this.#posted, 0, 1);
+    Atomics.notify(this.#posted, 0);
   }
 
   #receive(message: FromWriter): void {
@@ -119,8 +123,13 @@ export class SqliteWriter {
     } else {
       if (message.broken !== undefined) this.#gone = message.broken;
       this.#onMarks(message.marks);
-      const answered = this.#sent.splice(0, message.outcomes.length);
-      message.outcomes.forEach((outcome, position) => settle(answered[position]!, outcome));
+      const answered = this.#sent.splice(0, message.count);
+      let next = 0;
+      for (const [position, outcome] of message.outcomes) {
+        for (; next < position; next++) answered[next]!.resolve(undefined);
+        settle(answered[next++]!, outcome);
+      }
+      for (; next < answered.length; next++) answered[next]!.resolve(undefined);
       this.#underWay -= message.messages;
       this.#schedule();
     }

@@ -19,6 +19,7 @@ import { keyOf, prepareOperation, type PreparedOperation } from "./operations.ts
 import type { StoreMarks } from "./sqlite-commands.ts";
 import { SqliteDatabase } from "./sqlite-database.ts";
 import { Refusal } from "./sqlite-protocol.ts";
+import { packBatch } from "./sqlite-batch.ts";
 import { SqliteReads } from "./sqlite-reads.ts";
 import { Watermark } from "./watermark.ts";
 
@@ -40,7 +41,7 @@ export class SqliteStore implements Store {
       onMarks: (marks: StoreMarks) => this.#raise(marks),
     });
     this.#reads = new SqliteReads(this.database, options.clock);
-    this.#raise({ change: this.#reads.lastSequence("changes"), outbox: this.#reads.lastSequence("outbox") });
+    this.#raise({ change: this.#reads.lastChange(), outbox: this.#reads.lastOutbox() });
   }
 
   /** Tells those who wait, after a commit is durable. */
@@ -69,14 +70,19 @@ export class SqliteStore implements Store {
     return this.#reads.count(query);
   }
 
-  async commit(batch: readonly Operation[]): Promise<void> {
-    if (batch.length > 0) await this.commitPrepared(batch.map(prepareOperation));
+  commit(batch: readonly Operation[]): Promise<void> {
+    if (batch.length === 0) return Promise.resolve();
+    try {
+      return this.commitPrepared(batch.map(prepareOperation));
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
   }
 
   /** The same for a batch that another process has checked and serialised (`prepareOperation`). */
   async commitPrepared(batch: readonly PreparedOperation[]): Promise<void> {
     try {
-      await this.database.write("store.commit", this.#clock.now(), batch);
+      await this.database.write("store.commit", this.#clock.now(), packBatch(batch));
     } catch (error) {
       throw error instanceof Refusal ? new Conflict(keyOf(batch[Number(error.value)]!)) : error;
     }
@@ -91,7 +97,7 @@ export class SqliteStore implements Store {
   }
 
   async lastChange(): Promise<number> {
-    return this.#reads.lastSequence("changes");
+    return this.#reads.lastChange();
   }
 
   async outbox(limit: number): Promise<OutboxEntry[]> {

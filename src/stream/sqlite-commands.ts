@@ -98,8 +98,8 @@ class StreamCommands {
   /** Refuses with the last offset given out, or with "lost". */
   commit(stream: string, group: string, partition: number, owner: string, token: number, offset: number): void {
     const { last } = this.#head(stream, partition);
-    if (!Number.isSafeInteger(offset) || offset < 0 || offset > last) throw new Refusal(last);
-    if (this.#db.run(sql.commit, offset, stream, group, partition, owner, token) === 0) throw new Refusal("lost");
+    if (!Number.isSafeInteger(offset) || offset < 0 || offset > last) throw new Refusal(last, true);
+    if (this.#db.run(sql.commit, offset, stream, group, partition, owner, token) === 0) throw new Refusal("lost", true);
   }
 
   lease(

@@ -12,7 +12,7 @@ export interface AuthorizationParts {
   accessKeyId: string;
   scope: Scope;
   terminator: string;
-  signedHeaders: string[];
+  signedHeaders: readonly string[];
   signature: string;
 }
 

@@ -402,13 +402,16 @@ test("asked-for digests are computed beside the claimed one", async () => {
   const payload = openPayload(made, {
     addressed: s3,
     mode: { kind: "sha256", sha256 },
-    compute: ["CRC64NVME"],
-    md5: true,
   });
+  payload.also("CRC64NVME");
+  payload.also("MD5");
+  payload.also("SHA1");
   await collect(payload.stream);
   assert.equal(payload.claimed, "SHA1");
   assert.equal(payload.digests.get("CRC64NVME")?.toString("base64"), base64("CRC64NVME", "hello"));
   assert.equal(payload.digests.get("MD5")?.toString("hex"), "5d41402abc4b2a76b9719d911017c592");
+  assert.equal(payload.digests.size, 3);
+  assert.throws(() => payload.also("CRC32"), /read already/);
 });
 
 test("chunks signed by the SDK's signer, split at 8192", async () => {

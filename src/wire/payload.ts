@@ -25,10 +25,6 @@ export interface PayloadOptions {
   mode: PayloadMode;
   /** Needed when chunks are signed. */
   signature?: VerifiedSignature;
-  /** Checksums to compute beside those the client sent, e.g. CRC64NVME that S3 stores for every object. */
-  compute?: readonly ChecksumAlgorithm[];
-  /** Compute the MD5 too, for an ETag. */
-  md5?: boolean;
 }
 
 export interface Payload {
@@ -38,7 +34,9 @@ export interface Payload {
   length: number | undefined;
   /** The checksum the client sends, in a header or at the end. */
   claimed: ChecksumAlgorithm | undefined;
-  /** After the stream has ended. */
+  /** Computes this too, while the body is read: a checksum that is kept, the MD5 of an ETag. Before the stream is read. */
+  also(digest: ChecksumAlgorithm | "MD5"): void;
+  /** What was claimed and asked for, after the stream has ended. */
   digests: ReadonlyMap<ChecksumAlgorithm | "MD5", Buffer>;
 }
 
@@ -53,12 +51,10 @@ export function openPayload(request: HttpRequest, options: PayloadOptions): Payl
   const claim = readClaims(request, options);
   const digests = new Map<ChecksumAlgorithm | "MD5", Buffer>();
 
-  const checksums = new Map<ChecksumAlgorithm, Checksum>();
-  for (const algorithm of [...(options.compute ?? []), ...(claim.algorithm === undefined ? [] : [claim.algorithm])]) {
-    if (!checksums.has(algorithm)) checksums.set(algorithm, createChecksum(algorithm));
-  }
-  const sha256 = mode.kind === "sha256" ? createHash("sha256") : undefined;
-  const md5 = options.md5 === true || claim.md5 !== undefined ? createHash("md5") : undefined;
+  const wanted = new Set<ChecksumAlgorithm | "MD5">();
+  if (claim.algorithm !== undefined) wanted.add(claim.algorithm);
+  if (claim.md5 !== undefined) wanted.add("MD5");
+  let begun = false;
 
   const length = chunked ? decodedLength(request) : plainLength(request);
   let value = claim.value;
@@ -73,24 +69,35 @@ export function openPayload(request: HttpRequest, options: PayloadOptions): Payl
       })
     : request.body;
 
-  const finish = (): void => {
-    if (sha256 !== undefined && mode.kind === "sha256") checkSha256(sha256, mode.sha256, options.addressed);
-    if (md5 !== undefined) {
-      const digest = md5.digest();
-      digests.set("MD5", digest);
-      if (claim.md5 !== undefined && !digest.equals(claim.md5)) throw badMd5(claim.md5, digest);
-    }
-    for (const [algorithm, checksum] of checksums) digests.set(algorithm, checksum.digest());
-    if (claim.algorithm !== undefined && value !== undefined) {
-      if (!digests.get(claim.algorithm)?.equals(value)) throw badChecksum(claim.algorithm);
-    }
+  const begin = (): Checks => {
+    begun = true;
+    const sha256 = mode.kind === "sha256" ? createHash("sha256") : undefined;
+    const md5 = wanted.delete("MD5") ? createHash("md5") : undefined;
+    const checksums = [...wanted].map((algorithm) => createChecksum(algorithm as ChecksumAlgorithm));
+    const finish = (): void => {
+      if (sha256 !== undefined && mode.kind === "sha256") checkSha256(sha256, mode.sha256, options.addressed);
+      if (md5 !== undefined) {
+        const digest = md5.digest();
+        digests.set("MD5", digest);
+        if (claim.md5 !== undefined && !digest.equals(claim.md5)) throw badMd5(claim.md5, digest);
+      }
+      for (const checksum of checksums) digests.set(checksum.algorithm, checksum.digest());
+      if (claim.algorithm !== undefined && value !== undefined) {
+        if (!digests.get(claim.algorithm)?.equals(value)) throw badChecksum(claim.algorithm);
+      }
+    };
+    return { length, sha256, md5, checksums, finish };
   };
 
   return {
     length,
     claimed: claim.algorithm,
     digests,
-    stream: checked(source, { length, sha256, md5, checksums: [...checksums.values()], finish }),
+    also: (digest) => {
+      if (begun) throw new Error("the body is being read already");
+      wanted.add(digest);
+    },
+    stream: checked(source, begin),
   };
 }
 
@@ -102,7 +109,8 @@ interface Checks {
   finish(): void;
 }
 
-async function* checked(source: ByteStream, checks: Checks): AsyncGenerator<Uint8Array, void, undefined> {
+async function* checked(source: ByteStream, begin: () => Checks): AsyncGenerator<Uint8Array, void, undefined> {
+  const checks = begin();
   let read = 0;
   for await (const piece of source) {
     read += piece.length;

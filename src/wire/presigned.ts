@@ -155,7 +155,7 @@ function assemble(
   credential: ReturnType<typeof readCredential>,
   amzDate: string,
   signedAt: number,
-  signedHeaders: string[],
+  signedHeaders: readonly string[],
   options: ReadOptions,
 ): PresentedSignature {
   const token = given["X-Amz-Security-Token"];

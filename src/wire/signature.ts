@@ -102,8 +102,25 @@ export function formatAmzDate(milliseconds: number): string {
   return new Date(milliseconds).toISOString().replace(/[-:]|\.\d{3}/g, "");
 }
 
+/** The lists that were read lately: each client sends the same with every call of an operation. */
+const knownLists = new Map<string, readonly string[]>();
+const mostLists = 64;
+/** A longer list is nothing to be kept for a stranger. */
+const longestList = 512;
+
 /** `host;X-Amz-Date` → sorted lower-case names. */
-export function parseSignedHeaders(text: string): string[] {
+export function parseSignedHeaders(text: string): readonly string[] {
+  const known = knownLists.get(text);
+  if (known !== undefined) return known;
+  const names = readSignedHeaders(text);
+  if (text.length <= longestList) {
+    if (knownLists.size >= mostLists) knownLists.clear();
+    knownLists.set(text, names);
+  }
+  return names;
+}
+
+function readSignedHeaders(text: string): string[] {
   const names = text.toLowerCase().split(";");
   // Every SDK sends them sorted and once each; only others pay for putting them in order.
   for (let i = 0; i < names.length; i++) {

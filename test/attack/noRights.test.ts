@@ -64,8 +64,8 @@ async function attackerNamed(UserName: string, PolicyDocument?: string): Promise
 function isRefused({ name }: ServedOperation, { status, code }: Answer): boolean {
   if (name.startsWith("s3:Head")) return status === 403;
   if (byToken.has(name)) return status >= 400;
-  // SNS calls it AuthorizationError.
-  return /^(AccessDenied(Exception)?|AuthorizationError)$/.test(code);
+  // SNS calls it AuthorizationError, EC2 UnauthorizedOperation.
+  return /^(AccessDenied(Exception)?|AuthorizationError|UnauthorizedOperation)$/.test(code);
 }
 
 /** Refused for its form before anybody asked who it is: nothing served, and nothing learned of the authorization. */

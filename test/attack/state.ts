@@ -17,6 +17,9 @@ const observations = new Set([
   "cloudtrail/batch",
   "cloudtrail/status",
   "cloudtrail/delivered",
+  // A refused attempt may be a finding.
+  "guardduty/finding",
+  "guardduty/progress",
 ]);
 
 /**

@@ -1,6 +1,9 @@
 /**
- * KMS Encrypt and Decrypt over HTTP with real signatures, policy and audit record, beside a bare `node:http` server
- * that reads the same request and sends an answer of the same size, and beside moto's server where it is installed.
+ * KMS over HTTP with real signatures, policy and audit record, beside a bare `node:http` server that reads the same
+ * request and sends an answer of the same size, and beside moto's server where it is installed.
+ *
+ * Two ratios each: requests per second, and CPU of all processes per request. The former hides what other cores do,
+ * and on a machine with few cores the client's own work; the latter does not depend on who else is busy.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -8,14 +11,19 @@ import { Agent, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { KMS } from "@aws-sdk/client-kms";
 import { startInstance } from "../instance.ts";
-import { cpuOf, cpuOfInstance } from "./parts/processes.ts";
-import { perSecond, prepare, send, type Prepared } from "./parts/requests.ts";
+import { measure, type Measured } from "./parts/connections.ts";
+import { cpuOf, cpuOfInstance, cpuOfTree } from "./parts/processes.ts";
+import { prepare, send, type Prepared } from "./parts/requests.ts";
 import { print, skipped, type Row } from "./parts/row.ts";
 
-const connections = 16;
 const requests = Number(process.env["JIKIMI_BENCH_REQUESTS"] ?? 4000);
-/** moto answers a few hundred a second. */
+/** CPU is told in steps of 10 ms, so that the echo gets more than we do. moto answers a few hundred a second. */
 const motoRequests = Math.ceil(requests / 8);
+/** Different signatures of the same call. */
+const signatures = 16;
+
+const operations = ["Encrypt", "Decrypt", "GenerateDataKey", "Sign P-256"] as const;
+type Calls = Record<(typeof operations)[number], readonly Prepared[]>;
 
 /** A server that does nothing but HTTP. In a process of its own, like what it is compared with. */
 const echoSource = `
@@ -64,29 +72,42 @@ async function startMoto(): Promise<{ port: number; child: ChildProcess } | unde
   return undefined;
 }
 
-async function requestsFor(client: KMS): Promise<Record<"Encrypt" | "Decrypt", Prepared>> {
-  const { KeyMetadata } = await client.createKey({});
+async function callsFor(client: KMS): Promise<Calls> {
+  const KeyId = (await client.createKey({})).KeyMetadata!.KeyId!;
+  const pair = await client.createKey({ KeySpec: "ECC_NIST_P256", KeyUsage: "SIGN_VERIFY" });
   const EncryptionContext = { dept: "hr", app: "bench" };
   const Plaintext = Buffer.alloc(64, 7);
-  const encrypt = (each: KMS) => each.encrypt({ KeyId: KeyMetadata!.KeyId, Plaintext, EncryptionContext });
-  const { CiphertextBlob } = await encrypt(client);
+  const { CiphertextBlob } = await client.encrypt({ KeyId, Plaintext, EncryptionContext });
+  const many = async (call: (each: KMS) => Promise<unknown>): Promise<Prepared[]> => {
+    const prepared: Prepared[] = [];
+    while (prepared.length < signatures) prepared.push(await prepare(client, call));
+    return prepared;
+  };
   return {
-    Encrypt: await prepare(client, encrypt),
-    Decrypt: await prepare(client, (each) => each.decrypt({ CiphertextBlob, EncryptionContext })),
+    Encrypt: await many((each) => each.encrypt({ KeyId, Plaintext, EncryptionContext })),
+    Decrypt: await many((each) => each.decrypt({ CiphertextBlob, EncryptionContext })),
+    GenerateDataKey: await many((each) => each.generateDataKey({ KeyId, KeySpec: "AES_256", EncryptionContext })),
+    "Sign P-256": await many((each) =>
+      each.sign({
+        KeyId: pair.KeyMetadata!.KeyId,
+        SigningAlgorithm: "ECDSA_SHA_256",
+        MessageType: "DIGEST",
+        Message: Buffer.alloc(32, 7),
+      }),
+    ),
   };
 }
 
-/** Requests per second, and CPU of the server per request: the latter does not depend on who else is busy. */
-async function measure(
-  port: number,
-  prepared: Prepared,
-  count: number,
-  cpu: () => Promise<number>,
-): Promise<{ rate: number; said: string }> {
-  const before = await cpu();
-  const rate = await perSecond(port, prepared, connections, count);
-  const each = (((await cpu()) - before) * 1000) / (count * 1.1);
-  return { rate, said: `${Math.round(rate)}/s and ${Math.round(each)} µs of CPU` };
+function said({ rate, cpu }: Measured): string {
+  return `${Math.round(rate)}/s, ${Math.round(cpu)} µs of CPU`;
+}
+
+function against(name: string, own: Measured, other: Measured): Row[] {
+  const detail = `${said(own)} in all processes; ${said(other)}`;
+  return [
+    { name: `${name}: requests per second`, ratio: own.rate / other.rate, detail },
+    { name: `${name}: CPU per request`, ratio: other.cpu / own.cpu, detail },
+  ];
 }
 
 export async function bench(): Promise<Row[]> {
@@ -96,30 +117,24 @@ export async function bench(): Promise<Row[]> {
   const agent = new Agent();
   try {
     const port = Number(new URL(instance.endpoint).port);
-    const ours = await requestsFor(new KMS(instance.client));
+    const ours = await callsFor(new KMS(instance.client));
     const credentials = { accessKeyId: "test", secretAccessKey: "test" };
     const theirs =
       moto &&
-      (await requestsFor(new KMS({ endpoint: `http://127.0.0.1:${moto.port}`, region: "us-east-1", credentials })));
-    for (const operation of ["Encrypt", "Decrypt"] as const) {
-      const name = `kms ${operation}`;
-      const echo = await startEcho(await send(agent, port, ours[operation]));
-      const bare = await measure(echo.port, ours[operation], requests, () => cpuOf(echo.child.pid!));
+      (await callsFor(new KMS({ endpoint: `http://127.0.0.1:${moto.port}`, region: "us-east-1", credentials })));
+    for (const operation of operations) {
+      const echo = await startEcho(await send(agent, port, ours[operation][0]!));
+      const bare = await measure(echo.port, ours[operation], requests * 4, () => cpuOf(echo.child.pid!));
       echo.child.kill();
       const own = await measure(port, ours[operation], requests, () => cpuOfInstance(instance));
-      const against = ({ rate, said }: typeof own, who: string): Row => ({
-        name: `${name}, ${who}`,
-        ratio: own.rate / rate,
-        detail: `${own.said} in all processes; ${said}`,
-      });
-      rows.push(against(bare, "bare node:http echo"));
+      rows.push(...against(`kms ${operation}, bare node:http echo`, own, bare));
       if (!theirs) {
-        rows.push(skipped(`${name}, moto`, "moto_server is not installed"));
+        rows.push(skipped(`kms ${operation}, moto`, "moto_server is not installed"));
         continue;
       }
       const { child } = moto;
-      const other = await measure(moto.port, theirs[operation], motoRequests, () => cpuOf(child.pid!));
-      rows.push(against(other, "moto"));
+      const other = await measure(moto.port, theirs[operation], motoRequests, () => cpuOfTree(child.pid!));
+      rows.push(...against(`kms ${operation}, moto`, own, other));
     }
     return rows;
   } finally {

@@ -5,11 +5,12 @@
 import { spawnSync } from "node:child_process";
 import { Agent } from "node:http";
 import { KMS } from "@aws-sdk/client-kms";
-import { startInstance } from "../instance.ts";
-import { perSecond, prepare, type Prepared, send } from "./parts/requests.ts";
+import { type Instance, startInstance } from "../instance.ts";
+import { measure } from "./parts/connections.ts";
+import { cpuOfInstance } from "./parts/processes.ts";
+import { prepare, type Prepared, send } from "./parts/requests.ts";
 import { print, type Row, skipped } from "./parts/row.ts";
 
-const connections = 16;
 const requests = Number(process.env["JIKIMI_BENCH_REQUESTS"] ?? 4000);
 const message = Buffer.alloc(32, 7);
 
@@ -26,7 +27,7 @@ const kinds = [
   ["ECC_NIST_P256", "ECDSA_SHA_256", "ecdsap256"],
 ] as const;
 
-async function signatures(kms: KMS, port: number): Promise<Row[]> {
+async function signatures(kms: KMS, port: number, instance: Instance): Promise<Row[]> {
   const rows: Row[] = [];
   for (const [KeySpec, SigningAlgorithm, speed] of kinds) {
     const baseline = opensslSpeed(speed);
@@ -40,12 +41,16 @@ async function signatures(kms: KMS, port: number): Promise<Row[]> {
       };
       for (const what of ["sign", "verify"] as const) {
         const name = `kms ${what} ${KeySpec} ${MessageType}, openssl speed`;
-        const rate = await perSecond(port, prepared[what], connections, requests);
-        const detail = `${Math.round(rate)}/s`;
+        const { rate, cpu } = await measure(port, [prepared[what]], requests, () => cpuOfInstance(instance));
+        const detail = `${Math.round(rate)}/s, ${Math.round(cpu)} µs of CPU in all processes`;
+        if (!baseline) {
+          rows.push(skipped(name, `${detail}; openssl is not installed`));
+          continue;
+        }
+        const beside = `${detail}; openssl ${Math.round(baseline[what])}/s on one core`;
         rows.push(
-          baseline
-            ? { name, ratio: rate / baseline[what], detail: `${detail}; openssl ${Math.round(baseline[what])}/s` }
-            : skipped(name, `${detail}; openssl is not installed`),
+          { name: `${name}: per second`, ratio: rate / baseline[what], detail: beside },
+          { name: `${name}: CPU`, ratio: 1e6 / baseline[what] / cpu, detail: beside },
         );
       }
     }
@@ -90,7 +95,7 @@ export async function bench(): Promise<Row[]> {
   try {
     const kms = new KMS(instance.client);
     const port = Number(new URL(instance.endpoint).port);
-    return [...(await signatures(kms, port)), await encryptMeanwhile(kms, port)];
+    return [...(await signatures(kms, port, instance)), await encryptMeanwhile(kms, port)];
   } finally {
     await instance.stop();
   }

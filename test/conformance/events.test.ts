@@ -577,6 +577,15 @@ describe("buses", () => {
     );
     const names = (await events.listEventBuses({})).EventBuses!.map(({ Name }) => Name);
     assert.ok(names.includes("default") && names.includes("orders"));
+    const paged: string[] = [];
+    let NextToken: string | undefined;
+    do {
+      const page = await events.listEventBuses({ Limit: 1, ...(NextToken === undefined ? {} : { NextToken }) });
+      assert.ok(page.EventBuses!.length <= 1);
+      paged.push(...page.EventBuses!.map(({ Name }) => Name!));
+      NextToken = page.NextToken;
+    } while (NextToken !== undefined);
+    assert.deepEqual(paged, names);
     await assert.rejects(
       events.deleteEventBus({ Name: "default" }),
       refused("ValidationException", /^Cannot delete event bus default\.$/),

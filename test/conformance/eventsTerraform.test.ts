@@ -1,4 +1,4 @@
-/** EventBridge through Terraform with the unmodified AWS provider: apply, a plan that finds nothing to do, a change, destroy. */
+/** EventBridge and its Scheduler through Terraform with the unmodified AWS provider: apply, a plan that finds nothing to do, a change, destroy. */
 import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -127,6 +127,45 @@ data "aws_iam_policy_document" "trust" {
 resource "aws_iam_role" "hook" {
   name               = "tf-hook"
   assume_role_policy = data.aws_iam_policy_document.trust.json
+}
+data "aws_iam_policy_document" "scheduler" {
+  statement {
+    actions = ["sts:AssumeRole"]
+    principals {
+      type        = "Service"
+      identifiers = ["scheduler.amazonaws.com"]
+    }
+  }
+}
+resource "aws_iam_role" "scheduler" {
+  name               = "tf-scheduler"
+  assume_role_policy = data.aws_iam_policy_document.scheduler.json
+}
+resource "aws_scheduler_schedule_group" "shop" {
+  name = "tf-shop"
+  tags = { stage = "${kind}" }
+}
+resource "aws_scheduler_schedule" "nightly" {
+  name                         = "tf-nightly"
+  group_name                   = aws_scheduler_schedule_group.shop.name
+  schedule_expression          = "cron(0 ${days} * * ? *)"
+  schedule_expression_timezone = "Asia/Seoul"
+  flexible_time_window {
+    mode                      = "FLEXIBLE"
+    maximum_window_in_minutes = 15
+  }
+  target {
+    arn      = aws_sqs_queue.work.arn
+    role_arn = aws_iam_role.scheduler.arn
+    input    = jsonencode({ kind = "${kind}" })
+    dead_letter_config {
+      arn = aws_sqs_queue.dead.arn
+    }
+    retry_policy {
+      maximum_event_age_in_seconds = 600
+      maximum_retry_attempts       = 3
+    }
+  }
 }
 resource "aws_cloudwatch_event_target" "hook" {
   rule      = aws_cloudwatch_event_rule.daily.name

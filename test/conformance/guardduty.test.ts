@@ -169,10 +169,11 @@ describe("GuardDuty", () => {
   });
 
   test("the same again is the same finding; its update goes out when the interval is over", async () => {
-    await guard.updateDetector({ DetectorId, FindingPublishingFrequency: "FIFTEEN_MINUTES" });
     await root.listRoles({});
     await root.listGroups({});
     const found = await finding(rootUsage, ({ Service }) => Service!.Count === 3);
+    // What waits already goes by the new frequency too.
+    await guard.updateDetector({ DetectorId, FindingPublishingFrequency: "FIFTEEN_MINUTES" });
     assert.equal(found.Title, "The API ListGroups was invoked using root credentials.");
     assert.notEqual(found.UpdatedAt, found.CreatedAt);
     assert.deepEqual(await queue(), []);
@@ -277,6 +278,30 @@ describe("GuardDuty", () => {
     assert.equal((await guard.getFilter({ DetectorId, FilterName: "second" })).Rank, 1);
   });
 
+  test("calls at the same instant leave an order and the limits intact", async () => {
+    const Criterion = { severity: { Gte: 9 } };
+    const names = Array.from({ length: 8 }, (_, i) => `together-${i}`);
+    await Promise.all(names.map((Name) => guard.createFilter({ DetectorId, Name, FindingCriteria: { Criterion } })));
+    const { FilterNames } = await guard.listFilters({ DetectorId });
+    const ranks = await Promise.all(
+      FilterNames!.map(async (FilterName) => (await guard.getFilter({ DetectorId, FilterName })).Rank),
+    );
+    assert.deepEqual(
+      ranks,
+      FilterNames!.map((_, i) => i + 1),
+    );
+    await Promise.all(names.map((FilterName) => guard.deleteFilter({ DetectorId, FilterName })));
+    const list = { DetectorId, Format: "TXT" as const, Activate: false, Location: location("none") };
+    const made = await Promise.allSettled(names.map((Name) => guard.createIPSet({ ...list, Name })));
+    assert.equal(made.filter(({ status }) => status === "fulfilled").length, 1);
+    const [IpSetId] = (await guard.listIPSets({ DetectorId })).IpSetIds!;
+    await guard.deleteIPSet({ DetectorId, IpSetId });
+    const elsewhere = new GuardDuty({ ...instance.client, region: "eu-central-1" });
+    const detectors = await Promise.allSettled(names.map(() => elsewhere.createDetector({ Enable: true })));
+    assert.equal(detectors.filter(({ status }) => status === "fulfilled").length, 1);
+    await elsewhere.deleteDetector({ DetectorId: (await elsewhere.listDetectors({})).DetectorIds![0]! });
+  });
+
   test("a threat list finds who is on it, a trusted list passes over who is on it", async () => {
     await upload("threats.txt", "127.0.0.2\n127.0.0.3/32\n");
     await upload("trusted.txt", "127.0.0.3\n");
@@ -317,6 +342,45 @@ describe("GuardDuty", () => {
     assert.equal((await guard.getIPSet({ DetectorId, IpSetId })).Status, "DELETED");
     assert.deepEqual((await guard.listIPSets({ DetectorId })).IpSetIds, []);
     await refused(guard.deleteIPSet({ DetectorId, IpSetId }), /no such resource found/);
+  });
+
+  test("data events of S3 are looked at as long as S3 Protection is on", async () => {
+    const kali = new S3({ ...instance.s3Client, customUserAgent: "Linux/6.6.9-kali1-amd64" });
+    const type = "PenTest:S3/KaliLinux";
+    await kali.listObjectsV2({ Bucket: bucket });
+    const found = await finding(type);
+    assert.equal(found.Resource!.ResourceType, "S3Bucket");
+    assert.equal(found.Resource!.S3BucketDetails![0]!.Name, bucket);
+    assert.ok(found.Resource!.S3BucketDetails![0]!.CreatedAt instanceof Date);
+    assert.equal(found.Service!.FeatureName, "S3DataEvents");
+    const protection = (Status: "ENABLED" | "DISABLED") =>
+      guard.updateDetector({ DetectorId, Features: [{ Name: "S3_DATA_EVENTS", Status }] });
+    await protection("DISABLED");
+    await kali.listObjectsV2({ Bucket: bucket });
+    await kali.listBuckets({});
+    // The management event behind it is still one.
+    await finding("PenTest:IAMUser/KaliLinux");
+    assert.equal((await finding(type)).Service!.Count, 1);
+    await protection("ENABLED");
+  });
+
+  test("entity sets do what the older lists do, and hold domains besides", async () => {
+    await upload(
+      "entities.csv",
+      "Indicator type, Indicator, Description\nIPv4, 127.0.0.4, x\ndomain, bad.example.com, y\n",
+    );
+    await upload("trusted.csv", "127.0.0.5\n");
+    const threats = { DetectorId, Name: "entities", Format: "OTX_CSV" as const, Location: location("entities.csv") };
+    const { ThreatEntitySetId } = await guard.createThreatEntitySet({ ...threats, Activate: true });
+    const own = { DetectorId, Name: "own", Format: "TXT" as const, Location: location("trusted.csv") };
+    const { TrustedEntitySetId } = await guard.createTrustedEntitySet({ ...own, Activate: true });
+    const type = "UnauthorizedAccess:IAMUser/MaliciousIPCaller.Custom";
+    await from("127.0.0.4").createGroup({ GroupName: "made-from-a-bad-address" });
+    assert.equal((await finding(type)).Service!.Evidence!.ThreatIntelligenceDetails![0]!.ThreatListName, "entities");
+    assert.equal((await guard.getTrustedEntitySet({ DetectorId, TrustedEntitySetId })).Status, "ACTIVE");
+    assert.deepEqual((await guard.listThreatEntitySets({ DetectorId })).ThreatEntitySetIds, [ThreatEntitySetId]);
+    await guard.deleteThreatEntitySet({ DetectorId, ThreatEntitySetId });
+    await guard.deleteTrustedEntitySet({ DetectorId, TrustedEntitySetId });
   });
 
   test("a list that cannot be read or understood says so and is not in force", async () => {
@@ -558,8 +622,11 @@ describe("GuardDuty", () => {
   });
 
   test("a deleted detector takes everything with it", async () => {
-    await root.listUsers({});
-    await finding(rootUsage);
+    // The role that detects follows the moved clock a little later.
+    await eventually(async () => {
+      await root.listUsers({});
+      return (await findings(rootUsage)).length > 0;
+    });
     await guard.deleteDetector({ DetectorId });
     const { DetectorId: next } = await guard.createDetector({ Enable: true });
     assert.notEqual(next, DetectorId);

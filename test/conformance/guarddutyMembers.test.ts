@@ -1,10 +1,12 @@
 /** Several accounts: by the organization and by invitation. What an administrator sees and decides, and what nobody else does. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { EventBridge } from "@aws-sdk/client-eventbridge";
 import { GuardDuty } from "@aws-sdk/client-guardduty";
 import { IAM } from "@aws-sdk/client-iam";
 import { Organizations } from "@aws-sdk/client-organizations";
 import { S3 } from "@aws-sdk/client-s3";
+import { SQS } from "@aws-sdk/client-sqs";
 import { STS } from "@aws-sdk/client-sts";
 import { eventually, startInstance, type Instance } from "../instance.ts";
 import { rootKey } from "../rootKey.ts";
@@ -73,6 +75,19 @@ describe("GuardDuty with several accounts", () => {
     const { FindingIds } = await guard.listFindings({ DetectorId, FindingCriteria });
     return FindingIds!.length === 0 ? [] : (await guard.getFindings({ DetectorId, FindingIds })).Findings!;
   };
+
+  test("GuardDuty's role is made with the caller's permission, or there is no detector", async () => {
+    const UserName = "without-role";
+    await workload.iam.createUser({ UserName });
+    const Statement = [{ Effect: "Allow", Action: "guardduty:*", Resource: "*" }];
+    const PolicyDocument = JSON.stringify({ Version: "2012-10-17", Statement });
+    await workload.iam.putUserPolicy({ UserName, PolicyName: "p", PolicyDocument });
+    const { AccessKey } = await workload.iam.createAccessKey({ UserName });
+    const credentials = { accessKeyId: AccessKey!.AccessKeyId!, secretAccessKey: AccessKey!.SecretAccessKey! };
+    const guard = new GuardDuty({ ...instance.client, credentials });
+    await assert.rejects(guard.createDetector({ Enable: true }), /iam:CreateServiceLinkedRole/);
+    assert.deepEqual((await guard.listDetectors({})).DetectorIds, []);
+  });
 
   test("the management account names the administrator, who gets a detector", async () => {
     const noPermission = /^The request failed because you do not have required AWS Organization master permission\.$/;
@@ -185,6 +200,32 @@ describe("GuardDuty with several accounts", () => {
     );
     const { DataSources } = await workload.guard.getDetector({ DetectorId: own });
     assert.equal(DataSources!.S3Logs!.Status, "DISABLED");
+  });
+
+  test("a member's sample is told to the administrator too", async () => {
+    const credentials = security.guard.config.credentials;
+    const sqs = new SQS({ ...instance.client, credentials });
+    const events = new EventBridge({ ...instance.client, credentials });
+    const { QueueUrl } = await sqs.createQueue({ QueueName: "above" });
+    const { Attributes } = await sqs.getQueueAttributes({ QueueUrl, AttributeNames: ["QueueArn"] });
+    const Arn = Attributes!["QueueArn"]!;
+    const Statement = [
+      { Effect: "Allow", Principal: { Service: "events.amazonaws.com" }, Action: "sqs:SendMessage", Resource: Arn },
+    ];
+    await sqs.setQueueAttributes({
+      QueueUrl,
+      Attributes: { Policy: JSON.stringify({ Version: "2012-10-17", Statement }) },
+    });
+    await events.putRule({ Name: "above", EventPattern: JSON.stringify({ source: ["aws.guardduty"] }) });
+    await events.putTargets({ Rule: "above", Targets: [{ Id: "1", Arn }] });
+    const own = (await detectorOf(workload))!;
+    await workload.guard.createSampleFindings({ DetectorId: own, FindingTypes: ["Recon:EC2/Portscan"] });
+    const { Messages } = await sqs.receiveMessage({ QueueUrl, WaitTimeSeconds: 20 });
+    const event = JSON.parse(Messages![0]!.Body!) as { account: string; detail: { accountId: string; type: string } };
+    assert.deepEqual(
+      [event.account, event.detail.accountId, event.detail.type],
+      [security.id, workload.id, "Recon:EC2/Portscan"],
+    );
   });
 
   test("a list of the administrator is in force in its members", async () => {

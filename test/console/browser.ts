@@ -42,7 +42,8 @@ export class Watched {
     this.page = page;
     page.on("request", (request) => {
       const url = request.url();
-      if (!url.startsWith(`${instance.endpoint}/`) && !/^(data|blob):/.test(url)) this.misdeeds.push(`request to ${url}`);
+      if (!url.startsWith(`${instance.endpoint}/`) && !/^(data|blob):/.test(url))
+        this.misdeeds.push(`request to ${url}`);
     });
     page.on("pageerror", (error) => this.misdeeds.push(`error: ${error.stack ?? error.message}`));
     page.on("console", (message) => {

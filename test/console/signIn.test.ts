@@ -21,6 +21,7 @@ import { AssumeRoleCommand, GetCallerIdentityCommand, STSClient } from "@aws-sdk
 import { timeStep, totpCode } from "../../src/services/iam/totp.ts";
 import { eventually, startInstance, type Instance } from "../instance.ts";
 import { advance, operator } from "../operator.ts";
+import { fromBase32 } from "./base32.ts";
 import { clientOf, Visitor } from "./visitor.ts";
 
 const password = "Correct-Horse-1";
@@ -391,10 +392,3 @@ test("a session survives kill -9, and ends after twelve hours", async () => {
   ahead = 12 * 3_600_000;
   assert.equal((await visitor.post("session")).status, 401);
 });
-
-function fromBase32(text: string): Buffer {
-  const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-  let bits = "";
-  for (const letter of text.replace(/=+$/, "")) bits += alphabet.indexOf(letter).toString(2).padStart(5, "0");
-  return Buffer.from(bits.match(/.{8}/g)!.map((byte) => Number.parseInt(byte, 2)));
-}

@@ -66,7 +66,9 @@ export function* casesOf(
     }
     if (!looselyChecked.has(service.id)) {
       for (const value of outOfBounds(member.shape)) {
-        yield make("out of bounds", `${name} = ${shown(value)}`, draft({ [name]: value }));
+        // An empty label at the end of a path may make it the path of another operation, which serves it rightly.
+        const kind = value === "" && member.location === "label" ? "hostile" : "out of bounds";
+        yield make(kind, `${name} = ${shown(value)}`, draft({ [name]: value }));
       }
     }
     for (const [at, value] of hostileValues(member, known, share, operation.name.length + name.length, size)) {

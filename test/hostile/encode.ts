@@ -23,6 +23,7 @@ export function encode(service: ServiceModel, operation: OperationModel, input: 
     case "awsJson1_1":
       return jsonDraft(service, operation, input);
     case "awsQuery":
+    case "ec2Query":
       return queryDraft(service, operation, input);
     case "restXml":
     case "restJson1":
@@ -85,8 +86,10 @@ function queryDraft(service: ServiceModel, operation: OperationModel, input: Inp
   if (input instanceof Source) body = Buffer.concat([Buffer.from(`${start}&`), sourceBytes(input)]);
   else {
     const pairs: string[] = [start];
+    const ec2 = service.protocols[0] === "ec2Query";
     for (const [name, value] of Object.entries(input)) {
-      writeForm(pairs, operation.input.byName?.get(name)?.wireName ?? name, operation.input.byName?.get(name), value);
+      const member = operation.input.byName?.get(name);
+      writeForm(pairs, formName(member, name, ec2), member, value, ec2);
     }
     body = Buffer.from(pairs.join("&"));
   }
@@ -99,13 +102,19 @@ function queryDraft(service: ServiceModel, operation: OperationModel, input: Inp
   };
 }
 
-function writeForm(pairs: string[], name: string, member: Member | undefined, value: unknown): void {
+/** EC2's form names begin with a capital, and its lists are all flattened. */
+function formName(member: Member | undefined, name: string, ec2: boolean): string {
+  const wireName = member?.wireName ?? percent(name);
+  return ec2 ? (member?.ec2QueryName ?? wireName.charAt(0).toUpperCase() + wireName.slice(1)) : wireName;
+}
+
+function writeForm(pairs: string[], name: string, member: Member | undefined, value: unknown, ec2: boolean): void {
   if (value === undefined) return;
   if (Array.isArray(value)) {
     const element = member?.shape.element;
     value.forEach((item, i) => {
-      const between = member?.flattened ? "" : `${element?.wireName ?? "member"}.`;
-      writeForm(pairs, `${name}.${between}${i + 1}`, element, item);
+      const between = ec2 || member?.flattened ? "" : `${element?.wireName ?? "member"}.`;
+      writeForm(pairs, `${name}.${between}${i + 1}`, element, item, ec2);
     });
     if (value.length === 0) pairs.push(`${name}=`);
   } else if (isComposite(value)) {
@@ -113,11 +122,12 @@ function writeForm(pairs: string[], name: string, member: Member | undefined, va
     if (member?.shape.kind === "map") {
       entries.forEach(([key, item], i) => {
         pairs.push(`${name}.entry.${i + 1}.key=${percent(key)}`);
-        writeForm(pairs, `${name}.entry.${i + 1}.value`, member.shape.element, item);
+        writeForm(pairs, `${name}.entry.${i + 1}.value`, member.shape.element, item, ec2);
       });
     } else {
       for (const [key, item] of entries) {
-        writeForm(pairs, `${name}.${percent(key)}`, member?.shape.byName?.get(key), item);
+        const inner = member?.shape.byName?.get(key);
+        writeForm(pairs, `${name}.${ec2 ? formName(inner, key, ec2) : percent(key)}`, inner, item, ec2);
       }
     }
   } else pairs.push(`${name}=${percent(scalarText(value))}`);

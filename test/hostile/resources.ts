@@ -9,10 +9,14 @@ import {
   CreateUserCommand,
   IAMClient,
 } from "@aws-sdk/client-iam";
+import { CreateDetectorCommand, CreateFilterCommand, GuardDutyClient } from "@aws-sdk/client-guardduty";
 import { CreateAliasCommand, CreateKeyCommand, EncryptCommand, KMSClient } from "@aws-sdk/client-kms";
 import { CreateBucketCommand, CreateMultipartUploadCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { EC2 } from "@aws-sdk/client-ec2";
+import { ElasticLoadBalancingV2 } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { CloudTrailClient, CreateTrailCommand } from "@aws-sdk/client-cloudtrail";
 import { PutBucketPolicyCommand } from "@aws-sdk/client-s3";
+import { EventBridge } from "@aws-sdk/client-eventbridge";
 import type { Instance } from "../instance.ts";
 import type { Known } from "./values.ts";
 
@@ -55,7 +59,41 @@ export async function createResources(instance: Instance): Promise<Record<string
     new CreateTrailCommand({ Name: name, S3BucketName: bucket }),
   );
 
+  const guardduty = new GuardDutyClient(instance.client);
+  const { DetectorId } = await guardduty.send(new CreateDetectorCommand({ Enable: true }));
+  const criteria = { Criterion: { severity: { Gte: 4 } } };
+  await guardduty.send(new CreateFilterCommand({ DetectorId, Name: name, FindingCriteria: criteria }));
+
+  const events = new EventBridge(instance.client);
+  const EventPattern = '{"source":["hostile"]}';
+  const { RuleArn } = await events.putRule({ Name: name, EventPattern });
+  const { EventBusArn } = await events.createEventBus({ Name: name });
+  await events.createArchive({ ArchiveName: name, EventSourceArn: EventBusArn });
+  const { ConnectionArn } = await events.createConnection({
+    Name: name,
+    AuthorizationType: "API_KEY",
+    AuthParameters: { ApiKeyAuthParameters: { ApiKeyName: "k", ApiKeyValue: "v" } },
+  });
+
   return {
+    ...(await networkResources(instance)),
+    events: {
+      Name: name,
+      Rule: name,
+      EventPattern,
+      ResourceARN: RuleArn!,
+      ArchiveName: name,
+      EventSourceArn: EventBusArn!,
+      ConnectionArn: ConnectionArn!,
+      InvocationEndpoint: "https://hook.example/*",
+      ScheduleExpression: "rate(1 day)",
+      Input: "{}",
+      InputPath: "$.detail",
+      InputTemplate: '"<name>"',
+      Detail: "{}",
+      Tags: [{ Key: "key", Value: "value" }],
+      TagKeys: ["key"],
+    },
     iam: {
       UserName: name,
       GroupName: name,
@@ -107,6 +145,17 @@ export async function createResources(instance: Instance): Promise<Record<string
     sts: { RoleArn: role.Role!.Arn!, RoleSessionName: name, Name: name },
     s3: { Bucket: bucket, Key: "object", UploadId: upload.UploadId!, PartNumber: 1, CopySource: `${bucket}/object` },
     s3control: { AccountId: accountId, Name: name, Bucket: bucket, Policy: document },
+    guardduty: {
+      DetectorId: DetectorId!,
+      FilterName: name,
+      Name: name,
+      FindingCriteria: criteria,
+      Location: `s3://${bucket}/object`,
+      AdminAccountId: accountId,
+      ResourceArn: `arn:aws:guardduty:${instance.ready.region}:${accountId}:detector/${DetectorId}`,
+      Tags: { key: "value" },
+      TagKeys: ["key"],
+    },
     cloudtrail: {
       Name: name,
       TrailName: name,
@@ -114,6 +163,74 @@ export async function createResources(instance: Instance): Promise<Record<string
       ResourceId: trail.TrailARN!,
       ResourceIdList: [trail.TrailARN!],
       TagsList: [{ Key: "key", Value: "value" }],
+    },
+  };
+}
+
+/** The network of the account, and a load balancer in it. */
+async function networkResources(instance: Instance): Promise<Record<string, Known>> {
+  const ec2 = new EC2(instance.client);
+  const { Subnets } = await ec2.describeSubnets({});
+  const [{ VpcId, SubnetId }] = Subnets as [{ VpcId: string; SubnetId: string }];
+  const { GroupId } = await ec2.createSecurityGroup({ GroupName: name, Description: name });
+  const { SecurityGroupRules } = await ec2.describeSecurityGroupRules({});
+  const { RouteTables } = await ec2.describeRouteTables({});
+  const { InternetGateways } = await ec2.describeInternetGateways({});
+  const list = { PrefixListName: name, AddressFamily: "IPv4", MaxEntries: 5 };
+  const { PrefixList } = await ec2.createManagedPrefixList(list);
+  const elb = new ElasticLoadBalancingV2(instance.client);
+  const first = Subnets!.slice(0, 2).map((subnet) => subnet.SubnetId!);
+  const balancer = await elb.createLoadBalancer({ Name: name, Subnets: first });
+  const LoadBalancerArn = balancer.LoadBalancers![0]!.LoadBalancerArn!;
+  const DefaultActions = [{ Type: "fixed-response" as const, FixedResponseConfig: { StatusCode: "200" } }];
+  const { Listeners } = await elb.createListener({ LoadBalancerArn, Protocol: "HTTP", Port: 43_017, DefaultActions });
+  const ListenerArn = Listeners![0]!.ListenerArn!;
+  const { Rules } = await elb.describeRules({ ListenerArn });
+  const group = { Name: name, Protocol: "HTTP" as const, Port: 80, VpcId, TargetType: "ip" as const };
+  const { TargetGroups } = await elb.createTargetGroup(group);
+  const TargetGroupArn = TargetGroups![0]!.TargetGroupArn!;
+  return {
+    ec2: {
+      VpcId,
+      SubnetId,
+      GroupId: GroupId!,
+      SecurityGroupRuleId: SecurityGroupRules![0]!.SecurityGroupRuleId!,
+      RouteTableId: RouteTables![0]!.RouteTableId!,
+      AssociationId: RouteTables![0]!.Associations![0]!.RouteTableAssociationId!,
+      InternetGatewayId: InternetGateways![0]!.InternetGatewayId!,
+      GatewayId: InternetGateways![0]!.InternetGatewayId!,
+      PrefixListId: PrefixList!.PrefixListId!,
+      PrefixListName: name,
+      GroupName: name,
+      CidrBlock: "10.0.0.0/24",
+      DestinationCidrBlock: "10.9.0.0/16",
+      AddressFamily: "IPv4",
+      Resources: [VpcId],
+      Tags: [{ Key: "key", Value: "value" }],
+      IpPermissions: [{ IpProtocol: "tcp", FromPort: 1, ToPort: 2, IpRanges: [{ CidrIp: "10.0.0.0/8" }] }],
+    },
+    elbv2: {
+      LoadBalancerArn,
+      ListenerArn,
+      RuleArn: Rules![0]!.RuleArn!,
+      TargetGroupArn,
+      VpcId,
+      Subnets: first,
+      SecurityGroups: [GroupId!],
+      Name: name,
+      Port: 80,
+      Protocol: "HTTP",
+      DefaultActions,
+      Actions: DefaultActions,
+      Conditions: [{ Field: "path-pattern", Values: ["/a"] }],
+      Targets: [{ Id: "127.0.0.1" }],
+      ResourceArns: [LoadBalancerArn],
+      Tags: [{ Key: "key", Value: "value" }],
+      TagKeys: ["key"],
+    },
+    acm: {
+      CertificateArn: `arn:aws:acm:${instance.ready.region}:${instance.ready.accountId}:certificate/${name}`,
+      Tags: [{ Key: "key", Value: "value" }],
     },
   };
 }

@@ -79,7 +79,9 @@ async function authenticated(
     return body;
   }
   const signature = verifySignature(request, presented, fuzzCredential, keys);
-  const { stream } = openPayload(request, { addressed, mode: signature.payload, signature, md5: true });
+  const payload = openPayload(request, { addressed, mode: signature.payload, signature });
+  payload.also("MD5");
+  const { stream } = payload;
   const streams = route.operation.input.members?.some((member) => member.streaming === true) === true;
   return streams ? stream : await collectBody(stream, bodyLimit);
 }

@@ -25,6 +25,13 @@ export const staticChecks: readonly StaticCheck[] = [
         .map((file) => ["node", file, "--check"]),
   },
   { name: "types", commands: () => [["tsc", "-p", ".", "--incremental", "false"]] },
+  {
+    name: "console: builds, types",
+    commands: () => [
+      ["node", "console/build/main.ts"],
+      ["tsc", "-p", "console"],
+    ],
+  },
   { name: "lint", commands: () => [["oxlint", "--type-aware", "--quiet"]] },
   { name: "format", commands: () => [["oxfmt", "--check", "."]] },
   { name: "architecture", commands: () => [["node", "tools/architecture.ts"]] },

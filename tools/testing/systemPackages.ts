@@ -28,6 +28,12 @@ const witnesses: readonly Witness[] = [
   { package: "curl", anyOf: ["curl"], reason: "HTTP and SigV4 as curl signs it" },
   { package: "strace", anyOf: ["strace"], reason: "what the key holder asks of the kernel" },
   { package: "awscli", anyOf: ["/usr/bin/aws"], reason: "the AWS CLI as Debian ships it" },
+  { package: "chromium", anyOf: ["/usr/bin/chromium"], reason: "the console, as a browser shows it" },
+  {
+    package: "fonts-noto-cjk",
+    anyOf: ["/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc"],
+    reason: "Hangul in it",
+  },
   { package: "softhsm2", anyOf: ["softhsm2-util"], reason: "PKCS#11 modules" },
   {
     package: "python3-venv",

@@ -4,14 +4,21 @@
  */
 export const modelled = {
   account: ["GetAccountInformation"],
-  ec2: ["DescribeVpcs", "DescribeSubnets", "DescribeSecurityGroups"],
+  ec2: ["DescribeVpcs", "DescribeSubnets"],
   elbv2: [
-    "DescribeLoadBalancers",
+    "CreateListener",
+    "CreateLoadBalancer",
+    "CreateTargetGroup",
+    "DeleteListener",
+    "DeleteLoadBalancer",
+    "DeleteTargetGroup",
+    "DeregisterTargets",
     "DescribeListeners",
+    "DescribeLoadBalancers",
     "DescribeRules",
     "DescribeTargetGroups",
     "DescribeTargetHealth",
-    "DeleteLoadBalancer",
+    "RegisterTargets",
   ],
   guardduty: [
     "ListDetectors",
@@ -45,7 +52,9 @@ export const modelled = {
     "DeleteLoginProfile",
     "DeletePolicy",
     "DeleteRole",
+    "DeleteRolePolicy",
     "DeleteUser",
+    "DeleteUserPolicy",
     "DeleteVirtualMFADevice",
     "DetachRolePolicy",
     "DetachUserPolicy",
@@ -74,6 +83,8 @@ export const modelled = {
     "ListRoles",
     "ListUserPolicies",
     "ListUsers",
+    "PutRolePolicy",
+    "PutUserPolicy",
     "RemoveUserFromGroup",
     "UpdateAccessKey",
     "UpdateAccountPasswordPolicy",
@@ -86,7 +97,6 @@ export const modelled = {
     "DeleteBucketPolicy",
     "DeleteObject",
     "GetBucketEncryption",
-    "GetBucketLocation",
     "GetBucketPolicy",
     "GetBucketPolicyStatus",
     "GetBucketVersioning",
@@ -111,7 +121,6 @@ export const modelled = {
     "Subscribe",
     "Unsubscribe",
   ],
-  sts: ["GetCallerIdentity"],
 } as const;
 
 /** Services with a JSON protocol: an operation is a header, its input is the body. */

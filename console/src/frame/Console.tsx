@@ -3,7 +3,7 @@ import { Suspense, useCallback, useEffect, useMemo, useRef, useState } from "rea
 import AppLayout from "@cloudscape-design/components/app-layout";
 import Flashbar, { type FlashbarProps } from "@cloudscape-design/components/flashbar";
 import Spinner from "@cloudscape-design/components/spinner";
-import { ApiError, send } from "../aws/client.ts";
+import { ApiError, send, type Output } from "../aws/client.ts";
 import type { Input } from "../aws/protocols.ts";
 import { useLocale, type Language } from "../i18n/i18n.tsx";
 import { FormModal } from "../parts/FormModal.tsx";
@@ -17,6 +17,8 @@ import { TopBar } from "./TopBar.tsx";
 
 /** Codes of credentials that have just run out, because a computer slept or the clock was moved. */
 const outdated = new Set(["ExpiredToken", "ExpiredTokenException", "RequestExpired"]);
+
+const isRead = /^(Get|List|Describe|Lookup)/;
 
 interface ConsoleProps {
   session: Session;
@@ -38,6 +40,10 @@ export function Console({ session, facts, dark, onSession, onLanguage, onDark, o
   const [open, setOpen] = useState(!narrow);
   const [flashes, setFlashes] = useState<FlashbarProps.MessageDefinition[]>([]);
   const source = useMemo(() => new CredentialSource(session, onEnded), [session, onEnded]);
+  const now = useMemo(() => {
+    const ahead = session.now - Date.now();
+    return () => Date.now() + ahead;
+  }, [session]);
   const changes = useMemo(() => new Changes(), []);
   useEffect(() => () => changes.stop(), [changes]);
   const made = useRef<MadeCall[]>([]);
@@ -49,12 +55,11 @@ export function Console({ session, facts, dark, onSession, onLanguage, onDark, o
     made.current = [];
   }
   useEffect(() => {
-    document.getElementById("content")?.scrollIntoView({ block: "start" });
+    scrollTo(0, 0);
   }, [page]);
 
-  const api = useCallback(
-    async (service: string, operation: string, input: Input = {}) => {
-      remember(made.current, { service, operation, input });
+  const ask = useCallback(
+    async (service: string, operation: string, input: Input) => {
       const caller = { region, credentials: () => source.credentials() };
       try {
         return await send(caller, service, operation, input);
@@ -65,6 +70,21 @@ export function Console({ session, facts, dark, onSession, onLanguage, onDark, o
       }
     },
     [region, source],
+  );
+  const pending = useRef(new Map<string, Promise<Output>>());
+  const api = useCallback(
+    (service: string, operation: string, input: Input = {}) => {
+      remember(made.current, { service, operation, input });
+      if (!isRead.test(operation)) return ask(service, operation, input);
+      // Parts of a page that ask the same at the same time ask once.
+      const question = JSON.stringify([region, service, operation, input]);
+      const known = pending.current.get(question);
+      if (known) return known;
+      const answer = ask(service, operation, input).finally(() => pending.current.delete(question));
+      pending.current.set(question, answer);
+      return answer;
+    },
+    [region, ask],
   );
   const flash = useCallback(
     (what: string) => {
@@ -78,8 +98,8 @@ export function Console({ session, facts, dark, onSession, onLanguage, onDark, o
     [t],
   );
   const value = useMemo<ConsoleValue>(
-    () => ({ session, facts, region, api, changes, calls: () => made.current, flash }),
-    [session, facts, region, api, changes, flash],
+    () => ({ session, facts, region, api, changes, now, calls: () => made.current, flash }),
+    [session, facts, region, api, changes, now, flash],
   );
   const chooseRegion = (next: string) => {
     localStorage.setItem("jikimi-region", next);
@@ -148,9 +168,12 @@ function focusContent(): void {
   document.getElementById("content")?.focus();
 }
 
-/** Polling asks the same again and again; once is enough to copy. */
+/** A call with one of these is not shown again. */
+const secrets = ["Password", "NewPassword", "PrivateKey"];
+
+/** Looking again asks the same again and again; once is enough to copy. */
 function remember(calls: MadeCall[], call: MadeCall): void {
-  if (call.input["Password"] !== undefined || call.input["NewPassword"] !== undefined) return;
+  if (secrets.some((name) => call.input[name] !== undefined)) return;
   const text = JSON.stringify(call);
   if (!calls.some((each) => JSON.stringify(each) === text)) calls.push(call);
 }

@@ -64,7 +64,7 @@ export function SignInPage({ ended, onSignedIn, language }: SignInProps) {
   };
 
   return (
-    <main className="sign-in" id="content">
+    <main className="sign-in">
       <div className="sign-in-top">
         <span className="brand">Jikimi 지킴이</span>
         {language}

@@ -104,7 +104,7 @@ export function TopBar(props: TopBarProps) {
         },
       ]}
       i18nStrings={{
-        overflowMenuTriggerText: t("action.actions"),
+        overflowMenuTriggerText: t("top.more"),
         overflowMenuTitleText: t("top.menu"),
         overflowMenuBackIconAriaLabel: t("signIn.back"),
         overflowMenuDismissIconAriaLabel: t("action.close"),

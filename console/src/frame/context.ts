@@ -24,6 +24,8 @@ export interface Console {
   region: string;
   api: Api;
   changes: Changes;
+  /** Epoch milliseconds of the installation, whose clock may have been moved. */
+  now(): number;
   /** The calls of the page that is open, each once, oldest first. */
   calls(): readonly MadeCall[];
   flash(text: string): void;

@@ -1,14 +1,13 @@
 /** One catalog, two languages: every key has both, because a row without one does not compile. */
 import { createContext, useContext, type ReactNode } from "react";
-import { josa, type Josa } from "../../../src/cli/messages/josa.ts";
 import { catalog, type MessageKey } from "./catalog.ts";
+import { fill, type Parameters } from "./fill.ts";
 
 export type { MessageKey } from "./catalog.ts";
 
 export const languages = ["ko", "en"] as const;
 export type Language = (typeof languages)[number];
 
-export type Parameters = Readonly<Record<string, string | number>>;
 export type Translate = (key: MessageKey, parameters?: Parameters) => string;
 
 export interface Locale {
@@ -17,24 +16,6 @@ export interface Locale {
   /** ISO text, epoch seconds, or nothing; in the browser's time zone. */
   time(value: unknown): string;
   number(value: number): string;
-}
-
-/** `{name}` is put in; `{name:은/는}` brings the particle that the name asks for. */
-export function fill(text: string, parameters: Parameters = {}): string {
-  return text.replaceAll(/\{(\w+)(?::([^}]+))?\}/g, (whole, name: string, particle: string | undefined) => {
-    const value = parameters[name];
-    if (value === undefined) return whole;
-    return particle === undefined ? String(value) : withParticle(String(value), particle);
-  });
-}
-
-function withParticle(word: string, particle: string): string {
-  if (particle !== "(으)로") return josa(word, particle as Josa);
-  // After a final ㄹ, and after none, it is 로.
-  const withSubject = josa(word, "이/가");
-  const code = word.charCodeAt(word.length - 1);
-  const endsInRieul = code >= 0xac00 && code <= 0xd7a3 ? (code - 0xac00) % 28 === 8 : /[178lrLR]$/.test(word);
-  return word + (withSubject.endsWith("가") || endsInRieul ? "로" : "으로");
 }
 
 export function localeOf(language: Language): Locale {
@@ -47,7 +28,7 @@ export function localeOf(language: Language): Locale {
     time(value) {
       if (value === undefined || value === null || value === "") return "–";
       const date = new Date(typeof value === "number" ? value * 1000 : String(value));
-      return Number.isNaN(date.getTime()) ? String(value) : format.format(date);
+      return Number.isNaN(date.getTime()) ? String(value) : format.format(date).replaceAll(" ", "\u00a0");
     },
     number: (value) => numbers.format(value),
   };

@@ -28,6 +28,27 @@ export default function Acm(_: PageProps) {
           },
           { id: "renewal", header: t("acm.renewal"), cell: (each) => each.RenewalEligibility },
         ]}
+        create={{
+          label: t("acm.import"),
+          question: () => ({
+            title: t("acm.import"),
+            submit: t("acm.import"),
+            fields: [
+              { name: "Certificate", label: t("acm.body"), kind: "long" },
+              { name: "PrivateKey", label: t("acm.privateKey"), kind: "long" },
+              { name: "CertificateChain", label: t("acm.chain"), kind: "long", optional: true },
+            ],
+            run: async (values) => {
+              // Blobs are base64 in JSON.
+              const parts = Object.entries(values).filter(([, text]) => text.trim() !== "");
+              await api(
+                "acm",
+                "ImportCertificate",
+                Object.fromEntries(parts.map(([name, text]) => [name, btoa(text)])),
+              );
+            },
+          }),
+        }}
         actions={[
           {
             id: "delete",

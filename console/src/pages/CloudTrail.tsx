@@ -55,7 +55,11 @@ function History() {
             }}
           >
             <Grid
-              gridDefinition={[{ colspan: { default: 12, xs: 3 } }, { colspan: { default: 9, xs: 5 } }, { colspan: 3 }]}
+              gridDefinition={[
+                { colspan: { default: 12, xs: 4 } },
+                { colspan: { default: 12, xs: 5 } },
+                { colspan: { default: 12, xs: 3 } },
+              ]}
             >
               <Select
                 ariaLabel={t("cloudtrail.attribute")}

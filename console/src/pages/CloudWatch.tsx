@@ -235,7 +235,7 @@ const hourMs = 3_600_000;
 
 function Insights() {
   const { t, number } = useLocale();
-  const { api } = useConsole();
+  const { api, now } = useConsole();
   const [groups, setGroups] = useState("");
   const [query, setQuery] = useState("fields @timestamp, @message\n| sort @timestamp desc\n| limit 100");
   const [hours, setHours] = useState("1");
@@ -246,7 +246,7 @@ function Insights() {
     setBusy(true);
     setError(undefined);
     try {
-      const end = Date.now();
+      const end = now();
       const { queryId } = await api("logs", "StartQuery", {
         logGroupNames: groups.split(/[\s,]+/).filter((each) => each !== ""),
         queryString: query,

@@ -40,8 +40,41 @@ export default function GuardDuty({ path: [id] }: PageProps) {
           {t("guardduty.none")}
         </Alert>
       ) : null}
+      {data ? <Detector id={data} /> : null}
       {data ? <Findings detector={data} /> : null}
     </Page>
+  );
+}
+
+function Detector({ id }: { id: string }) {
+  const { t, time } = useLocale();
+  const { api, flash } = useConsole();
+  const { data, error, reload } = useLoad(id, () => api("guardduty", "GetDetector", { DetectorId: id }), ["guardduty"]);
+  const isOn = data?.Status === "ENABLED";
+  const label = t(isOn ? "guardduty.suspend" : "guardduty.resume");
+  const toggle = async () => {
+    await api("guardduty", "UpdateDetector", { DetectorId: id, Enable: !isOn });
+    flash(label);
+    reload();
+  };
+  return (
+    <>
+      {data && !isOn ? <Alert type="warning">{t("guardduty.suspended")}</Alert> : null}
+      <Details
+        title={t("guardduty.detector")}
+        error={error}
+        pairs={
+          data
+            ? [
+                [t("column.id"), id],
+                [t("column.status"), data.Status],
+                [t("column.created"), time(data.CreatedAt)],
+              ]
+            : []
+        }
+        actions={data ? <Button onClick={() => void toggle()}>{label}</Button> : undefined}
+      />
+    </>
   );
 }
 

@@ -140,7 +140,7 @@ function Accounts() {
 async function tree(api: Api): Promise<Row[]> {
   const { Roots } = await api("organizations", "ListRoots");
   const found: Row[] = [];
-  const visit = async (node: Row, parent: Row | undefined, depth: number): Promise<void> => {
+  const visit = async (node: Row, parent: Row, depth: number): Promise<void> => {
     found.push({ ...node, parent, depth });
     const { items } = await every(
       api,

@@ -7,24 +7,44 @@ import { useLocale, type MessageKey } from "../i18n/i18n.tsx";
 import { useLoad } from "../parts/useLoad.ts";
 
 const hourSeconds = 3600;
+const minuteSeconds = 60;
+/** "A single GetMetricData call can include up to 500 MetricDataQuery structures." */
+const mostQueries = 500;
 
-/** Sum over every series of a metric; `undefined` when nobody has reported it. */
-async function sumOf(api: Api, metric: object): Promise<number | undefined> {
-  const { items } = await every(api, "cloudwatch", "ListMetrics", { ...metric }, "Metrics");
-  if (items.length === 0) return undefined;
-  const end = Math.ceil(Date.now() / 60_000) * 60;
+interface Series {
+  Dimensions: { Name: string; Value: string }[];
+}
+
+/**
+ * Sum of the last hour over the series of a metric that have exactly these dimensions: the same requests are counted
+ * again under finer ones. `undefined` when there is no such series.
+ */
+async function sumOf(
+  api: Api,
+  now: number,
+  metric: { Namespace: string; MetricName: string },
+  dimensions: readonly string[],
+  isCounted: (series: Series) => boolean = () => true,
+): Promise<number | undefined> {
+  const { items } = await every(api, "cloudwatch", "ListMetrics", metric, "Metrics");
+  const series = (items as Series[]).filter(
+    (each) =>
+      each.Dimensions.map(({ Name }) => Name)
+        .toSorted()
+        .join() === dimensions.join() && isCounted(each),
+  );
+  if (series.length === 0) return undefined;
+  const end = Math.ceil(now / 60_000) * minuteSeconds;
   const { MetricDataResults } = await api("cloudwatch", "GetMetricData", {
     StartTime: end - hourSeconds,
     EndTime: end,
-    MetricDataQueries: items.slice(0, 500).map((each, i) => ({
+    MetricDataQueries: series.slice(0, mostQueries).map((each, i) => ({
       Id: `m${i}`,
-      MetricStat: { Metric: each, Period: hourSeconds, Stat: "Sum" },
+      MetricStat: { Metric: each, Period: minuteSeconds, Stat: "Sum" },
     })),
   });
-  return MetricDataResults.flatMap((each: { Values: number[] }) => each.Values).reduce(
-    (a: number, b: number) => a + b,
-    0,
-  );
+  const values = MetricDataResults.flatMap((each: { Values: number[] }) => each.Values) as number[];
+  return values.reduce((sum, value) => sum + value, 0);
 }
 
 interface Facts {
@@ -32,38 +52,33 @@ interface Facts {
   healthy: number | undefined;
   requests: number | undefined;
   blocked: number | undefined;
-  dropped: number | undefined;
 }
 
-async function facts(api: Api, services: readonly string[]): Promise<Facts> {
-  const served = (service: string) => services.includes(service);
-  const balancers = served("elbv2")
-    ? (await every(api, "elbv2", "DescribeLoadBalancers", {}, "LoadBalancers", ["NextMarker", "Marker"])).items.length
-    : undefined;
+async function facts(api: Api, services: readonly string[], now: number): Promise<Facts> {
+  const count = async (
+    service: string,
+    operation: string,
+    input: object,
+    list: string,
+    next: readonly [string, string],
+  ) =>
+    services.includes(service)
+      ? (await every(api, service, operation, { ...input }, list, next)).items.length || undefined
+      : undefined;
+  const [balancers, webAcls] = await Promise.all([
+    count("elbv2", "DescribeLoadBalancers", {}, "LoadBalancers", ["NextMarker", "Marker"]),
+    count("wafv2", "ListWebACLs", { Scope: "REGIONAL" }, "WebACLs", ["NextMarker", "NextMarker"]),
+  ]);
+  const requests = { Namespace: "AWS/ApplicationELB", MetricName: "RequestCount" };
+  const blocked = { Namespace: "AWS/WAFV2", MetricName: "BlockedRequests" };
+  const isAllRules = ({ Dimensions }: Series) =>
+    Dimensions.some(({ Name, Value }) => Name === "Rule" && Value === "ALL");
   return {
     balancers,
     healthy: balancers ? await healthyTargets(api) : undefined,
-    requests: balancers ? await sumOf(api, { Namespace: "AWS/ApplicationELB", MetricName: "RequestCount" }) : undefined,
-    blocked: served("wafv2") ? await blockedRequests(api) : undefined,
-    dropped: served("shield")
-      ? await sumOf(api, { Namespace: "AWS/DDoSProtection", MetricName: "DDoSAttackPacketsPerSecond" })
-      : undefined,
+    requests: balancers ? ((await sumOf(api, now, requests, ["LoadBalancer"])) ?? 0) : undefined,
+    blocked: webAcls ? ((await sumOf(api, now, blocked, ["Region", "Rule", "WebACL"], isAllRules)) ?? 0) : undefined,
   };
-}
-
-/** The series of all rules together: those of single rules are parts of it. */
-async function blockedRequests(api: Api): Promise<number | undefined> {
-  const { items } = await every(api, "wafv2", "ListWebACLs", { Scope: "REGIONAL" }, "WebACLs", [
-    "NextMarker",
-    "NextMarker",
-  ]);
-  if (items.length === 0) return undefined;
-  const metric = {
-    Namespace: "AWS/WAFV2",
-    MetricName: "BlockedRequests",
-    Dimensions: [{ Name: "Rule", Value: "ALL" }],
-  };
-  return (await sumOf(api, metric)) ?? 0;
 }
 
 async function healthyTargets(api: Api): Promise<number> {
@@ -76,38 +91,48 @@ async function healthyTargets(api: Api): Promise<number> {
     .filter(({ TargetHealth }) => TargetHealth.State === "healthy").length;
 }
 
-const stations: readonly { name: MessageKey; text: MessageKey; fact: keyof Facts; to: readonly string[] }[] = [
+interface Station {
+  name: MessageKey;
+  text: MessageKey;
+  /** Absent: not built yet. */
+  fact?: keyof Facts;
+  to: readonly string[];
+}
+
+const stations: readonly Station[] = [
   { name: "home.request", text: "home.requestText", fact: "requests", to: ["load-balancers"] },
-  { name: "home.shield", text: "home.shieldText", fact: "dropped", to: ["shield"] },
+  { name: "home.shield", text: "home.shieldText", to: ["shield"] },
   { name: "home.waf", text: "home.wafText", fact: "blocked", to: ["waf"] },
   { name: "home.balancer", text: "home.balancerText", fact: "balancers", to: ["load-balancers"] },
   { name: "home.application", text: "home.applicationText", fact: "healthy", to: ["load-balancers"] },
 ];
 
-/** Metrics come in every minute. */
 const live = ["elbv2", "wafv2", "cloudwatch"];
 
 export function Strip() {
   const { t, number } = useLocale();
-  const { api, facts: served } = useConsole();
-  const { data, loading } = useLoad("strip", () => facts(api, served.services), live);
-  const figure = (value: number | undefined): ReactNode => {
+  const { api, facts: served, now } = useConsole();
+  const { data, loading } = useLoad("strip", () => facts(api, served.services, now()), live);
+  const figure = (value: number | undefined, fact: Station["fact"]): ReactNode => {
     if (value !== undefined) return number(value);
-    return data || !loading ? t("home.absent") : "…";
+    return data || !loading || fact === undefined ? t("home.absent") : "…";
   };
   return (
     <ol className="strip">
-      {stations.map(({ name, text, fact, to }) => (
-        <li key={name} className={data?.[fact] === undefined ? "absent" : ""}>
-          <div>{t(name)}</div>
-          <div className="figure">
-            <Link href={hrefOf(...to)} fontSize="heading-l">
-              {figure(data?.[fact])}
-            </Link>
-          </div>
-          <div className="faint">{t(text)}</div>
-        </li>
-      ))}
+      {stations.map(({ name, text, fact, to }) => {
+        const value = fact && data?.[fact];
+        return (
+          <li key={name} className={value === undefined ? "absent" : ""}>
+            <div>{t(name)}</div>
+            <div className="figure">
+              <Link href={hrefOf(...to)} fontSize="heading-l">
+                {figure(value, fact)}
+              </Link>
+            </div>
+            <div className="faint">{t(text)}</div>
+          </li>
+        );
+      })}
     </ol>
   );
 }

@@ -1,5 +1,6 @@
 import { useState } from "react";
 import Button from "@cloudscape-design/components/button";
+import SpaceBetween from "@cloudscape-design/components/space-between";
 import { every, useConsole } from "../frame/context.ts";
 import type { PageProps } from "../frame/pages.tsx";
 import { hrefOf } from "../frame/router.ts";
@@ -91,37 +92,122 @@ function WebAcls() {
           { id: "description", header: t("column.description"), cell: (set) => set.Description },
           { id: "arn", header: t("column.arn"), cell: (set) => set.ARN },
         ]}
+        create={{
+          label: t("waf.createIpSet"),
+          question: () => ({
+            title: t("waf.createIpSet"),
+            submit: t("action.create"),
+            fields: [
+              { name: "Name", label: t("column.name") },
+              { name: "addresses", label: t("waf.addresses"), kind: "long" },
+            ],
+            run: async ({ Name, addresses = "" }) => {
+              const Addresses = addresses.split(/\s+/).filter((each) => each !== "");
+              const IPAddressVersion = addresses.includes(":") ? "IPV6" : "IPV4";
+              await api("wafv2", "CreateIPSet", { Name, Scope, IPAddressVersion, Addresses });
+            },
+          }),
+        }}
+        actions={[
+          {
+            id: "delete",
+            label: t("action.delete"),
+            question: ({ Name, Id, LockToken }) =>
+              deletion(t, Name, () => api("wafv2", "DeleteIPSet", { Name, Id, Scope, LockToken })),
+          },
+        ]}
       />
     </Page>
   );
 }
 
+const query = { QueryString: {} };
+const decoded = [{ Priority: 0, Type: "URL_DECODE" }];
+
+/** Statements of the simplest rules; whatever else there is, is written as JSON. */
+const statements: Readonly<Record<string, (value: string) => object>> = {
+  Sqli: () => ({ SqliMatchStatement: { FieldToMatch: query, TextTransformations: decoded } }),
+  Xss: () => ({ XssMatchStatement: { FieldToMatch: query, TextTransformations: decoded } }),
+  Rate: (value) => ({ RateBasedStatement: { Limit: Number(value), AggregateKeyType: "IP" } }),
+  Bytes: (value) => ({
+    ByteMatchStatement: {
+      // Bytes are base64 in JSON.
+      SearchString: btoa(String.fromCharCode(...new TextEncoder().encode(value))),
+      FieldToMatch: { UriPath: {} },
+      TextTransformations: [{ Priority: 0, Type: "LOWERCASE" }],
+      PositionalConstraint: "CONTAINS",
+    },
+  }),
+  Ips: (value) => ({ IPSetReferenceStatement: { ARN: value } }),
+};
+
 const sampleMs = 3 * 3_600_000;
 
 function WebAclPage({ id, name }: { id: string; name: string }) {
   const { t, time } = useLocale();
-  const { api, flash } = useConsole();
+  const { api, flash, now } = useConsole();
   const [question, setQuestion] = useState<Question>();
   const { data, error, reload } = useLoad(id, () => api("wafv2", "GetWebACL", { Id: id, Name: name, Scope }));
   const acl = data?.WebACL;
+  const update = async (Rules: unknown, done: string) => {
+    await api("wafv2", "UpdateWebACL", {
+      Id: id,
+      Name: name,
+      Scope,
+      LockToken: data.LockToken,
+      DefaultAction: acl.DefaultAction,
+      VisibilityConfig: acl.VisibilityConfig,
+      Rules,
+    });
+    flash(done);
+    reload();
+  };
+  const addRule = () =>
+    setQuestion({
+      title: t("waf.addRule"),
+      submit: t("action.save"),
+      fields: [
+        { name: "Name", label: t("column.name") },
+        {
+          name: "kind",
+          label: t("waf.kind"),
+          kind: "choice",
+          choices: Object.keys(statements).map((kind) => ({
+            value: kind,
+            label: t(`waf.kind${kind}` as "waf.kindSqli"),
+          })),
+        },
+        { name: "value", label: t("waf.kindValue"), optional: true },
+        {
+          name: "action",
+          label: t("waf.action"),
+          kind: "choice",
+          choices: [
+            { value: "Block", label: t("waf.block") },
+            { value: "Count", label: t("waf.count") },
+            { value: "Allow", label: t("waf.allow") },
+          ],
+        },
+      ],
+      run: async ({ Name = "", kind = "", value = "", action = "Block" }) => {
+        const rules = (acl.Rules ?? []) as Row[];
+        const Priority = rules.reduce((highest, rule) => Math.max(highest, rule.Priority + 1), 0);
+        const rule = {
+          Name,
+          Priority,
+          Statement: statements[kind]!(value),
+          Action: { [action]: {} },
+          VisibilityConfig: visibility(Name),
+        };
+        await update([...rules, rule], t("waf.addRule"));
+      },
+    });
   const editRules = () =>
     setQuestion({
       title: t("waf.editRules"),
       submit: t("action.save"),
       fields: [{ name: "rules", label: t("waf.document"), kind: "long", initial: pretty(acl.Rules ?? []) }],
-      run: async ({ rules = "[]" }) => {
-        await api("wafv2", "UpdateWebACL", {
-          Id: id,
-          Name: name,
-          Scope,
-          LockToken: data.LockToken,
-          DefaultAction: acl.DefaultAction,
-          VisibilityConfig: acl.VisibilityConfig,
-          Rules: JSON.parse(rules) as unknown,
-        });
-        flash(t("waf.editRules"));
-        reload();
-      },
+      run: ({ rules = "[]" }) => update(JSON.parse(rules), t("waf.editRules")),
     });
   return (
     <Page title={name} crumbs={[{ text: t("waf.webAcls"), href: hrefOf("waf") }]}>
@@ -138,7 +224,14 @@ function WebAclPage({ id, name }: { id: string; name: string }) {
               ]
             : []
         }
-        actions={acl ? <Button onClick={editRules}>{t("waf.editRules")}</Button> : undefined}
+        actions={
+          acl ? (
+            <SpaceBetween direction="horizontal" size="xs">
+              <Button onClick={addRule}>{t("waf.addRule")}</Button>
+              <Button onClick={editRules}>{t("waf.editRules")}</Button>
+            </SpaceBetween>
+          ) : undefined
+        }
       />
       {acl ? (
         <>
@@ -177,7 +270,7 @@ function WebAclPage({ id, name }: { id: string; name: string }) {
                 acl.VisibilityConfig.MetricName,
                 ...(acl.Rules ?? []).map((rule: Row) => rule.VisibilityConfig.MetricName),
               ];
-              const end = Date.now();
+              const end = now();
               const found = await Promise.all(
                 metrics.map((RuleMetricName: string) =>
                   api("wafv2", "GetSampledRequests", {

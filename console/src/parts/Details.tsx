@@ -25,7 +25,11 @@ export function Details({ title, pairs, error, actions, columns = 3 }: DetailsPr
       <SpaceBetween size="m">
         <ErrorAlert error={error} />
         {pairs.length > 0 ? (
-          <KeyValuePairs columns={columns} items={pairs.map(([label, value]) => ({ label, value: value ?? "–" }))} />
+          <KeyValuePairs
+            columns={columns}
+            minColumnWidth={220}
+            items={pairs.map(([label, value]) => ({ label, value: value ?? "–" }))}
+          />
         ) : null}
       </SpaceBetween>
     </Container>

@@ -10,6 +10,7 @@ import { root } from "./root.ts";
 import { seal, unseal } from "./seal.ts";
 import { logs } from "./logs.ts";
 import { whyDenied } from "./whyDenied.ts";
+import { findings } from "./findings.ts";
 import { time } from "./time.ts";
 import { coverage } from "./coverage.ts";
 import { backup } from "./backup.ts";
@@ -32,6 +33,7 @@ export const commands: readonly CommandDefinition[] = [
   seal,
   logs,
   whyDenied,
+  findings,
   time,
   coverage,
   backup,

@@ -9,6 +9,7 @@ import type { ApiReady } from "../../roles/role.ts";
 import { Supervisor, type SupervisorEvent } from "../../roles/supervisor.ts";
 import { CliError, errorText, exitCodes, type ExitCode } from "../cliError.ts";
 import type { Cli, GlobalOptions } from "../cli.ts";
+import { buildConsole } from "../consoleBuild.ts";
 import { prepareDataFolder, removeStaleSockets } from "../dataFolder.ts";
 import { checkPort, portError } from "../portCheck.ts";
 import { withFollowers } from "../roleEntries.ts";
@@ -56,7 +57,12 @@ async function upHere(cli: Cli, options: UpOptions): Promise<ExitCode> {
       updateRunFile(Object.assign(run, { endpoint: ready.endpoint, consoleUrl: ready.consoleUrl }));
       const facts = { ...ready, pid: process.pid, dataDir };
       if (!tellParent({ type: "ready", facts })) printReady(cli, facts, options);
-      await supervisor.done;
+      const endBuild = buildConsole(cli);
+      try {
+        await supervisor.done;
+      } finally {
+        endBuild();
+      }
     } catch (error) {
       // Stopped while it was starting: that is what was asked for.
       if (signals.seen()) return exitCodes.ok;

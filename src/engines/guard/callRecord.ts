@@ -18,6 +18,7 @@ export interface CallRecord {
   recipientAccountId: string;
   userIdentity: Readonly<Record<string, unknown>>;
   requestParameters: Readonly<Record<string, unknown>> | null;
+  responseElements?: Readonly<Record<string, unknown>> | null;
   resources?: readonly { ARN: string; type: string }[];
 }
 

@@ -80,6 +80,15 @@ const cases: Case[] = [
     ["Policy:IAMUser/RootCredentialUsage"],
   ],
   [
+    "somebody tries to sign in as root",
+    call("signin", "ConsoleLogin", {
+      userIdentity: root,
+      eventType: "AwsConsoleSignIn",
+      responseElements: { ConsoleLogin: "Failure" },
+    }),
+    [],
+  ],
+  [
     "root session of AssumeRoot",
     call("iam", "ListUsers", { userIdentity: { ...root, sessionContext: { assumedRoot: "true" } } }),
     ["Policy:IAMUser/ShortTermRootCredentialUsage"],

@@ -30,7 +30,12 @@ export function* tagsOf(text: string): Generator<Tag> {
     if (!start) return;
     const name = start[1]!.toLowerCase().replaceAll("\0", "");
     const { attributes, end } = readAttributes(text, tagStart.lastIndex);
-    yield { name: name.startsWith("!") ? "!" : name.startsWith("?") || name.startsWith("%") ? "?" : name, attributes, at: start.index, end };
+    yield {
+      name: name.startsWith("!") ? "!" : name.startsWith("?") || name.startsWith("%") ? "?" : name,
+      attributes,
+      at: start.index,
+      end,
+    };
     // A tag in a value is one, too, for whoever reads the value.
     tagStart.lastIndex = Math.max(start.index + 1, tagStart.lastIndex);
   }

@@ -3,9 +3,14 @@
  * in ordinary text and hold at both sensitivities, `weak` ones may, and hold at HIGH only.
  */
 import type { SqlReader } from "./sqlShapes.ts";
+import type { SqlToken, TokenType } from "./sqlTokens.ts";
+import { functionNames, type WordClass } from "./sqlWords.ts";
 
 export interface SqlPattern {
   name: string;
+  /** Types of pieces, and classes of words, at which it can begin. */
+  types?: readonly TokenType[];
+  words?: readonly WordClass[];
   /** Index behind what was recognised, with how sure that is. */
   match(reader: SqlReader, at: number): Found | undefined;
 }
@@ -42,6 +47,7 @@ const fixed = new Set(["constant", "string", "open"]);
 /** `or 1=1`, `' and 'a'='a`, `' or sleep(1)`, `' or name like '%`. */
 const condition: SqlPattern = {
   name: "condition",
+  types: ["logic"],
   match(reader, at) {
     if (reader.type(at) !== "logic") return undefined;
     const left = reader.operand(at + 1);
@@ -58,10 +64,15 @@ const condition: SqlPattern = {
       const constants = fixed.has(left.kind) && (fixed.has(right.kind) || right.kind === "query");
       if (constants && (out || right.kind === "open" || startsValue(reader, at))) return strong(right.next);
       if (constants && left.kind === "constant" && right.kind === "constant") {
-        return left.text === right.text || reader.type(right.next) === "comment" ? strong(right.next) : weak(right.next);
+        return left.text === right.text || reader.type(right.next) === "comment"
+          ? strong(right.next)
+          : weak(right.next);
       }
-      if (out) return right.kind === "open" || reader.type(right.next) === "comment" ? strong(right.next) : weak(right.next);
-      if (right.kind === "query" || (right.kind === "call" && isFunction(reader, next))) return weak(right.next);
+      if (out)
+        return right.kind === "open" || reader.type(right.next) === "comment" ? strong(right.next) : weak(right.next);
+      if (right.kind === "query" || (right.kind === "call" && isFunction(reader, next))) {
+        return reader.type(at - 1) === "number" && left.kind === "constant" ? strong(right.next) : weak(right.next);
+      }
       if (reader.type(at - 1) === "number" && reader.type(right.next) === "comment") return strong(right.next);
       return undefined;
     }
@@ -69,7 +80,8 @@ const condition: SqlPattern = {
     if (left.kind === "constant" && reader.type(left.next) === "comment") {
       return out || reader.type(at - 1) === "number" ? strong(left.next) : undefined;
     }
-    if (out && left.kind === "constant" && reader.ends(left.next) && reader.tokens[at]!.text !== "and") return strong(left.next);
+    if (out && left.kind === "constant" && reader.ends(left.next) && reader.tokens[at]!.text !== "and")
+      return strong(left.next);
     if (out && left.kind === "open" && reader.tokens[at]!.text === "||") return weak(left.next);
     return undefined;
   },
@@ -80,9 +92,8 @@ const startsValue = (reader: SqlReader, at: number): boolean =>
   at === 0 || (at <= 2 && ["number", "word"].includes(reader.type(0))) || reader.type(at - 1) === "number";
 
 function isFunction(reader: SqlReader, from: number): boolean {
-  const at = reader.skip(from, "open", "operator");
-  const word = reader.tokens[at]?.word;
-  return word === "function" || word === "danger" || reader.is(at, "exists", "case", "left", "right", "replace", "insert", "load_file", "do");
+  const token = reader.tokens[reader.skip(from, "open", "operator")];
+  return token !== undefined && token.type === "word" && functionNames.has(token.text);
 }
 
 function isDanger(reader: SqlReader, from: number): boolean {
@@ -92,6 +103,7 @@ function isDanger(reader: SqlReader, from: number): boolean {
 /** `union all select 1,2,3`, `union(select(…))` */
 const union: SqlPattern = {
   name: "union",
+  words: ["union"],
   match(reader, at) {
     if (reader.tokens[at]?.word !== "union" || reader.type(at) !== "word") return undefined;
     let next = at + 1;
@@ -106,7 +118,8 @@ const union: SqlPattern = {
     if (!first) return afterValue(reader, at) ? strong(next) : weak(next);
     if (first.kind !== "name") return strong(first.next);
     const after = reader.type(first.next);
-    if (after === "comma" || after === "comment" || reader.is(first.next, "from") || afterValue(reader, at)) return strong(first.next);
+    if (after === "comma" || after === "comment" || reader.is(first.next, "from") || afterValue(reader, at))
+      return strong(first.next);
     return reader.ends(first.next) ? weak(first.next) : undefined;
   },
 };
@@ -114,6 +127,7 @@ const union: SqlPattern = {
 /** `admin'--`, `x')#`, `1'/*` */
 const cutOff: SqlPattern = {
   name: "comment",
+  types: ["comment"],
   match(reader, at) {
     const token = reader.tokens[at]!;
     if (token.type !== "comment" || at === 0) return undefined;
@@ -129,6 +143,7 @@ const cutOff: SqlPattern = {
 /** `; drop table users`, `';exec xp_cmdshell('dir')` */
 const stacked: SqlPattern = {
   name: "statement",
+  types: ["semicolon"],
   match(reader, at) {
     if (reader.type(at) !== "semicolon") return undefined;
     const head = statement(reader, at + 1);
@@ -140,9 +155,11 @@ const stacked: SqlPattern = {
 /** A statement that does something, recognised by more than its first word. */
 function statement(reader: SqlReader, at: number): Found | undefined {
   const is = (offset: number, ...texts: string[]): boolean => reader.is(at + offset, ...texts);
+  /** Behind the name of a table or the like; a list of columns may follow. */
   const named = (from: number): number => {
     const operand = reader.operand(from);
-    return operand && operand.kind === "name" ? operand.next : -1;
+    if (operand?.kind === "name") return operand.next;
+    return operand?.kind === "call" && operand.next <= reader.tokens.length ? from + 1 : -1;
   };
   if (is(0, "drop", "truncate", "alter", "create") && reader.tokens[at + 1]?.word === "object") {
     const name = named(is(2, "if") ? (reader.is(at + 3, "not") ? at + 5 : at + 4) : at + 2);
@@ -151,7 +168,9 @@ function statement(reader: SqlReader, at: number): Found | undefined {
   }
   if (is(0, "insert", "replace") && is(1, "into")) {
     const name = named(at + 2);
-    return name >= 0 && (reader.type(name) === "open" || reader.is(name, "values", "select", "set")) ? strong(name + 1) : undefined;
+    return name >= 0 && (reader.type(name) === "open" || reader.is(name, "values", "select", "set"))
+      ? strong(name + 1)
+      : undefined;
   }
   if (is(0, "update")) {
     const name = named(at + 1);
@@ -165,15 +184,20 @@ function statement(reader: SqlReader, at: number): Found | undefined {
     const next = reader.skip(at + 1, "open");
     const word = reader.tokens[next];
     if (!word) return undefined;
-    if (word.word === "danger" || /^(?:xp|sp)_/.test(word.text) || is(1, "master", "immediate")) return strong(next + 1);
+    if (word.word === "danger" || /^(?:xp|sp)_/.test(word.text) || is(1, "master", "immediate"))
+      return strong(next + 1);
     return word.type === "variable" || word.type === "quote" ? weak(next + 1) : undefined;
   }
   if (is(0, "waitfor") && is(1, "delay", "time") && reader.type(at + 2) === "quote") return strong(at + 3);
   if (is(0, "declare") && reader.type(at + 1) === "variable") return strong(at + 2);
   if (is(0, "set") && reader.type(at + 1) === "variable") return strong(at + 2);
-  if (is(0, "shutdown") && (reader.ends(at + 1) || is(1, "with"))) return reader.type(at + 1) === "end" ? weak(at + 1) : strong(at + 1);
+  if (is(0, "shutdown") && (reader.ends(at + 1) || is(1, "with")))
+    return reader.type(at + 1) === "end" ? weak(at + 1) : strong(at + 1);
   if (is(0, "grant", "revoke") && is(2, "on")) return strong(at + 3);
-  if (is(0, "copy", "backup", "restore", "attach", "load", "handler", "rename") && (reader.tokens[at + 1]?.word === "object" || is(2, "from", "to", "open", "read") || is(1, "data"))) {
+  if (
+    is(0, "copy", "backup", "restore", "attach", "load", "handler", "rename") &&
+    (reader.tokens[at + 1]?.word === "object" || is(2, "from", "to", "open", "read") || is(1, "data"))
+  ) {
     return weak(at + 3);
   }
   if (is(0, "select")) return query(reader, at) ?? selectCall(reader, at);
@@ -213,7 +237,10 @@ function query(reader: SqlReader, at: number): Found | undefined {
     telling ||= columns > 1;
   }
   if (!reader.is(next, "from") && !reader.is(next, "into")) return undefined;
-  if (reader.is(next, "into")) return reader.is(next + 1, "outfile", "dumpfile") || reader.type(next + 1) === "variable" ? strong(next + 2) : undefined;
+  if (reader.is(next, "into"))
+    return reader.is(next + 1, "outfile", "dumpfile") || reader.type(next + 1) === "variable"
+      ? strong(next + 2)
+      : undefined;
   const from = reader.skip(next + 1, "open");
   const table = reader.tokens[from];
   if (!table) return undefined;
@@ -230,14 +257,17 @@ function query(reader: SqlReader, at: number): Found | undefined {
     reader.type(name.next) === "quote" ||
     reader.is(name.next, "limit", "order", "group", "union", "join", "inner", "left", "having", "for");
   if (!done) return telling && reader.type(from + 1) === "dot" ? strong(name.next) : undefined;
-  const inParentheses = reader.type(at - 1) === "open" && ["compare", "operator", "logic", "comma", "open"].includes(reader.type(at - 2));
+  const inParentheses =
+    reader.type(at - 1) === "open" && ["compare", "operator", "logic", "comma", "open"].includes(reader.type(at - 2));
   return telling || inParentheses || afterValue(reader, at) ? strong(name.next) : weak(name.next);
 }
 
 const subquery: SqlPattern = {
   name: "query",
+  words: ["select"],
   match(reader, at) {
-    if (reader.tokens[at]!.word !== "select" || reader.type(at) !== "word" || reader.type(at - 1) === "dot") return undefined;
+    if (reader.tokens[at]!.word !== "select" || reader.type(at) !== "word" || reader.type(at - 1) === "dot")
+      return undefined;
     const found = query(reader, at);
     if (found) return found;
     const called = selectCall(reader, at);
@@ -249,6 +279,7 @@ const subquery: SqlPattern = {
 /** `sleep(5)` where an expression stands, `benchmark(…)`, `extractvalue(1,…)` */
 const dangerousCall: SqlPattern = {
   name: "call",
+  words: ["danger"],
   match(reader, at) {
     const token = reader.tokens[at]!;
     if (token.word !== "danger" || reader.type(at - 1) === "dot") return undefined;
@@ -271,8 +302,10 @@ const afterExec = (reader: SqlReader, at: number): boolean =>
 /** `waitfor delay '0:0:5'` without a semicolon, `declare @q varchar(99)` */
 const bareStatement: SqlPattern = {
   name: "statement",
+  words: ["verb"],
   match(reader, at) {
-    if (reader.tokens[at]!.word !== "verb" || reader.type(at - 1) === "semicolon" || reader.type(at - 1) === "dot") return undefined;
+    if (reader.tokens[at]!.word !== "verb" || reader.type(at - 1) === "semicolon" || reader.type(at - 1) === "dot")
+      return undefined;
     if (reader.is(at, "waitfor", "exec", "execute", "declare")) return statement(reader, at);
     const found = statement(reader, at);
     if (!found) return undefined;
@@ -283,6 +316,7 @@ const bareStatement: SqlPattern = {
 /** `1' order by 3--`, `1 group by x having 1=1` */
 const clause: SqlPattern = {
   name: "clause",
+  words: ["clause", "object"],
   match(reader, at) {
     if (reader.is(at, "order", "group") && reader.is(at + 1, "by")) {
       const column = reader.operand(at + 2);
@@ -298,10 +332,12 @@ const clause: SqlPattern = {
       const next = left ? comparison(reader, left.next) : -1;
       const right = next < 0 ? undefined : reader.operand(next);
       if (!left || !right) return undefined;
-      if (fixed.has(left.kind) && fixed.has(right.kind)) return left.kind === "constant" && right.kind === "constant" ? strong(right.next) : weak(right.next);
+      if (fixed.has(left.kind) && fixed.has(right.kind))
+        return left.kind === "constant" && right.kind === "constant" ? strong(right.next) : weak(right.next);
       return breaksOut(reader, at) ? strong(right.next) : undefined;
     }
-    if (reader.is(at, "limit", "offset") && breaksOut(reader, at) && reader.type(at + 1) === "number") return strong(at + 2);
+    if (reader.is(at, "limit", "offset") && breaksOut(reader, at) && reader.type(at + 1) === "number")
+      return strong(at + 2);
     if (reader.is(at, "procedure") && reader.is(at + 1, "analyse")) return strong(at + 2);
     if (reader.is(at, "into") && reader.is(at + 1, "outfile", "dumpfile")) return strong(at + 2);
     return undefined;
@@ -311,6 +347,7 @@ const clause: SqlPattern = {
 /** `'='`, `' like '%`, `'||(select …)||'`, `'+char(65)+'`, `1'=1--` */
 const expression: SqlPattern = {
   name: "expression",
+  types: ["compare", "operator", "logic"],
   match(reader, at) {
     const type = reader.type(at);
     if (type !== "compare" && type !== "operator" && !reader.is(at, "||")) return undefined;
@@ -337,6 +374,7 @@ const expression: SqlPattern = {
 /** `if(1=1,…)`, `case when 1=1 then …`, `char(83)+char(76)`, `cast((select …) as int)` */
 const computation: SqlPattern = {
   name: "computation",
+  types: ["word"],
   match(reader, at) {
     if (reader.is(at, "case")) {
       const when = reader.is(at + 1, "when") ? at + 1 : -1;
@@ -344,7 +382,9 @@ const computation: SqlPattern = {
       const next = left ? comparison(reader, left.next) : -1;
       const right = next < 0 ? undefined : reader.operand(next);
       if (!left || !right || !reader.is(right.next, "then")) return undefined;
-      return fixed.has(left.kind) || left.kind === "call" || left.kind === "query" || afterValue(reader, at) ? strong(right.next) : weak(right.next);
+      return fixed.has(left.kind) || left.kind === "call" || left.kind === "query" || afterValue(reader, at)
+        ? strong(right.next)
+        : weak(right.next);
     }
     if (reader.type(at) !== "word" || reader.type(at + 1) !== "open" || reader.type(at - 1) === "dot") return undefined;
     if (reader.is(at, "if", "iif", "elt")) {
@@ -362,7 +402,12 @@ const computation: SqlPattern = {
         const again = reader.is(more, "+", "||") && reader.is(more + 1, "char", "chr", "nchar");
         return again ? strong(more + 2) : undefined;
       }
-      if (reader.is(at, "concat", "concat_ws") && reader.tokens[at + 2]?.type === "number" && reader.tokens[at + 2]!.text.startsWith("0x")) return strong(at + 3);
+      if (
+        reader.is(at, "concat", "concat_ws") &&
+        reader.tokens[at + 2]?.type === "number" &&
+        reader.tokens[at + 2]!.text.startsWith("0x")
+      )
+        return strong(at + 3);
     }
     return undefined;
   },
@@ -371,19 +416,26 @@ const computation: SqlPattern = {
 /** `information_schema.tables`, `@@version` among the pieces of a query */
 const catalog: SqlPattern = {
   name: "catalog",
+  types: ["variable"],
+  words: ["catalog"],
   match(reader, at) {
     const token = reader.tokens[at]!;
     if (token.word === "catalog" && reader.is(at - 1, "from", "join") && token.text !== "dual") return strong(at + 1);
     if (token.text === "information_schema" && reader.type(at + 1) === "dot") return weak(at + 3);
     if (token.type === "variable" && token.text.startsWith("@@")) {
       const before = reader.type(at - 1);
-      if (["operator", "compare", "comma", "logic"].includes(before) || breaksOut(reader, at) || reader.is(at - 1, "select")) return strong(at + 1);
+      if (
+        ["operator", "compare", "comma", "logic"].includes(before) ||
+        breaksOut(reader, at) ||
+        reader.is(at - 1, "select")
+      )
+        return strong(at + 1);
     }
     return undefined;
   },
 };
 
-export const sqlPatterns: readonly SqlPattern[] = [
+const sqlPatterns: readonly SqlPattern[] = [
   condition,
   union,
   cutOff,
@@ -395,4 +447,18 @@ export const sqlPatterns: readonly SqlPattern[] = [
   expression,
   computation,
   catalog,
+];
+
+const byType = new Map<string, SqlPattern[]>();
+const byWord = new Map<string, SqlPattern[]>();
+for (const pattern of sqlPatterns) {
+  for (const type of pattern.types ?? []) byType.set(type, [...(byType.get(type) ?? []), pattern]);
+  for (const word of pattern.words ?? []) byWord.set(word, [...(byWord.get(word) ?? []), pattern]);
+}
+const none: readonly SqlPattern[] = [];
+
+/** What may begin at a piece: by its type, and by its word. */
+export const patternsAt = (token: SqlToken): readonly [readonly SqlPattern[], readonly SqlPattern[]] => [
+  byType.get(token.type) ?? none,
+  token.type === "word" ? (byWord.get(token.word) ?? none) : none,
 ];

@@ -52,22 +52,30 @@ export class SqlReader {
   #bare(at: number): Operand | undefined {
     const token = this.tokens[at];
     if (!token) return undefined;
-    if (token.type === "number" || token.type === "variable") return { next: at + 1, kind: "constant", text: token.text };
+    if (token.type === "number" || token.type === "variable")
+      return { next: at + 1, kind: "constant", text: token.text };
     if (token.type === "quote") return this.#string(at);
     if (token.type !== "word") return undefined;
-    if (token.word === "constant") return { next: at + 1, kind: "constant", text: token.text };
     if (token.word === "select") return { next: at + 1, kind: "query", text: token.text };
     if (token.text === "case") return { next: this.#to(at, "end"), kind: "call", text: token.text };
-    if (token.text === "exists" && this.type(at + 1) === "open") return { next: this.#closing(at + 1), kind: "call", text: token.text };
+    if (token.text === "exists" && this.type(at + 1) === "open")
+      return { next: this.#closing(at + 1), kind: "call", text: token.text };
     if (this.type(at + 1) === "open") return { next: this.#closing(at + 1), kind: "call", text: token.text };
-    if (token.word !== "name" && token.word !== "function" && token.word !== "catalog" && token.word !== "danger") return undefined;
+    if (token.word === "constant") return { next: at + 1, kind: "constant", text: token.text };
+    if (token.word !== "name" && token.word !== "function" && token.word !== "catalog" && token.word !== "danger")
+      return undefined;
     // N'text', x'4142', _utf8'text'
-    if (/^(?:n|x|b|e|q|_\w+)$/.test(token.text) && this.type(at + 1) === "quote" && this.tokens[at + 1]!.at === token.end) {
+    if (
+      /^(?:n|x|b|e|q|_\w+)$/.test(token.text) &&
+      this.type(at + 1) === "quote" &&
+      this.tokens[at + 1]!.at === token.end
+    ) {
       return this.#string(at + 1);
     }
     let next = at + 1;
     while (this.type(next) === "dot" && this.type(next + 1) === "word") next += 2;
-    if (next > at + 1 && this.type(next) === "open") return { next: this.#closing(next), kind: "call", text: token.text };
+    if (next > at + 1 && this.type(next) === "open")
+      return { next: this.#closing(next), kind: "call", text: token.text };
     return { next, kind: "name", text: token.text };
   }
 
@@ -76,7 +84,14 @@ export class SqlReader {
     for (let next = at + 1; next < this.tokens.length && next <= at + stringReach; next++) {
       const token = this.tokens[next]!;
       if (token.type === "quote" && token.text === mark) {
-        return { next: next + 1, kind: "string", text: this.tokens.slice(at + 1, next).map(({ text }) => text).join(" ") };
+        return {
+          next: next + 1,
+          kind: "string",
+          text: this.tokens
+            .slice(at + 1, next)
+            .map(({ text }) => text)
+            .join(" "),
+        };
       }
     }
     return { next: Math.min(this.tokens.length, at + stringReach), kind: "open", text: "" };

@@ -49,9 +49,8 @@ export function sqlTokens(text: string): SqlToken[] {
   const tokens: SqlToken[] = [];
   const quotes = new Map<string, number>();
   let at = 0;
-  const push = (type: TokenType, end: number, more: Partial<SqlToken> = {}): void => {
-    const value = text.slice(at, end).toLowerCase();
-    tokens.push({ type, text: value, word: "name", at, end, odd: false, last: false, ...more });
+  const push = (type: TokenType, end: number, word: WordClass = "name", last = false): void => {
+    tokens.push({ type, text: text.slice(at, end).toLowerCase(), word, at, end, odd: false, last });
     at = end;
   };
   const read = (pattern: RegExp): number => {
@@ -61,9 +60,17 @@ export function sqlTokens(text: string): SqlToken[] {
 
   while (at < text.length && tokens.length < mostTokens) {
     const char = text[at]!;
-    const afterSpace = read(space);
-    if (afterSpace >= 0) {
-      at = afterSpace;
+    const code = text.charCodeAt(at);
+    if (code <= 32 || code === 160) {
+      at = Math.max(read(space), at + 1);
+      continue;
+    }
+    if (isLetter(code)) {
+      pushWord(read(word));
+      continue;
+    }
+    if (code >= 48 && code <= 57) {
+      push("number", read(number));
       continue;
     }
     if (char === "\\" && /['"]/.test(text[at + 1] ?? "")) {
@@ -83,7 +90,7 @@ export function sqlTokens(text: string): SqlToken[] {
         continue;
       }
       const end = text.indexOf("*/", at + 2);
-      if (end < 0) push("comment", text.length, { last: true });
+      if (end < 0) push("comment", text.length, "name", true);
       else at = end + 2;
       continue;
     }
@@ -93,20 +100,15 @@ export function sqlTokens(text: string): SqlToken[] {
     }
     if (char === "#" || (char === "-" && text[at + 1] === "-")) {
       const start = char === "#" ? at + 1 : at + 2;
-      push("comment", start, { last: restIsNothing(text, start) });
+      push("comment", start, "name", restIsNothing(text, start));
       continue;
     }
-    let end = read(number);
+    let end = char === "." ? read(number) : -1;
     if (end >= 0) {
       push("number", end);
       continue;
     }
-    end = read(word);
-    if (end >= 0) {
-      pushWord(end);
-      continue;
-    }
-    end = read(variable);
+    end = char === "@" ? read(variable) : -1;
     if (end >= 0) {
       push("variable", end);
       continue;
@@ -120,16 +122,24 @@ export function sqlTokens(text: string): SqlToken[] {
   function pushQuote(mark: string, end: number, kind: string): void {
     const seen = (quotes.get(kind + mark) ?? 0) + 1;
     quotes.set(kind + mark, seen);
-    push("quote", end, { odd: seen % 2 === 1 });
-    tokens.at(-1)!.text = mark;
+    tokens.push({ type: "quote", text: mark, word: "name", at, end, odd: seen % 2 === 1, last: false });
+    at = end;
   }
 
   function pushWord(end: number): void {
     const found = wordClass(text.slice(at, end).toLowerCase());
-    const type = found === "logic" ? "logic" : found === "compare" ? "compare" : found === "operator" ? "operator" : "word";
-    push(type, end, { word: found });
+    const type =
+      found === "logic" ? "logic" : found === "compare" ? "compare" : found === "operator" ? "operator" : "word";
+    push(type, end, found);
   }
 }
+
+const isLetter = (code: number): boolean =>
+  (code >= 97 && code <= 122) ||
+  (code >= 65 && code <= 90) ||
+  code === 95 ||
+  code === 36 ||
+  (code >= 128 && code !== 160);
 
 /** After the mark of a comment: what attackers put there so that the space is kept, or nothing. */
 function restIsNothing(text: string, from: number): boolean {

@@ -44,3 +44,10 @@ for (const [name, list] of Object.entries(words)) {
   for (const word of list.split(" ")) if (!classes.has(word)) classes.set(word, name as WordClass);
 }
 export const wordClass = (word: string): WordClass => classes.get(word) ?? "name";
+
+/** Words that are functions where a parenthesis follows, whatever else they are: `user()`, `left(…)`. */
+export const functionNames: ReadonlySet<string> = new Set(
+  `${words.function} ${words.danger} exists left right replace insert load_file current_user session_user system_user case`.split(
+    " ",
+  ),
+);

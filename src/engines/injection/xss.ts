@@ -30,15 +30,34 @@ function judgeTag(tag: Tag, text: string): string[] | undefined {
     // `<link` in prose, `<set>` of a generic type: they need the form of a tag.
     return plausible(tag, text) ? [text.slice(tag.at, Math.min(tag.end, tag.at + 120))] : undefined;
   }
-  if (tag.name === "!" && /^<!(?:entity|\[if|doctype[^>]*\[)/i.test(text.slice(tag.at, tag.at + 200))) return [text.slice(tag.at, tag.at + 80)];
-  if (tag.name === "?" && /^<\?(?:xml-stylesheet|php|=)/i.test(text.slice(tag.at, tag.at + 40))) return [text.slice(tag.at, tag.at + 80)];
+  if (tag.name === "!" && /^<!(?:entity|\[if|doctype[^>]*\[)/i.test(text.slice(tag.at, tag.at + 200)))
+    return [text.slice(tag.at, tag.at + 80)];
+  if (tag.name === "?" && /^<\?(?:xml-stylesheet|php|=)/i.test(text.slice(tag.at, tag.at + 40)))
+    return [text.slice(tag.at, tag.at + 80)];
   for (const { name, value, at } of tag.attributes) {
-    if (judgeAttribute(name, value)) return [`<${tag.name}`, text.slice(at, at + Math.min(120, name.length + value.length + 3))];
+    if (judgeAttribute(name, value))
+      return [`<${tag.name}`, text.slice(at, at + Math.min(120, name.length + value.length + 3))];
   }
   return undefined;
 }
 
-const ambiguous = new Set(["set", "use", "base", "link", "comment", "param", "import", "template", "handler", "listener", "layer", "frame", "object", "style", "math"]);
+const ambiguous = new Set([
+  "set",
+  "use",
+  "base",
+  "link",
+  "comment",
+  "param",
+  "import",
+  "template",
+  "handler",
+  "listener",
+  "layer",
+  "frame",
+  "object",
+  "style",
+  "math",
+]);
 
 function plausible(tag: Tag, text: string): boolean {
   if (!ambiguous.has(tag.name)) return true;
@@ -58,7 +77,12 @@ function judgeAttribute(name: string, value: string): boolean {
 
 const dangerousStyle = (value: string): boolean =>
   /expression\(|javascript:|vbscript:|behaviou?r:|-moz-binding|@import/.test(
-    bareUrl(value.replace(/\/\*[^]*?\*\//g, "").replace(/\\([0-9a-f]{1,6}) ?/gi, (_whole, hex: string) => String.fromCharCode(Number.parseInt(hex, 16) & 255)).replaceAll("\\", "")),
+    bareUrl(
+      value
+        .replace(/\/\*[^]*?\*\//g, "")
+        .replace(/\\([0-9a-f]{1,6}) ?/gi, (_whole, hex: string) => String.fromCharCode(Number.parseInt(hex, 16) & 255))
+        .replaceAll("\\", ""),
+    ),
   );
 
 const scriptUrl = (value: string): boolean =>
@@ -66,12 +90,21 @@ const scriptUrl = (value: string): boolean =>
     bareUrl(value),
   );
 
+/** `script` also with the tabs and newlines in it that browsers drop, or with character references. */
+const urlWorthReading = /s[\t\r\n\0]*c[\t\r\n\0]*r[\t\r\n\0]*i[\t\r\n\0]*p[\t\r\n\0]*t|data:|&/i;
+
 /** The text is a URL, or the start of one's value. */
 function inUrl(text: string): string[] | undefined {
+  if (!urlWorthReading.test(text.slice(0, 400))) return undefined;
   const bare = bareUrl(text.slice(0, 400).replace(/^["'\s]+/, ""));
   const script = /^(?:(?:feed|view-source|jar|url):)*(?:javascript|vbscript|livescript):(.*)/s.exec(bare);
   if (script && /[(`=[%]|\/\/|\\[ux]|\/\*/.test(script[1]!)) return [text.slice(0, 80)];
-  if (/^data:(?:text\/html|image\/svg\+xml|text\/xml|application\/xhtml\+xml|text\/javascript|application\/javascript)[;,]/.test(bare)) return [text.slice(0, 80)];
+  if (
+    /^data:(?:text\/html|image\/svg\+xml|text\/xml|application\/xhtml\+xml|text\/javascript|application\/javascript)[;,]/.test(
+      bare,
+    )
+  )
+    return [text.slice(0, 80)];
   return undefined;
 }
 
@@ -79,6 +112,7 @@ const eventAssignment = /(^|[\s\0\x0b/"'`;>])(on[a-z]{3,30})[\s\0\x0b]*=/gi;
 
 /** The text stands in the value of an attribute, closes it, and adds another. */
 function inAttribute(text: string): string[] | undefined {
+  if (!text.includes("=")) return undefined;
   eventAssignment.lastIndex = 0;
   for (let found = eventAssignment.exec(text); found; found = eventAssignment.exec(text)) {
     const name = found[2]!.toLowerCase();
@@ -86,8 +120,10 @@ function inAttribute(text: string): string[] | undefined {
     const { attributes } = readAttributes(text, found.index + found[1]!.length);
     const value = attributes[0]?.value ?? "";
     const closes = /["'`]/.test(text.slice(0, found.index + 1));
-    if (closes ? value !== "" : found.index === 0 && callsSomething(value)) return [text.slice(found.index, found.index + 80)];
-    if (!closes && /^\S*\s/.test(text.slice(0, found.index + 1)) && callsSink(value)) return [text.slice(found.index, found.index + 80)];
+    if (closes ? value !== "" : found.index === 0 && callsSomething(value))
+      return [text.slice(found.index, found.index + 80)];
+    if (!closes && /^\S*\s/.test(text.slice(0, found.index + 1)) && callsSink(value))
+      return [text.slice(found.index, found.index + 80)];
   }
   // `" style="…`, `" href="javascript:…`, `" formaction=…`
   const added = /["'`][\s\0/]+([a-z:-]{3,20})[\s\0]*=[\s\0]*["'`]?([^"'`>]*)/gi;
@@ -111,6 +147,8 @@ const callsSink = (text: string): boolean => sinkCall.test(text);
 
 /** The text stands in a string of a script, ends it, and goes on in the script. */
 function inScript(text: string): string[] | undefined {
+  // Whatever it does, it calls something, or gives something a value.
+  if (!/[(`=]|document|constructor/i.test(text)) return undefined;
   // `'-alert(1)-'`, `";alert(1);//`, `\';alert(1)//`, `'+alert(1)+'`, `')};alert(1)`
   const out = /\\?["'`]\s*[)\]}]*\s*(?:[;,+\-*/|&^%?:<>=~!]+|\b(?:in|instanceof)\b)/g;
   for (let found = out.exec(text), turns = 0; found && turns < 200; found = out.exec(text), turns++) {
@@ -126,11 +164,24 @@ function inScript(text: string): string[] | undefined {
     if (callsSink(code) || /constructor\s*[.[(]|\$(?:on|eval|new)\b|\b__proto__\b/.test(code)) return [found[0]];
   }
   // `eval(atob(…))`, `alert(document.cookie)`: nothing else calls the one with the other.
-  const nested = /\b(?:alert|confirm|prompt|eval)\s*(?:\(|`)\s*(?:document\.(?:cookie|domain)|atob\s*\(|string\.fromcharcode|unescape\s*\(|location\b|window\.)/i.exec(text);
+  const nested =
+    /\b(?:alert|confirm|prompt|eval)\s*(?:\(|`)\s*(?:document\.(?:cookie|domain)|atob\s*\(|string\.fromcharcode|unescape\s*\(|location\b|window\.)/i.exec(
+      text,
+    );
   if (nested) return [nested[0]];
   // `alert(1)` on its own, `(alert)(1)`, `a=alert,a(1)`, `[].constructor…`
   const whole = text.trim();
-  if (/^[\s;(]*(?:alert|confirm|prompt)\s*\)?\s*[(`]\s*["'/]?\s*(?:xss|\d{1,6}|document|1|origin)?\b[^a-z]{0,12}[)`;/\s]*$/i.test(whole)) return [whole.slice(0, 60)];
-  if (/\.constructor\s*(?:\.|\[\s*["'`])\s*constructor|\[\s*["'`](?:constructor|\\x63onstructor)["'`]\s*\]\s*\[/i.test(text)) return [whole.slice(0, 60)];
+  if (
+    /^[\s;(]*(?:alert|confirm|prompt)\s*\)?\s*[(`]\s*["'/]?\s*(?:xss|\d{1,6}|document|1|origin)?\b[^a-z]{0,12}[)`;/\s]*$/i.test(
+      whole,
+    )
+  )
+    return [whole.slice(0, 60)];
+  if (
+    /\.constructor\s*(?:\.|\[\s*["'`])\s*constructor|\[\s*["'`](?:constructor|\\x63onstructor)["'`]\s*\]\s*\[/i.test(
+      text,
+    )
+  )
+    return [whole.slice(0, 60)];
   return undefined;
 }

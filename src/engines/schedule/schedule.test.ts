@@ -1,6 +1,7 @@
 /** Expressions of the EventBridge User Guide, with the times they name. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { isZone, nextZoned, parseZoned } from "./zoned.ts";
 import { lastDue, nextDue, parseSchedule, ScheduleError } from "./schedule.ts";
 
 const at = (text: string) => Date.parse(text);
@@ -77,4 +78,29 @@ test("what is no schedule is refused", () => {
   ]) {
     assert.throws(() => parseSchedule(text), ScheduleError, text);
   }
+});
+
+test("schedules in a time zone follow its clocks", () => {
+  const zoned = (expression: string, zone: string, after: string) => {
+    const due = nextZoned(parseZoned(expression, zone), at(after), 0);
+    return due === undefined ? undefined : new Date(due).toISOString();
+  };
+  const table: [expression: string, zone: string, after: string, due: string | undefined][] = [
+    ["cron(0 9 * * ? *)", "Asia/Seoul", "2026-03-01T00:00:00Z", "2026-03-02T00:00:00.000Z"],
+    ["cron(0 9 * * ? *)", "America/New_York", "2026-01-01T00:00:00Z", "2026-01-01T14:00:00.000Z"],
+    ["cron(0 9 * * ? *)", "America/New_York", "2026-07-01T00:00:00Z", "2026-07-01T13:00:00.000Z"],
+    // 8 March 2026 has no 2:30 in New York; the next one is on the ninth.
+    ["cron(30 2 * * ? *)", "America/New_York", "2026-03-08T00:00:00Z", "2026-03-09T06:30:00.000Z"],
+    // 1 November 2026 has 1:30 twice; it comes the first time only.
+    ["cron(30 1 * * ? *)", "America/New_York", "2026-11-01T00:00:00Z", "2026-11-01T05:30:00.000Z"],
+    ["cron(30 1 * * ? *)", "America/New_York", "2026-11-01T05:30:00Z", "2026-11-02T06:30:00.000Z"],
+    ["at(2026-05-01T12:00:00)", "Asia/Seoul", "2026-01-01T00:00:00Z", "2026-05-01T03:00:00.000Z"],
+    ["at(2026-05-01T12:00:00)", "UTC", "2026-05-01T12:00:00Z", undefined],
+  ];
+  for (const [expression, zone, after, due] of table) assert.equal(zoned(expression, zone, after), due, expression);
+  assert.equal(nextZoned(parseZoned("rate(1 hour)", "UTC"), 5, 1000), 1000);
+  for (const text of ["at(2026-02-30T00:00:00)", "at(2021-12-31T23:59:59Z)", "at(2021-12-31)", "at()"]) {
+    assert.throws(() => parseZoned(text, "UTC"), ScheduleError, text);
+  }
+  assert.ok(isZone("Europe/Berlin") && !isZone("Mars/Olympus"));
 });

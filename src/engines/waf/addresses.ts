@@ -75,7 +75,7 @@ function lastNotAfter(length: number, holds: (index: number) => boolean): number
 }
 
 /** -1 for what is no dotted IPv4 address. */
-export function ipv4(text: string): number {
+function ipv4(text: string): number {
   if (!isIPv4(text)) return -1;
   let value = 0;
   for (const part of text.split(".")) value = value * 256 + Number(part);
@@ -95,6 +95,14 @@ function ipv6(text: string): bigint | undefined {
   const after = rest === undefined || rest === "" ? [] : rest.split(":");
   const zeros = rest === undefined ? [] : Array<string>(8 - before.length - after.length).fill("0");
   return [...before, ...zeros, ...after].reduce((value, word) => (value << 16n) | BigInt(`0x${word}`), 0n);
+}
+
+/** 32 or 128 bits, the highest first; `undefined` for what is no address. */
+export function addressBits(text: string): number[] | undefined {
+  const four = ipv4(text);
+  if (four >= 0) return Array.from({ length: 32 }, (_, i) => (four >>> (31 - i)) & 1);
+  const six = ipv6(text);
+  return six === undefined ? undefined : Array.from({ length: 128 }, (_, i) => Number((six >> BigInt(127 - i)) & 1n));
 }
 
 /** IPv4 or IPv6, without prefix or port. */

@@ -28,11 +28,7 @@ interface Inspecting {
 }
 
 export function slotOf(statement: Inspecting, { plan }: Build): Slot {
-  return plan.slot(
-    statement.FieldToMatch!,
-    statement.TextTransformations,
-    statement.PreParseTextTransformations,
-  );
+  return plan.slot(statement.FieldToMatch!, statement.TextTransformations, statement.PreParseTextTransformations);
 }
 
 /** A statement about the values of a slot: oversize handling and fallbacks come first. */

@@ -8,7 +8,10 @@ import type { FieldToMatch, Rule, Statement } from "./model.ts";
 /** `groupCapacity` gives the capacity of a rule group by its ARN. */
 export function capacityOf(rules: readonly Rule[], groupCapacity: (arn: string) => number): number {
   const transformations = new Set<string>();
-  const base = rules.reduce((sum, { Statement: statement }) => sum + cost(statement, transformations, groupCapacity), 0);
+  const base = rules.reduce(
+    (sum, { Statement: statement }) => sum + cost(statement, transformations, groupCapacity),
+    0,
+  );
   return base + transformations.size * perTransformation;
 }
 

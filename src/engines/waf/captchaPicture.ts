@@ -56,8 +56,10 @@ export function captchaPicture(answer: string, random: Random): Buffer {
     const shade = next(20, 90);
     drawGlyph(pixels, rows, { x, y, turn, shear, scale, shade, wave });
   }
-  for (let i = 0; i < 4; i++) drawLine(pixels, next(0, 40), next(0, height), next(200, width), next(0, height), next(60, 140));
-  for (let i = 0; i < 250; i++) pixels[Math.floor(next(0, height - 1)) * width + Math.floor(next(0, width - 1))] = next(60, 200);
+  for (let i = 0; i < 4; i++)
+    drawLine(pixels, next(0, 40), next(0, height), next(200, width), next(0, height), next(60, 140));
+  for (let i = 0; i < 250; i++)
+    pixels[Math.floor(next(0, height - 1)) * width + Math.floor(next(0, width - 1))] = next(60, 200);
   return png(pixels);
 }
 
@@ -72,7 +74,11 @@ interface Placement {
 }
 
 /** For each pixel near the glyph, which of its cells it comes from. */
-function drawGlyph(pixels: Uint8Array, rows: readonly number[], { x, y, turn, shear, scale, shade, wave }: Placement): void {
+function drawGlyph(
+  pixels: Uint8Array,
+  rows: readonly number[],
+  { x, y, turn, shear, scale, shade, wave }: Placement,
+): void {
   const reach = Math.ceil(scale * 6);
   const [cos, sin] = [Math.cos(turn), Math.sin(turn)];
   for (let py = Math.max(0, Math.floor(y - reach)); py < Math.min(height, y + reach); py++) {

@@ -167,7 +167,7 @@ class Inspection {
     const evaluation = this.#evaluation;
     evaluation.details = [];
     if (!rule.check(evaluation)) return undefined;
-    evaluation.labels.push(...rule.labels.filter((label) => !evaluation.labels.includes(label)));
+    for (const label of rule.labels) evaluation.label(label);
 
     const { action, settings, inserted } = rule.applied;
     let ending: Ending | undefined;
@@ -191,7 +191,11 @@ class Inspection {
       sampled: rule.sampled,
       counted: rule.counted,
       action: ending && !terminating ? "COUNT" : action,
-      ...(rule.overridden ? { overriddenAction: rule.overridden } : ending && !terminating ? { overriddenAction: action } : {}),
+      ...(rule.overridden
+        ? { overriddenAction: rule.overridden }
+        : ending && !terminating
+          ? { overriddenAction: action }
+          : {}),
       terminating,
       details: evaluation.details,
       type: rule.type,
@@ -237,7 +241,8 @@ class Inspection {
   }
 
   #verdict(action: TerminatingAction, terminatingRule: TerminatingRule, response: WafResponse | undefined): Verdict {
-    const { labels, rates, oversize } = this.#evaluation;
+    const { labels, rates, oversize, asn, facilities, view } = this.#evaluation;
+    const country = facilities.location?.country(view.request.clientAddress);
     return {
       action,
       ...(response ? { response } : {}),
@@ -250,9 +255,12 @@ class Inspection {
       ...(this.#captcha ? { captcha: this.#captcha } : {}),
       ...(this.#challenge ? { challenge: this.#challenge } : {}),
       oversizeFields: [...oversize],
+      ...(country === undefined ? {} : { country }),
+      ...(asn === undefined ? {} : { asn }),
     };
   }
 }
 
 /** A token for a domain is good for the hosts below it. */
-const covers = (domain: string, host: string): boolean => host === domain.toLowerCase() || host.endsWith(`.${domain.toLowerCase()}`);
+const covers = (domain: string, host: string): boolean =>
+  host === domain.toLowerCase() || host.endsWith(`.${domain.toLowerCase()}`);

@@ -10,6 +10,7 @@
  */
 import type { Clock } from "#kernel/clock.ts";
 import type { Random } from "#kernel/ids.ts";
+import type { Location } from "./geo/location.ts";
 import type { WebAclSource } from "./model.ts";
 
 /** A request as it came in, before the edge adds or removes anything. */
@@ -60,6 +61,10 @@ export interface Verdict {
   challenge?: TokenOutcome;
   /** Parts that were larger than what is inspected: `REQUEST_BODY`, `REQUEST_HEADERS`, `REQUEST_COOKIES`. */
   oversizeFields: readonly string[];
+  /** Two letters, where there is a database of countries and the address is in it. */
+  country?: string;
+  /** Where a statement asked for it. */
+  asn?: number;
   /** Something went wrong inside: the request was refused for it. The front end may be set to let it through. */
   failed?: unknown;
 }
@@ -155,6 +160,8 @@ export interface Facilities {
   counters: RateCounters;
   /** 32 bytes that sign tokens; the same in every process that serves the web ACL, and kept over restarts. */
   tokenKey: Uint8Array;
+  /** Where addresses are; absent without a database. */
+  location?: Location;
 }
 
 /**

@@ -15,6 +15,8 @@ export class Evaluation {
   readonly labels: string[] = [];
   readonly rates: RateMatch[] = [];
   readonly oversize = new Set<string>();
+  /** Of the client's address, where a statement asked for it. */
+  asn: number | undefined;
   /** What detectors found for the rule that is being looked at. */
   details: MatchDetail[] = [];
   readonly #slots: SlotCache;
@@ -24,6 +26,10 @@ export class Evaluation {
     this.facilities = facilities;
     this.now = facilities.clock.now();
     this.#slots = new SlotCache(view);
+  }
+
+  label(label: string): void {
+    if (!this.labels.includes(label)) this.labels.push(label);
   }
 
   values(slot: Slot): SlotValues {

@@ -67,8 +67,7 @@ const kinds: Readonly<Record<keyof FieldToMatch, (field: FieldToMatch, preParse:
       named(argumentsOf(preParse(query)).filter(({ name }) => lowerAscii(name) === wanted)),
     );
   },
-  AllQueryArguments: (_field, preParse) =>
-    plain("ALL_QUERY_ARGS", ({ query }) => named(argumentsOf(preParse(query)))),
+  AllQueryArguments: (_field, preParse) => plain("ALL_QUERY_ARGS", ({ query }) => named(argumentsOf(preParse(query)))),
   SingleHeader: (field) => {
     const name = lowerAscii(bytesOf(field.SingleHeader!.Name!));
     return plain("HEADER", (view) => {
@@ -128,11 +127,7 @@ function fallback(behaviour: string | undefined): Extract {
 }
 
 /** CONTINUE, also where nothing is said: what there is gets inspected. */
-function handled(
-  handling: string | undefined,
-  oversize: Extract["oversize"],
-  inspect: () => Extract,
-): Extract {
+function handled(handling: string | undefined, oversize: Extract["oversize"], inspect: () => Extract): Extract {
   if (oversize === undefined) return inspect();
   if (handling === "MATCH" || handling === "NO_MATCH") return { values: [], forced: handling === "MATCH", oversize };
   return { ...inspect(), oversize };

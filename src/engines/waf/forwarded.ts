@@ -19,7 +19,11 @@ export function forwardedAddresses(
   if (lines.length === 0) return "missing";
   const entries = lines.join(",").split(",").map(addressOf);
   const chosen =
-    position === "FIRST" ? entries.slice(0, 1) : position === "LAST" ? entries.slice(-1) : entries.slice(-mostAddresses);
+    position === "FIRST"
+      ? entries.slice(0, 1)
+      : position === "LAST"
+        ? entries.slice(-1)
+        : entries.slice(-mostAddresses);
   const valid = chosen.filter(isAddress);
   return valid.length === 0 ? "invalid" : valid;
 }

@@ -2,7 +2,17 @@
  * One request as AWS WAF logs it, and as GetSampledRequests shows it.
  * Source: AWS WAF Developer Guide, "Log fields for web ACL traffic", "Log examples"; API Reference, SampledHTTPRequest.
  */
-import type { InsertedHeader, MatchDetail, Origin, Program, RateMatch, RuleMatch, TokenOutcome, Verdict, WafRequest } from "./contract.ts";
+import type {
+  InsertedHeader,
+  MatchDetail,
+  Origin,
+  Program,
+  RateMatch,
+  RuleMatch,
+  TokenOutcome,
+  Verdict,
+  WafRequest,
+} from "./contract.ts";
 import type { LoggingDocument } from "./model.ts";
 import type { Redaction } from "./redaction.ts";
 import { textOf } from "./transforms/bytes.ts";
@@ -34,7 +44,7 @@ export function logRecord(
     responseCodeSent: customStatus(verdict),
     httpRequest: {
       clientIp: request.clientAddress,
-      country: "-",
+      country: verdict.country ?? "-",
       headers: headersOf(request, redaction),
       uri: redaction.uri(pathOf(request)),
       args: redaction.arguments(queryOf(request)),
@@ -50,6 +60,7 @@ export function logRecord(
     ...(verdict.challenge ? { challengeResponse: outcome(verdict.challenge) } : {}),
     ...(request.tls?.ja3 === undefined ? {} : { ja3Fingerprint: request.tls.ja3 }),
     ...(request.tls?.ja4 === undefined ? {} : { ja4Fingerprint: request.tls.ja4 }),
+    ...(verdict.asn === undefined ? {} : { clientAsn: verdict.asn }),
     ...(verdict.oversizeFields.length > 0 ? { oversizeFields: verdict.oversizeFields } : {}),
     ...(program.needsBody
       ? {
@@ -100,13 +111,19 @@ function groupEntry(group: string, rule: string, matches: readonly RuleMatch[], 
   return {
     ruleGroupId: group,
     terminatingRule: ended
-      ? { ruleId: ended.rule, action: ended.action, ruleMatchDetails: ended.details.length > 0 ? details(ended.details, redaction) : null }
+      ? {
+          ruleId: ended.rule,
+          action: ended.action,
+          ruleMatchDetails: ended.details.length > 0 ? details(ended.details, redaction) : null,
+        }
       : null,
     nonTerminatingMatchingRules: inside
       .filter((match) => !match.terminating && match.action !== "EXCLUDED_AS_COUNT")
       .map((match) => matchEntry(match, redaction)),
     excludedRules:
-      excluded.length > 0 ? excluded.map((match) => ({ exclusionType: "EXCLUDED_AS_COUNT", ruleId: match.rule })) : null,
+      excluded.length > 0
+        ? excluded.map((match) => ({ exclusionType: "EXCLUDED_AS_COUNT", ruleId: match.rule }))
+        : null,
     customerConfig: null,
   };
 }
@@ -162,7 +179,7 @@ export function sampledRequest(
   return {
     Request: {
       ClientIP: request.clientAddress,
-      Country: "-",
+      Country: verdict.country ?? "-",
       URI: query === "" ? path : `${path}?${query}`,
       Method: redaction.method(request.method),
       HTTPVersion: request.httpVersion,
@@ -199,7 +216,9 @@ export function isLogged({ filter }: LoggingDocument, verdict: Verdict): boolean
   const actions = new Set<string>([verdict.action, ...verdict.matches.map(({ action }) => action)]);
   for (const { Behavior, Requirement, Conditions } of filter.Filters ?? []) {
     const holds = (Conditions ?? []).map(({ ActionCondition, LabelNameCondition }) =>
-      ActionCondition ? actions.has(ActionCondition.Action!) : verdict.labels.includes(LabelNameCondition?.LabelName ?? ""),
+      ActionCondition
+        ? actions.has(ActionCondition.Action!)
+        : verdict.labels.includes(LabelNameCondition?.LabelName ?? ""),
     );
     if (Requirement === "MEETS_ALL" ? holds.every(Boolean) : holds.some(Boolean)) return Behavior === "KEEP";
   }

@@ -3,7 +3,17 @@
  * within bounds, and taken by the edge about once a second.
  * Source of the metrics: AWS WAF Developer Guide, "AWS WAF metrics and dimensions".
  */
-import type { Origin, Program, RateCounters, ReportedCount, ReportedSample, RuleMatch, Verdict, WafReport, WafRequest } from "./contract.ts";
+import type {
+  Origin,
+  Program,
+  RateCounters,
+  ReportedCount,
+  ReportedSample,
+  RuleMatch,
+  Verdict,
+  WafReport,
+  WafRequest,
+} from "./contract.ts";
 import { isLogged, logRecord, sampledRequest } from "./logRecord.ts";
 import { Redaction } from "./redaction.ts";
 
@@ -127,7 +137,8 @@ export class WafReporter {
     for (const match of verdict.matches) if (match.counted) countMatch(match, verdict, base, add);
     if (!CloudWatchMetricsEnabled) return;
     add(metricOf[verdict.action]!, { ...base, Rule: "ALL" });
-    if (verdict.terminatingRule.id === "Default_Action") add(metricOf[verdict.action]!, { ...base, Rule: "Default_Action" });
+    if (verdict.terminatingRule.id === "Default_Action")
+      add(metricOf[verdict.action]!, { ...base, Rule: "Default_Action" });
     if (verdict.matches.some(({ action }) => action === "COUNT")) add("CountedRequests", { ...base, Rule: "ALL" });
     for (const { group, rule } of verdict.groups) {
       if (!verdict.matches.some((match) => match.group === group && match.groupRule === rule)) {
@@ -136,12 +147,23 @@ export class WafReporter {
     }
   }
 
-  #sample(running: Running, ruleMetric: string, request: WafRequest, verdict: Verdict, match: RuleMatch | undefined, now: number): void {
+  #sample(
+    running: Running,
+    ruleMetric: string,
+    request: WafRequest,
+    verdict: Verdict,
+    match: RuleMatch | undefined,
+    now: number,
+  ): void {
     let samples = running.samples.get(ruleMetric);
     if (!samples) running.samples.set(ruleMetric, (samples = { seen: 0, kept: [] }));
     samples.seen++;
     if (samples.kept.length >= samplesPerRule) return;
-    samples.kept.push({ ruleMetric, time: now, sample: sampledRequest(request, verdict, match, running.redaction.samples) });
+    samples.kept.push({
+      ruleMetric,
+      time: now,
+      sample: sampledRequest(request, verdict, match, running.redaction.samples),
+    });
   }
 }
 

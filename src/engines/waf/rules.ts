@@ -99,7 +99,10 @@ function compileRate(rule: Rule, owner: Owner, build: Build): Check {
 export function compileGroup(rule: Rule, group: RuleGroupDocument, owner: Owner, build: Build): CompiledGroup {
   const statement = rule.Statement.RuleGroupReferenceStatement!;
   const overrides = new Map(
-    (statement.RuleActionOverrides ?? []).map(({ Name, ActionToUse }) => [Name!, { action: ActionToUse!, excluded: false }]),
+    (statement.RuleActionOverrides ?? []).map(({ Name, ActionToUse }) => [
+      Name!,
+      { action: ActionToUse!, excluded: false },
+    ]),
   );
   for (const { Name } of statement.ExcludedRules ?? []) overrides.set(Name!, { action: { Count: {} }, excluded: true });
   const visibility = rule.VisibilityConfig!;

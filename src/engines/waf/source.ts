@@ -24,7 +24,8 @@ export interface WafDocumentKey {
   id: string;
 }
 
-const arnPattern = /^arn:[a-z-]+:wafv2:([a-z0-9-]+):(\d{12}):(regional|global)\/(webacl|ipset|regexpatternset|rulegroup)\/([^/]+)\/([^/]+)$/;
+const arnPattern =
+  /^arn:[a-z-]+:wafv2:([a-z0-9-]+):(\d{12}):(regional|global)\/(webacl|ipset|regexpatternset|rulegroup)\/([^/]+)\/([^/]+)$/;
 
 const typeOf: Readonly<Record<string, string>> = {
   webacl: wafDocuments.types.webAcl,
@@ -38,7 +39,13 @@ export function documentKey(arn: string): WafDocumentKey | undefined {
   const found = arnPattern.exec(arn);
   if (!found) return undefined;
   const [, region, account, scope, kind, , id] = found;
-  return { account: account!, region: region!, service: wafDocuments.service, type: typeOf[kind!]!, id: `${scope}/${id}` };
+  return {
+    account: account!,
+    region: region!,
+    service: wafDocuments.service,
+    type: typeOf[kind!]!,
+    id: `${scope}/${id}`,
+  };
 }
 
 /** ARNs of the sets and groups that rules refer to, those of their own statements only. */
@@ -76,7 +83,9 @@ export async function loadSource(
   for (const arn of groups) ruleGroups.set(arn, (await read(arn)) as RuleGroupDocument);
   const all = [webAcl.rules, ...[...ruleGroups.values()].map(({ rules }) => rules)].flatMap(referencesOf);
   for (const arn of new Set(all)) if (!ruleGroups.has(arn)) sets.set(arn, await read(arn));
-  const logging = (await get({ ...documentKey(webAclArn)!, type: wafDocuments.types.logging })) as LoggingDocument | undefined;
+  const logging = (await get({ ...documentKey(webAclArn)!, type: wafDocuments.types.logging })) as
+    | LoggingDocument
+    | undefined;
   const ofKind = <T>(kind: string): Map<string, T> =>
     new Map([...sets].filter(([arn]) => arn.includes(`/${kind}/`)) as [string, T][]);
   return {

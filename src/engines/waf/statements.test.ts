@@ -16,7 +16,11 @@ const header = (name: string, value: string): readonly (readonly [string, string
   [name, value],
 ];
 
-const size = (field: FieldToMatch, ComparisonOperator: "EQ" | "NE" | "LE" | "LT" | "GE" | "GT", Size: number): Statement => ({
+const size = (
+  field: FieldToMatch,
+  ComparisonOperator: "EQ" | "NE" | "LE" | "LT" | "GE" | "GT",
+  Size: number,
+): Statement => ({
   SizeConstraintStatement: { FieldToMatch: field, ComparisonOperator, Size, TextTransformations: transformed("NONE") },
 });
 
@@ -24,14 +28,14 @@ const regex = (RegexString: string, field: FieldToMatch = { UriPath: {} }): Stat
   RegexMatchStatement: { RegexString, FieldToMatch: field, TextTransformations: transformed("NONE") },
 });
 
-const json = (
-  more: Partial<NonNullable<FieldToMatch["JsonBody"]>>,
-  paths?: string[],
-): FieldToMatch => ({
+const json = (more: Partial<NonNullable<FieldToMatch["JsonBody"]>>, paths?: string[]): FieldToMatch => ({
   JsonBody: { MatchPattern: paths ? { IncludedPaths: paths } : { All: {} }, MatchScope: "VALUE", ...more },
 });
 
-const allHeaders = (MatchScope: "ALL" | "KEY" | "VALUE", handling: "CONTINUE" | "MATCH" | "NO_MATCH" = "CONTINUE"): FieldToMatch => ({
+const allHeaders = (
+  MatchScope: "ALL" | "KEY" | "VALUE",
+  handling: "CONTINUE" | "MATCH" | "NO_MATCH" = "CONTINUE",
+): FieldToMatch => ({
   Headers: { MatchPattern: { All: {} }, MatchScope, OversizeHandling: handling },
 });
 
@@ -75,8 +79,22 @@ const cases: readonly Case[] = [
   {
     name: "each of several headers of one name",
     statement: byteStatement("b", { SingleHeader: { Name: "x-test" } }, "EXACTLY"),
-    matches: [{ headers: [["X-Test", "a"], ["X-Test", "b"]] }],
-    not: [{ headers: [["X-Test", "a"], ["X-Test", "ab"]] }],
+    matches: [
+      {
+        headers: [
+          ["X-Test", "a"],
+          ["X-Test", "b"],
+        ],
+      },
+    ],
+    not: [
+      {
+        headers: [
+          ["X-Test", "a"],
+          ["X-Test", "ab"],
+        ],
+      },
+    ],
   },
   {
     name: "all headers, names",
@@ -86,36 +104,72 @@ const cases: readonly Case[] = [
   },
   {
     name: "all headers but one",
-    statement: byteStatement(
-      "bad",
-      { Headers: { MatchPattern: { ExcludedHeaders: ["X-Skip"] }, MatchScope: "VALUE", OversizeHandling: "CONTINUE" } },
-    ),
+    statement: byteStatement("bad", {
+      Headers: { MatchPattern: { ExcludedHeaders: ["X-Skip"] }, MatchScope: "VALUE", OversizeHandling: "CONTINUE" },
+    }),
     matches: [{ headers: header("X-Other", "bad") }],
     not: [{ headers: header("x-skip", "bad") }],
   },
   {
     name: "too many headers match",
     statement: byteStatement("nothing", allHeaders("VALUE", "MATCH")),
-    matches: [{ headers: Array.from({ length: 201 }, (_, i) => [`x-${i}`, "1"] as const) }, { headers: header("x", "y".repeat(9_000)) }],
+    matches: [
+      { headers: Array.from({ length: 201 }, (_, i) => [`x-${i}`, "1"] as const) },
+      { headers: header("x", "y".repeat(9_000)) },
+    ],
     not: [{ headers: Array.from({ length: 199 }, (_, i) => [`x-${i}`, "1"] as const) }],
   },
   {
     name: "beyond 8 KB of headers nothing is seen",
     statement: byteStatement("bad", allHeaders("VALUE")),
-    matches: [{ headers: [["x", "y".repeat(8_000)], ["z", "bad"]] }],
-    not: [{ headers: [["x", "y".repeat(8_192)], ["z", "bad"]] }],
+    matches: [
+      {
+        headers: [
+          ["x", "y".repeat(8_000)],
+          ["z", "bad"],
+        ],
+      },
+    ],
+    not: [
+      {
+        headers: [
+          ["x", "y".repeat(8_192)],
+          ["z", "bad"],
+        ],
+      },
+    ],
   },
   {
     name: "a cookie",
-    statement: byteStatement("42", { Cookies: { MatchPattern: { IncludedCookies: ["id"] }, MatchScope: "VALUE", OversizeHandling: "CONTINUE" } }, "EXACTLY"),
+    statement: byteStatement(
+      "42",
+      { Cookies: { MatchPattern: { IncludedCookies: ["id"] }, MatchScope: "VALUE", OversizeHandling: "CONTINUE" } },
+      "EXACTLY",
+    ),
     matches: [{ headers: header("Cookie", "a=1; id=42") }],
     not: [{ headers: header("Cookie", "a=42; ID=42") }],
   },
   {
     name: "header order",
     statement: byteStatement("host:user-agent:accept", { HeaderOrder: { OversizeHandling: "CONTINUE" } }, "EXACTLY"),
-    matches: [{ headers: [["Host", "a"], ["User-Agent", "b"], ["Accept", "c"]] }],
-    not: [{ headers: [["Host", "a"], ["Accept", "c"], ["User-Agent", "b"]] }],
+    matches: [
+      {
+        headers: [
+          ["Host", "a"],
+          ["User-Agent", "b"],
+          ["Accept", "c"],
+        ],
+      },
+    ],
+    not: [
+      {
+        headers: [
+          ["Host", "a"],
+          ["Accept", "c"],
+          ["User-Agent", "b"],
+        ],
+      },
+    ],
   },
   {
     name: "one query argument",
@@ -215,8 +269,18 @@ const cases: readonly Case[] = [
     matches: [],
     not: [{}],
   },
-  { name: "size GT", statement: size({ QueryString: {} }, "GT", 3), matches: [{ target: "/?abcd" }], not: [{ target: "/?abc" }] },
-  { name: "size EQ 0", statement: size({ QueryString: {} }, "EQ", 0), matches: [{ target: "/" }], not: [{ target: "/?a" }] },
+  {
+    name: "size GT",
+    statement: size({ QueryString: {} }, "GT", 3),
+    matches: [{ target: "/?abcd" }],
+    not: [{ target: "/?abc" }],
+  },
+  {
+    name: "size EQ 0",
+    statement: size({ QueryString: {} }, "EQ", 0),
+    matches: [{ target: "/" }],
+    not: [{ target: "/?a" }],
+  },
   { name: "size of what is absent", statement: size({ SingleHeader: { Name: "x" } }, "LT", 9), matches: [], not: [{}] },
   {
     name: "size after transformations",
@@ -231,8 +295,18 @@ const cases: readonly Case[] = [
     matches: [{ target: "/?%41" }],
     not: [{ target: "/?abc" }],
   },
-  { name: "regex", statement: regex("^/a[0-9]+$"), matches: [{ target: "/a12" }], not: [{ target: "/a" }, { target: "/A1" }] },
-  { name: "regex without case", statement: regex("(?i)UNION\\s+select"), matches: [{ target: "/union  SELECT" }], not: [{ target: "/unionselect" }] },
+  {
+    name: "regex",
+    statement: regex("^/a[0-9]+$"),
+    matches: [{ target: "/a12" }],
+    not: [{ target: "/a" }, { target: "/A1" }],
+  },
+  {
+    name: "regex without case",
+    statement: regex("(?i)UNION\\s+select"),
+    matches: [{ target: "/union  SELECT" }],
+    not: [{ target: "/unionselect" }],
+  },
   {
     name: "and",
     statement: { AndStatement: { Statements: [byteStatement("a"), byteStatement("b")] } },
@@ -245,16 +319,25 @@ const cases: readonly Case[] = [
     matches: [{ target: "/b" }],
     not: [{ target: "/c" }],
   },
-  { name: "not", statement: { NotStatement: { Statement: byteStatement("a") } }, matches: [{ target: "/b" }], not: [{ target: "/a" }] },
+  {
+    name: "not",
+    statement: { NotStatement: { Statement: byteStatement("a") } },
+    matches: [{ target: "/b" }],
+    not: [{ target: "/a" }],
+  },
   {
     name: "SQL injection",
-    statement: { SqliMatchStatement: { FieldToMatch: { AllQueryArguments: {} }, TextTransformations: transformed("URL_DECODE") } },
+    statement: {
+      SqliMatchStatement: { FieldToMatch: { AllQueryArguments: {} }, TextTransformations: transformed("URL_DECODE") },
+    },
     matches: [{ target: "/?id=%27%20OR%201%3D1--" }],
     not: [{ target: "/?name=O%27Brien" }],
   },
   {
     name: "cross-site scripting",
-    statement: { XssMatchStatement: { FieldToMatch: { QueryString: {} }, TextTransformations: transformed("URL_DECODE") } },
+    statement: {
+      XssMatchStatement: { FieldToMatch: { QueryString: {} }, TextTransformations: transformed("URL_DECODE") },
+    },
     matches: [{ target: "/?q=%3Cscript%3Ealert(1)%3C/script%3E" }],
     not: [{ target: "/?q=a%3Cb" }],
   },
@@ -263,8 +346,10 @@ const cases: readonly Case[] = [
 describe("statements", () => {
   for (const { name, statement, matches, not } of cases) {
     test(name, () => {
-      for (const parts of matches) assert.equal(blocks(statement, parts), true, `should match ${JSON.stringify(parts).slice(0, 200)}`);
-      for (const parts of not) assert.equal(blocks(statement, parts), false, `should not match ${JSON.stringify(parts).slice(0, 200)}`);
+      for (const parts of matches)
+        assert.equal(blocks(statement, parts), true, `should match ${JSON.stringify(parts).slice(0, 200)}`);
+      for (const parts of not)
+        assert.equal(blocks(statement, parts), false, `should not match ${JSON.stringify(parts).slice(0, 200)}`);
     });
   }
 });
@@ -272,7 +357,20 @@ describe("statements", () => {
 const setArn = `arn:aws:wafv2:us-east-1:${account}:regional/ipset/bad/1`;
 const ipSets = (addresses: string[], version: "IPV4" | "IPV6" = "IPV4"): Map<string, IpSetDocument> =>
   new Map([
-    [setArn, { id: "1", arn: setArn, name: "bad", scope: "REGIONAL" as const, account, region: "us-east-1", lockToken: "1", version, addresses }],
+    [
+      setArn,
+      {
+        id: "1",
+        arn: setArn,
+        name: "bad",
+        scope: "REGIONAL" as const,
+        account,
+        region: "us-east-1",
+        lockToken: "1",
+        version,
+        addresses,
+      },
+    ],
   ]);
 
 describe("IP sets", () => {
@@ -296,7 +394,10 @@ describe("IP sets", () => {
   }
 
   const forwarded = (Position: "FIRST" | "LAST" | "ANY", FallbackBehavior: "MATCH" | "NO_MATCH"): Statement => ({
-    IPSetReferenceStatement: { ARN: setArn, IPSetForwardedIPConfig: { HeaderName: "X-Forwarded-For", FallbackBehavior, Position } },
+    IPSetReferenceStatement: {
+      ARN: setArn,
+      IPSetForwardedIPConfig: { HeaderName: "X-Forwarded-For", FallbackBehavior, Position },
+    },
   });
   const chain = "198.51.100.1, 192.0.2.44:5000, 198.51.100.9";
   const table: readonly [Statement, string | undefined, boolean][] = [

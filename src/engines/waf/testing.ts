@@ -40,7 +40,13 @@ export function request(parts: RequestParts = {}): WafRequest {
 export const transformed = (...types: TextTransformationType[]): { Priority: number; Type: TextTransformationType }[] =>
   types.map((Type, Priority) => ({ Priority, Type }));
 
-export function rule(name: string, priority: number, statement: Statement, action: Action = { Block: {} }, labels: string[] = []): Rule {
+export function rule(
+  name: string,
+  priority: number,
+  statement: Statement,
+  action: Action = { Block: {} },
+  labels: string[] = [],
+): Rule {
   return {
     Name: name,
     Priority: priority,
@@ -84,8 +90,18 @@ export function webAcl(rules: readonly Rule[], more: Partial<WebAclDocument> = {
   };
 }
 
-export function source(rules: readonly Rule[], more: Partial<WebAclDocument> = {}, beside: Partial<WebAclSource> = {}): WebAclSource {
-  return { webAcl: webAcl(rules, more), ipSets: new Map(), regexPatternSets: new Map(), ruleGroups: new Map(), ...beside };
+export function source(
+  rules: readonly Rule[],
+  more: Partial<WebAclDocument> = {},
+  beside: Partial<WebAclSource> = {},
+): WebAclSource {
+  return {
+    webAcl: webAcl(rules, more),
+    ipSets: new Map(),
+    regexPatternSets: new Map(),
+    ruleGroups: new Map(),
+    ...beside,
+  };
 }
 
 /** The verdict of a web ACL with one blocking rule. */

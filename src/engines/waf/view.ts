@@ -67,7 +67,9 @@ export class RequestView {
 
   get cookies(): Pairs {
     return (this.#cookies ??= bounded(
-      this.header("cookie").flatMap((line) => line.split(";").map(cookieOf)).filter(({ name, value }) => name !== "" || value !== ""),
+      this.header("cookie")
+        .flatMap((line) => line.split(";").map(cookieOf))
+        .filter(({ name, value }) => name !== "" || value !== ""),
     ));
   }
 

@@ -10,12 +10,12 @@ import { AwsError } from "#kernel/errors.ts";
 import { base36Id } from "#kernel/ids.ts";
 import type { AuditRecord } from "#gateway/auditRecord.ts";
 import type { JobContext, ReactorContext } from "#gateway/context.ts";
-import { Conflict, type Document, type Operation } from "#store/contract.ts";
+import { Conflict, type Document, type Operation, type Page } from "#store/contract.ts";
 import type { StoredEvent } from "#stream/contract.ts";
 import { encryptionContext } from "./encryptionContext.ts";
 import { eventOperations } from "./eventBridge.ts";
-import { logOperation } from "./logDelivery.ts";
 import { logFileKey } from "./paths.ts";
+import { SettingAside } from "./pending.ts";
 import { selects } from "./selectors.ts";
 import {
   serviceId,
@@ -30,28 +30,29 @@ import { notifyTopic } from "./topicDelivery.ts";
 
 /** A file is written this long after its first record. AWS says "typically within an average of about 5 minutes"; nobody here wants to wait so long. */
 export const deliveryDelayMs = 15_000;
+/** A file is full with so many records; the last document may add some. */
 const mostRecordsInFile = 2_000;
+const documentsAtATime = 100;
 export const trailPrincipal = "cloudtrail.amazonaws.com";
 
 /** The reactor: sets aside what each trail selects. */
 export async function follow(events: readonly StoredEvent[], ctx: ReactorContext): Promise<void> {
   const trails = await loggingTrails(ctx);
   if (trails.length === 0) return;
-  const operations: Operation[] = [];
+  const aside = new SettingAside();
+  const sent: Operation[] = [];
   for (const { event } of events) {
     const record = event as AuditRecord;
-    let recorded = false;
+    let size: number | undefined;
     for (const trail of trails) {
       if (!(await covers(ctx, trail, record))) continue;
-      recorded = true;
-      operations.push(pendingOperation(trail, record, ctx.clock.now()));
-      if (trail.logs) operations.push(logOperation(trail, record, ctx.clock.now()));
+      size ??= JSON.stringify(record).length;
+      aside.add("pending", trail, record, size);
+      if (trail.logs) aside.add("pendingLog", trail, record, size);
     }
-    if (recorded) operations.push(...eventOperations(record));
+    if (size !== undefined) sent.push(...eventOperations(record));
   }
-  // Many small batches: a batch is held in memory and locked as a whole.
-  for (let start = 0; start < operations.length; start += 200)
-    await ctx.store.commit(operations.slice(start, start + 200));
+  await aside.commit(ctx, sent);
 }
 
 export async function loggingTrails(ctx: JobContext): Promise<Trail[]> {
@@ -83,12 +84,6 @@ async function covers(ctx: JobContext, trail: Trail, record: AuditRecord): Promi
 
 /** Source: CloudTrail User Guide, "About global service events". */
 const globalSources = new Set(["iam.amazonaws.com", "sts.amazonaws.com", "cloudfront.amazonaws.com"]);
-
-function pendingOperation(trail: Trail, record: AuditRecord, at: number): Operation {
-  const value: Pending = { record, at };
-  const id = `${trail.name}/${record.recipientAccountId}/${record.awsRegion}/${record.eventTime}/${record.eventID}`;
-  return { op: "put", key: { ...trailScope(trail), type: "pending", id }, value };
-}
 
 /** One turn of the delivery job: a file for every series that is due. */
 export async function deliver(ctx: JobContext): Promise<void> {
@@ -133,7 +128,8 @@ async function deliverSeries(ctx: JobContext, trail: Trail, { account, region }:
   if (!batch) {
     const pending = await pendingOf(ctx, trail, series);
     const now = ctx.clock.now();
-    const due = pending.length >= mostRecordsInFile || pending.some(({ value }) => now - value.at >= deliveryDelayMs);
+    const due =
+      recordsIn(pending) >= mostRecordsInFile || pending.some(({ value }) => now - value.at >= deliveryDelayMs);
     if (!due) return;
     const unique = base36Id("", 16, ctx.random);
     const value: Batch = {
@@ -146,21 +142,36 @@ async function deliverSeries(ctx: JobContext, trail: Trail, { account, region }:
   await deliverBatch(ctx, trail, series, batch);
 }
 
+/** The oldest documents of a series, as many as make a file. */
 async function pendingOf(ctx: JobContext, trail: Trail, series: string): Promise<Document<Pending>[]> {
-  const { items } = await ctx.store.list<Pending>({
-    ...trailScope(trail),
-    type: "pending",
-    prefix: `${series}/`,
-    limit: mostRecordsInFile,
-  });
-  return items;
+  const found: Document<Pending>[] = [];
+  let after: string | undefined;
+  do {
+    const page: Page<Pending> = await ctx.store.list<Pending>({
+      ...trailScope(trail),
+      type: "pending",
+      prefix: `${series}/`,
+      limit: documentsAtATime,
+      ...(after === undefined ? {} : { after }),
+    });
+    for (const document of page.items) {
+      found.push(document);
+      if (recordsIn(found) >= mostRecordsInFile) return found;
+    }
+    after = page.next;
+  } while (after !== undefined);
+  return found;
+}
+
+function recordsIn(pending: readonly Document<Pending>[]): number {
+  return pending.reduce((sum, { value }) => sum + value.records.length, 0);
 }
 
 async function deliverBatch(ctx: JobContext, trail: Trail, series: string, batch: Document<Batch>): Promise<void> {
   const scope = trailScope(trail);
   const keys = batch.value.pending.map((id) => ({ ...scope, type: "pending", id }));
   const pending = (await ctx.store.getMany<Pending>(keys)).filter((document) => document !== undefined);
-  const records = pending.map(({ value }) => value.record);
+  const records = pending.flatMap(({ value }) => value.records);
   const text = Buffer.from(JSON.stringify({ Records: records }));
   try {
     await putFile(ctx, trail, batch.value.key, gzipSync(text));

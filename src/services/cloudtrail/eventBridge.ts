@@ -35,8 +35,11 @@ export function eventOperations(record: AuditRecord): Operation[] {
   return [{ op: "append", stream: eventsStream, key: record.recipientAccountId, id, event }];
 }
 
-/** The same for a record that is seen again after a crash, and another than the record's own. */
+/**
+ * The same for a record that is seen again after a crash, and another than the record's own. A UUID of version 8 (RFC
+ * 9562, section 5.8): one that looks random would be taken for new by the store.
+ */
 function eventId(recordId: string): string {
   const hash = createHash("sha256").update(`event of ${recordId}`).digest("hex");
-  return hash.slice(0, 32).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+  return hash.slice(0, 32).replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12})$/, "$1-$2-8$3-a$4-$5");
 }

@@ -18,11 +18,10 @@ import { type Pending, type Trail, trailScope } from "./state.ts";
 type Destination = NonNullable<Trail["logs"]>;
 
 const sessionName = "CLOUDWATCH_LOGS_DELIVERY_SESSION";
-const pageSize = 500;
+/** Documents read at a time: of fewer records together than the 10,000 events that PutLogEvents takes. */
+const pageSize = 20;
 const mostBytes = 1_000_000;
 const overhead = 26;
-/** Log groups take events of the last 14 days; what could not be written until then never can. */
-const keptMs = 14 * 86_400_000;
 const spanMs = 86_400_000;
 
 interface LogsInput {
@@ -86,13 +85,6 @@ export async function checkLogs(ctx: CallContext, trail: Trail, destination: Des
   }
 }
 
-/** `pendingLog`, by `<trail>/<account>/<region>/<time>/<event id>`: selected and not yet in the log group. */
-export function logOperation(trail: Trail, record: AuditRecord, at: number): Operation {
-  const value: Pending = { record, at };
-  const id = `${trail.name}/${record.recipientAccountId}/${record.awsRegion}/${record.eventTime}/${record.eventID}`;
-  return { op: "put", key: { ...trailScope(trail), type: "pendingLog", id }, value, expiresAt: at + keptMs };
-}
-
 /** One turn: what waits of each trail, stream by stream. */
 export async function deliverLogs(ctx: JobContext): Promise<void> {
   for (const trail of await everyTrail(ctx)) {
@@ -110,21 +102,15 @@ async function deliverTrail(ctx: JobContext, trail: Trail, destination: Destinat
       limit: pageSize,
     });
     if (items.length === 0 || ctx.signal.aborted) return;
+    // The records of a document are of one account and Region.
     const byStream = Map.groupBy(items, ({ value }) =>
-      streamName(value.record.recipientAccountId, value.record.awsRegion),
+      streamName(value.records[0]!.recipientAccountId, value.records[0]!.awsRegion),
     );
     try {
       for (const [stream, documents] of byStream) {
-        for (const part of batches(documents.map(({ key, value }) => ({ key, event: logEvent(value.record) })))) {
-          await write(
-            ctx,
-            trail,
-            destination,
-            stream,
-            part.map(({ event }) => event),
-          );
-          await ctx.store.commit(part.map(({ key }): Operation => ({ op: "delete", key })));
-        }
+        const events = documents.flatMap(({ value }) => value.records.map(logEvent));
+        for (const part of batches(events)) await write(ctx, trail, destination, stream, part);
+        await ctx.store.commit(documents.map(({ key }): Operation => ({ op: "delete", key })));
       }
     } catch (error) {
       await reportFailure(ctx, trail, "logsError", error);
@@ -145,17 +131,17 @@ function logEvent(record: AuditRecord): LogEvent {
 }
 
 /** Parts that one PutLogEvents takes: by bytes and by the day. */
-function* batches<T extends { event: LogEvent }>(items: readonly T[]): Generator<T[]> {
-  let part: T[] = [];
+function* batches(events: readonly LogEvent[]): Generator<LogEvent[]> {
+  let part: LogEvent[] = [];
   let bytes = 0;
-  for (const item of items.toSorted((a, b) => a.event.timestamp - b.event.timestamp)) {
-    const size = Buffer.byteLength(item.event.message) + overhead;
-    if (part.length > 0 && (bytes + size > mostBytes || item.event.timestamp - part[0]!.event.timestamp > spanMs)) {
+  for (const event of events.toSorted((a, b) => a.timestamp - b.timestamp)) {
+    const size = Buffer.byteLength(event.message) + overhead;
+    if (part.length > 0 && (bytes + size > mostBytes || event.timestamp - part[0]!.timestamp > spanMs)) {
       yield part;
       part = [];
       bytes = 0;
     }
-    part.push(item);
+    part.push(event);
     bytes += size;
   }
   if (part.length > 0) yield part;

@@ -48,10 +48,13 @@ export interface TrailStatus {
   notificationError?: string;
 }
 
-/** `pending`, by `<trail>/<account>/<region>/<time>/<event id>`: selected and not yet in a file. */
+/**
+ * `pending`, `pendingLog`, by `<trail>/<account>/<region>/<time>/<event id>` of the first: selected together, and not yet
+ * in a file or in the log group.
+ */
 export interface Pending {
-  record: AuditRecord;
-  /** When it was selected, epoch milliseconds. */
+  records: AuditRecord[];
+  /** When they were selected, epoch milliseconds. */
   at: number;
 }
 

@@ -49,7 +49,8 @@ type Unordered = Action extends infer A ? (A extends { order: number } ? Omit<A,
 
 async function readAction(ctx: CallContext, given: GivenAction, index: number, place: Place): Promise<Unordered> {
   const needs = (name: keyof GivenAction): void => {
-    if (given[name] === undefined) throw validation(`A '${name}' must be specified for actions of type '${given.Type}'`);
+    if (given[name] === undefined)
+      throw validation(`A '${name}' must be specified for actions of type '${given.Type}'`);
   };
   switch (given.Type) {
     case "forward":
@@ -82,12 +83,20 @@ function forward({ TargetGroupArn: single, ForwardConfig: config }: GivenAction)
   }
   const most = quotas["target-groups-per-action-on-application-load-balancer"];
   if (tuples.length > most) throw tooMany("TargetGroups", `An action can forward to at most '${most}' target groups`);
-  const targetGroups = tuples.map(({ TargetGroupArn: arn = "", Weight: weight = 1 }: { TargetGroupArn?: string | undefined; Weight?: number | undefined }) => {
-    if (!Number.isInteger(weight) || weight < 0 || weight > 999) {
-      throw validation(`Target group weight '${weight}' must be between '0' and '999' inclusive`);
-    }
-    return { arn, weight };
-  });
+  const targetGroups = tuples.map(
+    ({
+      TargetGroupArn: arn = "",
+      Weight: weight = 1,
+    }: {
+      TargetGroupArn?: string | undefined;
+      Weight?: number | undefined;
+    }) => {
+      if (!Number.isInteger(weight) || weight < 0 || weight > 999) {
+        throw validation(`Target group weight '${weight}' must be between '0' and '999' inclusive`);
+      }
+      return { arn, weight };
+    },
+  );
   if (new Set(targetGroups.map(({ arn }) => arn)).size < targetGroups.length) {
     throw validation("A target group can be specified only once in an action");
   }
@@ -114,7 +123,8 @@ function redirect(given: NonNullable<GivenAction["RedirectConfig"]>, { protocol:
     if (unknown) throw validation(`'${unknown[0]}' is not a valid keyword of a redirect`);
   }
   // Header injection: what goes into the Location header is one line.
-  if (!/^[\x21-\x7e]*$/.test(`${host}${path}${query}`)) throw validation("A redirect must be of printable ASCII characters");
+  if (!/^[\x21-\x7e]*$/.test(`${host}${path}${query}`))
+    throw validation("A redirect must be of printable ASCII characters");
   if (own === "HTTPS" && protocol === "HTTP") throw invalidAction("Redirects from HTTPS to HTTP are not allowed");
   const changes = [
     [protocol, kept.Protocol],
@@ -160,7 +170,8 @@ async function oidc(
   const timeout = given.SessionTimeout ?? 604_800;
   if (timeout < 1 || timeout > 604_800) throw validation("'SessionTimeout' must be between '1' and '604800' inclusive");
   const cookie = given.SessionCookieName ?? "AWSELBAuthSessionCookie";
-  if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}$/.test(cookie)) throw validation("'SessionCookieName' is not a valid cookie name");
+  if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}$/.test(cookie))
+    throw validation("'SessionCookieName' is not a valid cookie name");
   const extraParams = given.AuthenticationRequestExtraParams ?? {};
   if (Object.keys(extraParams).length > 10) throw validation("At most '10' extra parameters can be specified");
   return {
@@ -185,7 +196,8 @@ async function clientSecret(
   { rule, before }: Place,
 ): Promise<ProtectedSecret> {
   if (given.ClientSecret !== undefined) {
-    if (given.UseExistingClientSecret) throw validation("You cannot specify both a client secret and 'UseExistingClientSecret'");
+    if (given.UseExistingClientSecret)
+      throw validation("You cannot specify both a client secret and 'UseExistingClientSecret'");
     const value = await ctx.keys.protect(secretPurpose, rule, Buffer.from(given.ClientSecret));
     return { purpose: secretPurpose, bound: rule, value: Buffer.from(value).toString("base64") };
   }

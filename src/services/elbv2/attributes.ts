@@ -44,7 +44,12 @@ const row = (key: string, byDefault: string, wrong: AttributeRow["wrong"]): Attr
   wrong,
   served: true,
 });
-const fixed = (key: string, byDefault: string): AttributeRow => ({ key, byDefault, wrong: () => undefined, served: false });
+const fixed = (key: string, byDefault: string): AttributeRow => ({
+  key,
+  byDefault,
+  wrong: () => undefined,
+  served: false,
+});
 
 /** Source: Amazon S3 User Guide, "General purpose bucket naming rules"; empty while the logs are off. */
 const bucketName = matching(/^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "must be a valid S3 bucket name");
@@ -78,7 +83,11 @@ const percentage = between(1, 100, ["off"]);
 
 export const targetGroupAttributes: readonly AttributeRow[] = [
   row("deregistration_delay.timeout_seconds", "300", between(0, 3_600)),
-  row("load_balancing.algorithm.type", "round_robin", oneOf("round_robin", "least_outstanding_requests", "weighted_random")),
+  row(
+    "load_balancing.algorithm.type",
+    "round_robin",
+    oneOf("round_robin", "least_outstanding_requests", "weighted_random"),
+  ),
   fixed("load_balancing.algorithm.anomaly_mitigation", "off"),
   fixed("load_balancing.cross_zone.enabled", "use_load_balancer_configuration"),
   row("slow_start.duration_seconds", "0", between(30, 900, ["0"])),
@@ -97,7 +106,10 @@ export const targetGroupAttributes: readonly AttributeRow[] = [
   row("target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage", "off", percentage),
 ];
 
-const headerName = matching(/^[A-Za-z0-9_-]{0,40}$/, "must be a header name of up to 40 characters: letters, digits, '-' and '_'");
+const headerName = matching(
+  /^[A-Za-z0-9_-]{0,40}$/,
+  "must be a header name of up to 40 characters: letters, digits, '-' and '_'",
+);
 const headerValue = matching(/^[\x20-\x7e]{0,1024}$/, "must be a header value of up to 1024 characters");
 
 const setHeader = (name: string, wrong: AttributeRow["wrong"] = headerValue): AttributeRow => ({
@@ -120,7 +132,10 @@ export const listenerAttributes: readonly AttributeRow[] = [
   setHeader("access_control_max_age", between(0, 86_400, [""])),
   setHeader("content_security_policy"),
   setHeader("x_content_type_options", oneOf("", "nosniff")),
-  setHeader("x_frame_options", matching(/^$|^(DENY|SAMEORIGIN|ALLOW-FROM \S+)$/, "must be DENY, SAMEORIGIN or ALLOW-FROM and an address")),
+  setHeader(
+    "x_frame_options",
+    matching(/^$|^(DENY|SAMEORIGIN|ALLOW-FROM \S+)$/, "must be DENY, SAMEORIGIN or ALLOW-FROM and an address"),
+  ),
   renamed("x_amzn_tls_version"),
   renamed("x_amzn_tls_cipher_suite"),
 ];

@@ -142,7 +142,8 @@ function checkLength(value: string, what: string): string {
 
 function checkHost(value: string): string {
   checkLength(value, "host");
-  if (!/^[A-Za-z0-9.*?_-]+$/.test(value)) throw validation(`The host '${value}' contains characters that are not valid`);
+  if (!/^[A-Za-z0-9.*?_-]+$/.test(value))
+    throw validation(`The host '${value}' contains characters that are not valid`);
   if (!value.includes(".")) throw validation(`The host '${value}' must contain at least one '.'`);
   return value;
 }
@@ -194,7 +195,10 @@ export function showCondition(condition: Condition): GivenCondition {
       return {
         Field: field,
         QueryStringConfig: {
-          Values: condition.values.map(({ key, value }) => ({ ...(key === undefined ? {} : { Key: key }), Value: value })),
+          Values: condition.values.map(({ key, value }) => ({
+            ...(key === undefined ? {} : { Key: key }),
+            Value: value,
+          })),
         },
       };
     case "http-request-method":
@@ -203,4 +207,3 @@ export function showCondition(condition: Condition): GivenCondition {
       return { Field: field, SourceIpConfig: { Values: condition.values } };
   }
 }
-

@@ -51,9 +51,7 @@ function frontEndAttributes(set: Readonly<Record<string, string>>): FrontEndAttr
     forwardedForMode: value("routing.http.xff_header_processing.mode") as FrontEndAttributes["forwardedForMode"],
     forwardedForClientPort: on("routing.http.xff_client_port"),
     tlsHeaders: on("routing.http.x_amzn_tls_version_and_cipher_suite"),
-    desyncMitigationMode: value(
-      "routing.http.desync_mitigation_mode",
-    ) as FrontEndAttributes["desyncMitigationMode"],
+    desyncMitigationMode: value("routing.http.desync_mitigation_mode") as FrontEndAttributes["desyncMitigationMode"],
     wafFailOpen: on("waf.fail_open"),
     ...(accessLogs ? { accessLogs } : {}),
     ...(connectionLogs ? { connectionLogs } : {}),

@@ -19,7 +19,10 @@ export const noLoadBalancer = (arn?: string): AwsError =>
     arn === undefined ? "One or more load balancers not found" : `Load balancer '${arn}' not found`,
   );
 export const noListener = (arn?: string): AwsError =>
-  error("ListenerNotFoundException", arn === undefined ? "One or more listeners not found" : `Listener '${arn}' not found`);
+  error(
+    "ListenerNotFoundException",
+    arn === undefined ? "One or more listeners not found" : `Listener '${arn}' not found`,
+  );
 export const noRule = (): AwsError => error("RuleNotFoundException", "One or more rules not found");
 export const noTargetGroup = (arn?: string): AwsError =>
   error(

@@ -47,7 +47,10 @@ async function one(ctx: JobContext, document: Document<InterfacesWork>): Promise
     await apply(ec2, document.value);
   } catch (error) {
     if (!(error instanceof AwsError) || error.status >= 500) throw error;
-    ctx.log.warn({ loadBalancer: document.key.id, code: error.code }, "a load balancer cannot have its network interfaces");
+    ctx.log.warn(
+      { loadBalancer: document.key.id, code: error.code },
+      "a load balancer cannot have its network interfaces",
+    );
     reason = error.message;
   }
   await settle(ctx, document, reason);
@@ -58,7 +61,12 @@ async function apply(ec2: Clients["ec2"], work: InterfacesWork): Promise<void> {
   const existing = (await ec2.DescribeNetworkInterfaces({ Filters: filters })).NetworkInterfaces ?? [];
   for (const { NetworkInterfaceId: id, SubnetId: subnet, Groups: groups = [] } of existing) {
     if (!work.subnets.includes(subnet!)) await ec2.DeleteNetworkInterface({ NetworkInterfaceId: id });
-    else if (groups.map(({ GroupId }) => GroupId).toSorted().join() !== work.groups.toSorted().join()) {
+    else if (
+      !sameGroups(
+        groups.map(({ GroupId }) => GroupId!),
+        work.groups,
+      )
+    ) {
       await ec2.ModifyNetworkInterfaceAttribute({ NetworkInterfaceId: id, Groups: work.groups });
     }
   }
@@ -66,6 +74,10 @@ async function apply(ec2: Clients["ec2"], work: InterfacesWork): Promise<void> {
     if (existing.some(({ SubnetId }) => SubnetId === subnet)) continue;
     await ec2.CreateNetworkInterface({ SubnetId: subnet, Groups: work.groups, Description: work.description });
   }
+}
+
+function sameGroups(one: readonly string[], other: readonly string[]): boolean {
+  return new Set(one).symmetricDifference(new Set(other)).size === 0;
 }
 
 /** A wish that has been replaced meanwhile stays. */

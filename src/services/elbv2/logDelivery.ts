@@ -16,7 +16,7 @@ import { logFileKey, logPrincipal } from "./logFiles.ts";
 import { serviceId, types } from "./state.ts";
 
 /** A file is written this long after its first line. AWS says every 5 minutes; nobody here wants to wait so long. */
-const deliveryDelayMs = 10_000;
+const deliveryDelayMs = 5_000;
 /** Events of one file; each has up to 200 KB of lines. */
 const mostEvents = 100;
 /** What a bucket has not taken until then is lost, as on AWS, where delivery is "on a best effort basis". */
@@ -38,11 +38,18 @@ export async function setAside(events: readonly StoredEvent[], ctx: ReactorConte
     const log = event as AccessLogEvent;
     const { account, region, frontEnd, kind } = log;
     const order = `${String(partition).padStart(4, "0")}${String(offset).padStart(16, "0")}`;
-    const key = { account, region, service: serviceId, type: types.pendingLog, id: `${seriesOf(frontEnd, kind)}/${order}/${id}` };
+    const key = {
+      account,
+      region,
+      service: serviceId,
+      type: types.pendingLog,
+      id: `${seriesOf(frontEnd, kind)}/${order}/${id}`,
+    };
     const value: PendingLog = { ...log, at: now };
     return { op: "put", key, value, expiresAt: now + keptMs };
   });
-  for (let start = 0; start < operations.length; start += 20) await ctx.store.commit(operations.slice(start, start + 20));
+  for (let start = 0; start < operations.length; start += 20)
+    await ctx.store.commit(operations.slice(start, start + 20));
 }
 
 const seriesOf = (frontEnd: string, kind: string): string => `${frontEnd}|${kind}`;
@@ -81,7 +88,13 @@ async function deliverSeries(ctx: JobContext, { account, region }: PendingLog, s
   }
   const keys = batch.value.pending.map((id) => ({ ...scope, type: types.pendingLog, id }));
   const pending = (await ctx.store.getMany<PendingLog>(keys)).filter((document) => document !== undefined);
-  const delivered = pending.length === 0 || (await write(ctx, batch.value.key, pending.map(({ value }) => value)));
+  const delivered =
+    pending.length === 0 ||
+    (await write(
+      ctx,
+      batch.value.key,
+      pending.map(({ value }) => value),
+    ));
   if (!delivered) return;
   await ctx.store.commit([
     { op: "delete", key: batch.key, ifVersion: batch.version },

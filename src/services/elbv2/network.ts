@@ -59,7 +59,11 @@ export interface ChosenSubnets {
 }
 
 /** @throws SubnetNotFound, InvalidSubnet, InvalidConfigurationRequest, ValidationError */
-export async function chooseSubnets({ ec2 }: Network, ids: readonly string[], facesInternet: boolean): Promise<ChosenSubnets> {
+export async function chooseSubnets(
+  { ec2 }: Network,
+  ids: readonly string[],
+  facesInternet: boolean,
+): Promise<ChosenSubnets> {
   if (new Set(ids).size < ids.length) throw invalidConfiguration("A subnet cannot be specified more than once");
   if (ids.length < 2) {
     throw validation("At least two subnets in two different Availability Zones must be specified");
@@ -99,16 +103,23 @@ export async function chooseSubnets({ ec2 }: Network, ids: readonly string[], fa
 const mostGroups = 5;
 
 /** Without groups, the default one of the VPC. @throws InvalidConfigurationRequest, InvalidSecurityGroup */
-export async function chooseGroups({ ec2 }: Network, ids: readonly string[] | undefined, vpcId: string): Promise<string[]> {
+export async function chooseGroups(
+  { ec2 }: Network,
+  ids: readonly string[] | undefined,
+  vpcId: string,
+): Promise<string[]> {
   if (!ids?.length) {
     const filters = [
       { Name: "vpc-id", Values: [vpcId] },
       { Name: "group-name", Values: ["default"] },
     ];
-    return ((await ec2.DescribeSecurityGroups({ Filters: filters })).SecurityGroups ?? []).map(({ GroupId }) => GroupId!);
+    return ((await ec2.DescribeSecurityGroups({ Filters: filters })).SecurityGroups ?? []).map(
+      ({ GroupId }) => GroupId!,
+    );
   }
   const wanted = [...new Set(ids)];
-  if (wanted.length > mostGroups) throw invalidConfiguration(`A load balancer can have at most ${mostGroups} security groups`);
+  if (wanted.length > mostGroups)
+    throw invalidConfiguration(`A load balancer can have at most ${mostGroups} security groups`);
   let groups;
   try {
     groups = (await ec2.DescribeSecurityGroups({ GroupIds: wanted })).SecurityGroups ?? [];
@@ -138,7 +149,10 @@ export async function ingressOf({ ec2, prefixLists }: Network, groups: readonly 
     const cidrs = [
       ...(permission.IpRanges ?? []).map(({ CidrIp }) => CidrIp!),
       ...(permission.Ipv6Ranges ?? []).map(({ CidrIpv6 }) => CidrIpv6!),
-      ...(await members(ec2, (permission.UserIdGroupPairs ?? []).map(({ GroupId }) => GroupId!))),
+      ...(await members(
+        ec2,
+        (permission.UserIdGroupPairs ?? []).map(({ GroupId }) => GroupId!),
+      )),
     ];
     for (const { PrefixListId } of permission.PrefixListIds ?? []) {
       cidrs.push(...(await entries(prefixLists, PrefixListId!)));

@@ -7,7 +7,8 @@ import type { GivenTransform } from "./sdk.ts";
 /** At most one of each type, with one rewrite. @throws ValidationError */
 export function readTransforms(given: readonly GivenTransform[] = []): RoutingTransform[] {
   const transforms = given.map(({ Type: type, HostHeaderRewriteConfig: host, UrlRewriteConfig: url }) => {
-    if (type !== "host-header-rewrite" && type !== "url-rewrite") throw validation(`Transform type '${String(type)}' is not valid`);
+    if (type !== "host-header-rewrite" && type !== "url-rewrite")
+      throw validation(`Transform type '${String(type)}' is not valid`);
     const [own, other] = type === "host-header-rewrite" ? [host, url] : [url, host];
     if (other !== undefined) throw validation(`The configuration does not match the transform type '${type}'`);
     const rewrites = own?.Rewrites ?? [];

@@ -12,10 +12,10 @@ import { eventText } from "./event.ts";
 import { HttpCalls } from "./httpCalls.ts";
 import { inputFor, InvalidInput } from "./inputs.ts";
 import type { MetricName } from "./metrics.ts";
-import { delivered, failed, outcomeOf, type Failure, type Outcome } from "./outcome.ts";
+import { delivered, failed, outcomeOf, type Failure, type Outcome } from "#engines/delivery/outcome.ts";
 import type { Parts } from "./parts.ts";
 import { RateLimits } from "./rateLimits.ts";
-import { delayAfter, exhausted } from "./retries.ts";
+import { delayAfter, exhausted } from "#engines/delivery/retries.ts";
 import {
   eventsPrincipal,
   serviceId,
@@ -50,7 +50,7 @@ const mostDeadAttempts = 5;
 
 export function deliveryJob(parts: Parts): (ctx: JobContext) => Promise<void> {
   return async (ctx) => {
-    const http = new HttpCalls();
+    const http = new HttpCalls(parts.settings);
     try {
       await new Deliveries(ctx, parts, http).run();
     } finally {
@@ -169,7 +169,8 @@ class Deliveries {
     // Its rule or its target is gone: there is nobody to deliver it to.
     if (!found) return await this.#finish(document);
     const { rule, target } = found;
-    const condition = value.attempts === 0 ? undefined : exhausted(target, value, this.#ctx.clock.now());
+    const condition =
+      value.attempts === 0 ? undefined : exhausted(target.RetryPolicy, ageOf(value), this.#ctx.clock.now());
     if (condition) return await this.#giveUp(document, target, failed("UNKNOWN", "", true), condition);
     if (value.attempts === 0) {
       this.#count(document, "Invocations");
@@ -233,7 +234,7 @@ class Deliveries {
     const attempts = document.value.attempts + 1;
     const tried = { ...document, value: { ...document.value, attempts } };
     if (outcome.permanent) return await this.#giveUp(tried, target, outcome);
-    const condition = exhausted(target, tried.value, now);
+    const condition = exhausted(target.RetryPolicy, ageOf(tried.value), now);
     if (condition) return await this.#giveUp(tried, target, outcome, condition);
     await this.#again(tried, { ...tried.value, dueAt: now + delayAfter(attempts, this.#ctx.random) });
   }
@@ -301,8 +302,7 @@ class Deliveries {
 
   async #again({ key, version }: Document<Delivery>, value: Delivery): Promise<void> {
     const indexes = { due: timeText(value.dueAt) };
-    const expiresAt = this.#ctx.clock.now() + 2 * 86_400_000;
-    await this.#ctx.store.commit([{ op: "put", key, value, ifVersion: version, indexes, expiresAt }]);
+    await this.#ctx.store.commit([{ op: "put", key, value, ifVersion: version, indexes }]);
   }
 
   async #finish({ key, version }: Document<Delivery>): Promise<void> {
@@ -321,3 +321,5 @@ class Deliveries {
     if (operations.length > 0) await this.#ctx.store.commit(operations);
   }
 }
+
+const ageOf = ({ attempts, ingestedAt }: Delivery) => ({ attempts, startedAt: ingestedAt });

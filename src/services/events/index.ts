@@ -1,10 +1,11 @@
 /** EventBridge: the manifest. */
-import { defineService } from "#gateway/service.ts";
+import { defineService, type Service } from "#gateway/service.ts";
 import { access } from "./access.ts";
 import { trimArchives } from "./archiveJob.ts";
 import { audit } from "./audit.ts";
-import { authorizeConnections } from "./connectionJob.ts";
+import { connectionJob } from "./connectionJob.ts";
 import { deliveryJob } from "./deliver.ts";
+import type { EventsSettings } from "./httpCalls.ts";
 import { matchReactor } from "./matching.ts";
 import { apiDestinationHandlers } from "./operations/apiDestinations.ts";
 import { archiveHandlers } from "./operations/archives.ts";
@@ -22,30 +23,31 @@ import { fireSchedules } from "./scheduleJob.ts";
 import type { Sdk } from "./sdk.ts";
 import { serviceId } from "./state.ts";
 
-const parts = newParts();
-
-export const service = defineService<Sdk>()({
-  id: serviceId,
-  operations: {
-    ...busHandlers,
-    ...permissionHandlers,
-    ...putEventsHandlers(parts),
-    ...ruleHandlers,
-    ...targetHandlers,
-    ...archiveHandlers,
-    ...replayHandlers,
-    ...connectionHandlers,
-    ...apiDestinationHandlers,
-    ...taggingHandlers,
-  },
-  access,
-  audit,
-  reactors: [matchReactor(parts)],
-  jobs: [
-    { name: "events-deliveries", everyMs: 1_000, run: deliveryJob(parts) },
-    { name: "events-schedules", everyMs: 500, run: fireSchedules },
-    { name: "events-replays", everyMs: 500, run: replayJob(parts) },
-    { name: "events-connections", everyMs: 500, run: authorizeConnections },
-    { name: "events-archives", everyMs: 60_000, run: trimArchives },
-  ],
-});
+export function eventsService(settings: EventsSettings): Service {
+  const parts = newParts(settings);
+  return defineService<Sdk>()({
+    id: serviceId,
+    operations: {
+      ...busHandlers,
+      ...permissionHandlers,
+      ...putEventsHandlers(parts),
+      ...ruleHandlers,
+      ...targetHandlers,
+      ...archiveHandlers,
+      ...replayHandlers,
+      ...connectionHandlers,
+      ...apiDestinationHandlers,
+      ...taggingHandlers,
+    },
+    access,
+    audit,
+    reactors: [matchReactor(parts)],
+    jobs: [
+      { name: "events-deliveries", everyMs: 1_000, run: deliveryJob(parts) },
+      { name: "events-schedules", everyMs: 500, run: fireSchedules },
+      { name: "events-replays", everyMs: 500, run: replayJob(parts) },
+      { name: "events-connections", everyMs: 500, run: connectionJob(settings) },
+      { name: "events-archives", everyMs: 60_000, run: trimArchives },
+    ],
+  });
+}

@@ -15,7 +15,6 @@ import type { Parts } from "./parts.ts";
 import type { BusRules } from "./ruleBook.ts";
 import {
   eventsPrincipal,
-  longestDeliveryMs,
   scopeOf,
   timeText,
   types,
@@ -139,7 +138,6 @@ class Slice {
       key: { ...scopeOf(bus), type: types.delivery, id },
       value,
       indexes: { due: timeText(dueAt) },
-      expiresAt: dueAt + longestDeliveryMs,
     });
   }
 

@@ -43,7 +43,10 @@ export async function requestToken(
     signal,
   );
   if ("failure" in answer)
-    return { refusal: `The authorization endpoint could not be reached: ${answer.message}`, passing: true };
+    return {
+      refusal: `The authorization endpoint could not be reached: ${answer.message}`,
+      passing: answer.failure !== "PRIVATE_TARGET",
+    };
   if (answer.status !== 200 && answer.status !== 201) {
     return { refusal: `The authorization endpoint answered ${answer.status}.`, passing: answer.status >= 500 };
   }

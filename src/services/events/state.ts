@@ -18,6 +18,7 @@
  * INVARIANT: deliveries to every target of every matching rule are committed before the event counts as handled; a
  * delivery is removed only after its target, or its dead-letter queue, has taken it, or for good reason.
  */
+import type { Condition } from "#engines/delivery/retries.ts";
 import type { BoundPolicy } from "#gateway/boundPolicy.ts";
 import type { Content } from "./event.ts";
 import type { ConnectionHttpParameters, Target } from "./sdk.ts";
@@ -112,7 +113,7 @@ export interface DueSchedule {
 export interface DeadLetter {
   code: string;
   message: string;
-  condition?: "MaximumRetryAttempts" | "MaximumEventAgeInSeconds";
+  condition?: Condition;
   /** Retries made. */
   retries: number;
 }
@@ -258,6 +259,3 @@ export const timeText = (milliseconds: number): string =>
   String(Math.max(0, Math.floor(milliseconds))).padStart(16, "0");
 
 export const ruleId = (bus: string, name: string): string => `${bus}/${name}`;
-
-/** Nothing is tried for longer: the longest age of an event, and what its dead-letter queue may take. */
-export const longestDeliveryMs = 2 * 24 * 3_600_000;

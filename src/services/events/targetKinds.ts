@@ -50,7 +50,8 @@ export function checkTarget(target: KeptTarget, rule: Place): { unserved?: strin
     if (rows.some(({ service }) => service === parsed.service) && !/\.fifo$/.test(parsed.resource)) {
       throw invalidParameter(Arn, "Provided Arn is not in correct format.");
     }
-    return { unserved: `Targets of the kind ${parsed.service} are not served by this installation.` };
+    const kind = parsed.resource.endsWith(".fifo") ? `${parsed.service} FIFO` : parsed.service;
+    return { unserved: `Targets of the kind ${kind} are not served by this installation.` };
   }
   const foreign = parsed.account !== rule.account || parsed.region !== rule.region;
   if (row.kind === "apiDestination" || (row.kind === "bus" && foreign)) {

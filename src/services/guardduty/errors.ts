@@ -25,6 +25,3 @@ export const unavailable = (what: string, needs: string): AwsError =>
 
 export const memberForbidden = (what: string): AwsError =>
   badRequest(`The request is rejected because member accounts cannot ${what}.`);
-
-export const notFound = (message: string): AwsError =>
-  new AwsError("ResourceNotFoundException", message, 404, { fields: { Type: "ResourceNotFoundException" } });

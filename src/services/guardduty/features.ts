@@ -33,7 +33,8 @@ export type FeatureName = keyof typeof sources;
 
 const known: Readonly<Record<FeatureName, { foundational?: true; needs?: string }>> = sources;
 
-const additionalNames = {
+/** Parts of a feature that are switched on their own. */
+export const additionalNames = {
   EKS_RUNTIME_MONITORING: ["EKS_ADDON_MANAGEMENT"],
   RUNTIME_MONITORING: ["EKS_ADDON_MANAGEMENT", "ECS_FARGATE_AGENT_MANAGEMENT", "EC2_AGENT_MANAGEMENT"],
 } as const;

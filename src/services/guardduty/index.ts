@@ -1,7 +1,8 @@
 import { auditStream } from "#gateway/auditRecord.ts";
+import { followOrganizations } from "#gateway/enrolment.ts";
 import { defineService } from "#gateway/service.ts";
 import { access } from "./access.ts";
-import { followOrganizations } from "./autoEnable.ts";
+import { enrolment } from "./enrolment.ts";
 import { jobs } from "./jobs.ts";
 import * as coverage from "./operations/coverage.ts";
 import * as destinations from "./operations/destinations.ts";
@@ -98,7 +99,7 @@ export const service = defineService<GuardDuty>()({
   access,
   reactors: [
     { name: "detect", stream: auditStream, handle: detecting() },
-    { name: "organizations", stream: auditStream, handle: followOrganizations },
+    { name: "organizations", stream: auditStream, handle: followOrganizations(enrolment) },
   ],
   jobs,
 });

@@ -4,11 +4,13 @@
  */
 import { gzipSync } from "node:zlib";
 import { AwsError } from "#kernel/errors.ts";
+import { administrationTypes, type Member } from "#gateway/administration.ts";
 import type { JobContext } from "#gateway/context.ts";
-import { Conflict, type Document, type Operation } from "#store/contract.ts";
-import { enableOrganizations } from "./autoEnable.ts";
+import { enrolling } from "#gateway/enrolment.ts";
+import { Conflict, type Document, type DocumentKey, type Operation } from "#store/contract.ts";
+import { enrolment } from "./enrolment.ts";
 import { folderOf, putExport } from "./exportTarget.ts";
-import { findingIndexes, publishing } from "./publication.ts";
+import { findingIndexes, publishing, scheduled } from "./publication.ts";
 import {
   detectorArn,
   pad,
@@ -24,9 +26,46 @@ import {
 } from "./state.ts";
 import { SurroundingsReader } from "./surroundings.ts";
 
+/** A detector's frequency has changed: what waits in its account and its members' is due at another time. */
+async function reschedule(ctx: JobContext, reader: SurroundingsReader): Promise<void> {
+  const { items } = await ctx.store.list({ service: serviceId, type: types.reschedule, limit: 100 });
+  for (const { key } of items) {
+    const members = await ctx.store.list<Member>({ ...scopeOf(key), type: administrationTypes.member, limit: 10_000 });
+    for (const account of [key.account, ...members.items.map(({ value }) => value.account)]) {
+      const at = scopeOf({ account, region: key.region });
+      const detector = await ctx.store.get<Detector>({ ...at, type: types.detector, id: types.detector });
+      if (!detector) continue;
+      const { audience } = await reader.read(ctx.store, detector.value);
+      let after: string | undefined;
+      do {
+        const query = { ...at, type: types.finding, prefix: `${detector.value.id}/`, limit: 1000 };
+        const page = await ctx.store.list<StoredFinding>({ ...query, ...(after === undefined ? {} : { after }) });
+        for (const { key: id, value, version, expiresAt } of page.items) {
+          if (value.due === undefined) continue;
+          const stored = scheduled(value, audience, ctx.clock.now());
+          await unlessChanged(ctx, [findingPut(id, stored, version, expiresAt)]);
+        }
+        after = page.next;
+      } while (after !== undefined);
+    }
+    await ctx.store.commit([{ op: "delete", key }]);
+  }
+}
+
+function findingPut(
+  key: DocumentKey,
+  value: StoredFinding,
+  ifVersion: number,
+  expiresAt: number | undefined,
+): Operation {
+  const indexes = findingIndexes(value);
+  return { op: "put", key, value, ifVersion, indexes, ...(expiresAt === undefined ? {} : { expiresAt }) };
+}
+
 /** Updates whose interval is over. Cross-account by design: findings of every account are looked through. */
 async function publish(ctx: JobContext): Promise<void> {
   const reader = new SurroundingsReader();
+  await reschedule(ctx, reader);
   for (;;) {
     const now = ctx.clock.now();
     const query = { service: serviceId, type: types.finding, index: "due", to: pad(now + 1), limit: 100 };
@@ -49,15 +88,7 @@ async function publishOne(
   const current = detector && detector.value.id === value.finding.Service!.DetectorId ? detector.value : undefined;
   const stored: StoredFinding = current ? { ...rest, publishedAt: now } : rest;
   const told = current ? publishing(stored, (await reader.read(ctx.store, current)).audience, now, ctx.random) : [];
-  const put: Operation = {
-    op: "put",
-    key,
-    value: stored,
-    ifVersion: version,
-    indexes: findingIndexes(stored),
-    ...(expiresAt === undefined ? {} : { expiresAt }),
-  };
-  await unlessChanged(ctx, [put, ...told]);
+  await unlessChanged(ctx, [findingPut(key, stored, version, expiresAt), ...told]);
 }
 
 /** A document that changed meanwhile is looked at again at the next turn. */
@@ -167,5 +198,5 @@ export const jobs = [
   { name: "publish", everyMs: 1_000, run: publish },
   { name: "export", everyMs: 1_000, run: exportFindings },
   { name: "clean", everyMs: 5_000, run: cleanUp },
-  { name: "organizations", everyMs: 2_000, run: enableOrganizations },
+  { name: "organizations", everyMs: 2_000, run: enrolling(enrolment) },
 ];

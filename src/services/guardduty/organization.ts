@@ -1,7 +1,7 @@
 /** Who administers GuardDuty for an organization in a Region. */
 import type { CallContext } from "#gateway/context.ts";
+import { enrolmentTypes, type OrganizationAdmin } from "#gateway/enrolment.ts";
 import { badRequest } from "./errors.ts";
-import { types, type OrganizationAdmin } from "./state.ts";
 
 /** Text as AWS answers to accounts that are not the delegated administrator, or not the management account. */
 export const noOrganizationPermission = () =>
@@ -11,7 +11,7 @@ export const noOrganizationPermission = () =>
 export async function delegatedOrganization(ctx: CallContext): Promise<string | undefined> {
   const organization = await ctx.identity.organization(ctx.account);
   if (!organization) return undefined;
-  const admin = await ctx.state.get<OrganizationAdmin>(types.organizationAdmin, "administrator", {
+  const admin = await ctx.state.get<OrganizationAdmin>(enrolmentTypes.admin, "administrator", {
     account: organization.managementAccount,
   });
   return admin?.value.account === ctx.account ? organization.id : undefined;

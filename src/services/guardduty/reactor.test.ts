@@ -4,12 +4,13 @@ import { beforeEach, describe, test } from "node:test";
 import { ManualClock } from "#kernel/clock.ts";
 import { systemRandom } from "#kernel/ids.ts";
 import { silentLogger } from "#kernel/log.ts";
+import { administrationTypes, type AdministratorLink } from "#gateway/administration.ts";
 import type { ReactorContext } from "#gateway/context.ts";
 import { MemoryStore, testAccount, testRegion } from "#gateway/testing.ts";
 import type { StoredEvent } from "#stream/contract.ts";
 import { newDetector } from "./operations/detectors.ts";
 import { detecting } from "./reactor.ts";
-import { scopeOf, types, type AdministratorLink, type Detector, type StoredFinding } from "./state.ts";
+import { scopeOf, types, type Detector, type StoredFinding } from "./state.ts";
 
 const administrator = "444455556666";
 const at = { account: testAccount, region: testRegion };
@@ -124,7 +125,7 @@ describe("the reactor", () => {
       status: "Enabled",
       byOrganization: false,
     };
-    await put(at, types.administrator, types.administrator, link);
+    await put(at, administrationTypes.administrator, administrationTypes.administrator, link);
     await detect([event(1)], context());
     assert.deepEqual(told(), [testAccount, administrator]);
     const bodies = store.outboxEntries.map(

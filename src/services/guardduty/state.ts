@@ -1,8 +1,10 @@
 /**
  * Every document of GuardDuty. They live in their account and Region. What belongs to a detector has the detector's id
- * in front of its own: a detector that is made after another was deleted sees nothing of it.
+ * in front of its own: a detector that is made after another was deleted sees nothing of it. Members, administrators
+ * and invitations are the gateway's.
  */
 import { partitionOf } from "#kernel/arn.ts";
+import { linkOf, type AdministratorLink } from "#gateway/administration.ts";
 import type { CallContext } from "#gateway/context.ts";
 import type { Scope } from "#store/contract.ts";
 import type { Criterion } from "#engines/guard/criteria.ts";
@@ -26,14 +28,10 @@ export const types = {
   destination: "destination",
   pendingExport: "export",
   exportFile: "exportFile",
-  member: "member",
-  administrator: "administrator",
-  invitation: "invitation",
   organization: "organization",
-  organizationAdmin: "organizationAdmin",
-  organizationSweep: "organizationSweep",
   progress: "progress",
   removed: "removed",
+  reschedule: "reschedule",
   token: "token",
   passwordPolicy: "passwordPolicy",
 } as const;
@@ -137,29 +135,6 @@ export interface ExportFile {
   pending: string[];
 }
 
-export type Relationship = "Created" | "Invited" | "Enabled" | "Disabled" | "Removed" | "Resigned";
-
-/** `member`, by account, in the administrator's scope. */
-export interface Member {
-  account: string;
-  email: string;
-  status: Relationship;
-  byOrganization: boolean;
-  invitationId?: string;
-  invitedAt?: number;
-  updatedAt: number;
-}
-
-/** `administrator` in the member's scope, under the id `administrator`; `invitation`, by the inviting account. */
-export interface AdministratorLink {
-  account: string;
-  invitationId: string;
-  invitedAt: number;
-  /** "Declined" only of invitations. */
-  status: "Invited" | "Enabled" | "Disabled" | "Declined";
-  byOrganization: boolean;
-}
-
 /** `organization`, under the id `organization`, in the scope of a delegated administrator. */
 export interface OrganizationSettings {
   autoEnable: "ALL" | "NEW" | "NONE";
@@ -167,11 +142,6 @@ export interface OrganizationSettings {
   features: Record<string, "ALL" | "NEW" | "NONE">;
   /** Accounts that were in the organization when NEW was chosen: they are not new. */
   knownAccounts: string[];
-}
-
-/** `organizationAdmin`, under the id `administrator`, in the scope of the management account. */
-export interface OrganizationAdmin {
-  account: string;
 }
 
 /** `progress`, by partition, in the installation's scope: how far findings have been written. */
@@ -214,7 +184,7 @@ export async function requireDetector(ctx: CallContext, id: string | undefined):
 }
 
 export async function administratorOf(ctx: CallContext): Promise<AdministratorLink | undefined> {
-  const link = (await ctx.state.get<AdministratorLink>(types.administrator, types.administrator))?.value;
+  const link = await linkOf(ctx.state, ctx.account);
   return link?.status === "Enabled" || link?.status === "Disabled" ? link : undefined;
 }
 

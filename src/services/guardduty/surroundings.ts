@@ -4,12 +4,12 @@
  * Source: GuardDuty User Guide, "Relationship between GuardDuty administrator and member accounts".
  */
 import { AddressSet } from "#engines/guard/addressSet.ts";
+import { administrationTypes, type AdministratorLink } from "#gateway/administration.ts";
 import type { Store } from "#store/contract.ts";
 import type { Audience } from "./publication.ts";
 import {
   scopeOf,
   types,
-  type AdministratorLink,
   type Destination,
   type Detector,
   type EntityList,
@@ -47,7 +47,11 @@ export class SurroundingsReader {
 
   async read(store: Store, detector: Detector): Promise<Surroundings> {
     const own = scopeOf(detector);
-    const link = await store.get<AdministratorLink>({ ...own, type: types.administrator, id: types.administrator });
+    const link = await store.get<AdministratorLink>({
+      ...own,
+      type: administrationTypes.administrator,
+      id: administrationTypes.administrator,
+    });
     const administrator = link?.value.status === "Enabled" ? link.value.account : undefined;
     const ruling = administrator === undefined ? own : { ...own, account: administrator };
     const above = administrator === undefined ? detector : ((await this.#detector(store, ruling)) ?? detector);

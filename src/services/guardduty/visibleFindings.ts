@@ -3,10 +3,11 @@
  * INVARIANT: reading beyond the caller's account goes by the `member` documents of the caller alone, which exist only
  * with the member's consent or the organization's.
  */
+import { membersOf, type Member } from "#gateway/administration.ts";
 import type { CallContext } from "#gateway/context.ts";
 import type { Document } from "#store/contract.ts";
 import { findingJson } from "./findingJson.ts";
-import { types, type Detector, type Member, type StoredFinding } from "./state.ts";
+import { types, type Detector, type StoredFinding } from "./state.ts";
 
 export interface VisibleFinding {
   document: Document<StoredFinding>;
@@ -23,13 +24,8 @@ async function visibleDetectors(ctx: CallContext, detector: Detector): Promise<D
 }
 
 export async function associatedMembers(ctx: CallContext): Promise<Member[]> {
-  const members = await allMembers(ctx);
+  const members = await membersOf(ctx.state, ctx.account);
   return members.filter(({ status }) => status === "Enabled" || status === "Disabled");
-}
-
-export async function allMembers(ctx: CallContext): Promise<Member[]> {
-  const { items } = await ctx.state.list<Member>(types.member, { limit: 10_000 });
-  return items.map(({ value }) => value);
 }
 
 export async function visibleFindings(ctx: CallContext, detector: Detector): Promise<VisibleFinding[]> {

@@ -15,7 +15,7 @@ import { prefixSize, sealedSize } from "#engines/aead/layout.ts";
 import { seal } from "#engines/aead/seal.ts";
 import { bodyKey, type ObjectKeys } from "./encryption.ts";
 import { badContentMd5, badDigest, entityTooLarge, invalidDigest, invalidRequest } from "./errors.ts";
-import type { ChecksumAlgorithm, StoredBody } from "./state.ts";
+import type { ChecksumAlgorithm, Encryption, StoredBody } from "./state.ts";
 
 /** 5 GiB in one request. Source: Amazon S3 User Guide, "Uploading objects". */
 export const maxBodySize = 5 * 1024 ** 3;
@@ -30,11 +30,13 @@ interface BodyClaims {
   contentMd5?: string | undefined;
   /** Computed and kept; compared when the caller sent a value. */
   checksum: { algorithm: ChecksumAlgorithm; expected?: string | undefined };
+  /** How it is encrypted, on which the ETag depends. */
+  encryption: { kind: Encryption["kind"] };
 }
 
 export interface WrittenBody extends StoredBody {
-  /** MD5 in hexadecimal. */
-  md5: string;
+  /** 32 hexadecimal digits. */
+  etag: string;
   /** Base64. */
   checksum: string;
 }
@@ -54,13 +56,16 @@ export async function writeBody(
   if ((claims.contentLength ?? 0) > maxBodySize) throw entityTooLarge(claims.contentLength!, maxBodySize);
 
   const blob = `${bodyPrefix}${ctx.random.bytes(16).toString("hex")}`;
-  // What the wire layer digests anyway is not digested twice.
+  const hasMd5 = claims.encryption.kind === "SSE-S3";
+  const needsMd5 = hasMd5 || claims.contentMd5 !== undefined;
+  // The wire layer digests what it checks anyway; nothing is digested twice.
   const payload = ctx.payload?.stream === source ? ctx.payload : undefined;
-  const md5 = payload ? undefined : createHash("md5");
-  const given = payload && (algorithm === "CRC64NVME" || payload.claimed === algorithm);
-  const checksum = given ? undefined : createChecksum(algorithm);
+  payload?.also(algorithm);
+  if (needsMd5) payload?.also("MD5");
+  const md5 = payload || !needsMd5 ? undefined : createHash("md5");
+  const checksum = payload ? undefined : createChecksum(algorithm);
   let size = 0;
-  let digests: { md5: Buffer; checksum: string } | undefined;
+  let digests: { md5: Buffer | undefined; checksum: string } | undefined;
 
   async function* metered(): ByteStream {
     for await (const piece of streamOf(source)) {
@@ -73,10 +78,10 @@ export async function writeBody(
     }
     if (claims.contentLength !== undefined && size !== claims.contentLength) throw incompleteBody();
     digests = {
-      md5: md5?.digest() ?? payload!.digests.get("MD5")!,
+      md5: md5?.digest() ?? payload?.digests.get("MD5"),
       checksum: (checksum?.digest() ?? payload!.digests.get(algorithm)!).toString("base64"),
     };
-    if (claims.contentMd5 !== undefined && digests.md5.toString("base64") !== claims.contentMd5) throw badContentMd5();
+    if (claims.contentMd5 !== undefined && digests.md5?.toString("base64") !== claims.contentMd5) throw badContentMd5();
     if (expected !== undefined && digests.checksum !== expected) throw badDigest(algorithm);
   }
 
@@ -84,7 +89,16 @@ export async function writeBody(
   let sealed: ByteStream = seal(bodyKey(keys.inner, blob), ctx.random.bytes(prefixSize), bound, metered());
   if (keys.outer) sealed = seal(bodyKey(keys.outer, blob), ctx.random.bytes(prefixSize), bound, sealed);
   await ctx.blobs.put(blob, sealed);
-  return { blob, size, md5: digests!.md5.toString("hex"), checksum: digests!.checksum };
+  const etag = hasMd5 ? digests!.md5!.toString("hex") : opaqueEtag(blob, digests!.checksum);
+  return { blob, size, etag, checksum: digests!.checksum };
+}
+
+/**
+ * Where the MD5 would tell something of the body: "Objects created ... and are encrypted by SSE-C or SSE-KMS, have
+ * ETags that are not an MD5 digest of their object data." Source: Amazon S3 API Reference, Object.
+ */
+function opaqueEtag(blob: string, checksum: string): string {
+  return createHash("md5").update(blob).update(checksum).digest("hex");
 }
 
 /** What follows a written body; when it fails, nothing will ever name the body, so it goes at once. */

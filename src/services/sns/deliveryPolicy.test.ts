@@ -7,7 +7,7 @@ import {
   readSubscriptionPolicy,
   type RetryPolicy,
 } from "./deliveryPolicy.ts";
-import { isPrivate } from "./httpTarget.ts";
+import { isPrivate } from "#kernel/publicAddresses.ts";
 
 const seconds = (policy: RetryPolicy): number[] => {
   const delays: number[] = [];

@@ -4,9 +4,9 @@
  * Source: SNS Developer Guide, "Fanout to HTTP/S endpoints" (headers; 15 seconds; 5xx and 429 are tried again, every
  * other refusal is permanent).
  */
-import { lookup, type LookupAddress } from "node:dns";
-import { BlockList, isIP } from "node:net";
+import { isIP } from "node:net";
 import { Agent, request } from "undici";
+import { isPrivate, lookupPublic, privateAddressCode } from "#kernel/publicAddresses.ts";
 import { delivered, failed, type Outcome } from "./outcome.ts";
 
 const answerMs = 15_000;
@@ -64,7 +64,7 @@ export class HttpTarget {
       return judge(answer.statusCode, await beginning(answer.body));
     } catch (error) {
       const { code, name, message } = error as NodeJS.ErrnoException;
-      if (code === privateCode) return refusedTarget();
+      if (code === privateAddressCode) return refusedTarget();
       return failed(code ?? name, message);
     }
   }
@@ -92,52 +92,4 @@ function judge(status: number, said: string): Outcome {
   return failed(String(status), `The endpoint answered ${status}.`, !again, status);
 }
 
-const privateCode = "JIKIMI_PRIVATE_TARGET";
 const refusedTarget = () => failed("PrivateTarget", "This installation delivers to public addresses only.", true);
-
-/** Source: IANA special-purpose address registries. */
-const privateRanges = new BlockList();
-for (const [address, bits] of [
-  ["0.0.0.0", 8],
-  ["10.0.0.0", 8],
-  ["100.64.0.0", 10],
-  ["127.0.0.0", 8],
-  ["169.254.0.0", 16],
-  ["172.16.0.0", 12],
-  ["192.0.0.0", 24],
-  ["192.168.0.0", 16],
-  ["198.18.0.0", 15],
-  ["224.0.0.0", 3],
-] as const) {
-  privateRanges.addSubnet(address, bits, "ipv4");
-}
-for (const [address, bits] of [
-  ["::", 127],
-  ["64:ff9b::", 96],
-  ["fc00::", 7],
-  ["fe80::", 10],
-  ["ff00::", 8],
-] as const) {
-  privateRanges.addSubnet(address, bits, "ipv6");
-}
-
-export function isPrivate(address: string): boolean {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  const plain = mapped ?? address;
-  return privateRanges.check(plain, isIP(plain) === 6 ? "ipv6" : "ipv4");
-}
-
-type Found = (error: NodeJS.ErrnoException | null, address?: string | LookupAddress[], family?: number) => void;
-
-/** INVARIANT: the address that is connected to is the one that was checked. One private address refuses the name. */
-function lookupPublic(hostname: string, options: { all?: boolean }, done: Found): void {
-  lookup(hostname, { ...options, all: true }, (error, addresses) => {
-    if (error) return done(error);
-    const [first] = addresses;
-    if (!first || addresses.some(({ address }) => isPrivate(address))) {
-      return done(Object.assign(new Error("a private address"), { code: privateCode }));
-    }
-    if (options.all) return done(null, addresses);
-    done(null, first.address, first.family);
-  });
-}

@@ -27,7 +27,13 @@ function tagContext(tags: Tags): Record<string, string | readonly string[]> {
   };
 }
 
-async function onArn(ctx: CallContext, action: string, arn: string, tags?: Tags, more: Partial<Access> = {}): Promise<Access> {
+async function onArn(
+  ctx: CallContext,
+  action: string,
+  arn: string,
+  tags?: Tags,
+  more: Partial<Access> = {},
+): Promise<Access> {
   const own = parseArn(arn)?.account === ctx.account && kindOfArn(arn) !== undefined;
   const resourceTags = own ? (await tagsOf(ctx, arn)).map(({ Key, Value }) => [`aws:ResourceTag/${Key}`, Value]) : [];
   return {
@@ -38,7 +44,8 @@ async function onArn(ctx: CallContext, action: string, arn: string, tags?: Tags,
   };
 }
 
-const named = (ctx: CallContext, kind: Kind, { Name = "", Scope, Id = "*" }: Named): string => arnOf(ctx, kind, Scope, Name, Id);
+const named = (ctx: CallContext, kind: Kind, { Name = "", Scope, Id = "*" }: Named): string =>
+  arnOf(ctx, kind, Scope, Name, Id);
 
 const create =
   (action: string, kind: Kind) =>
@@ -114,7 +121,11 @@ export const access: WafAccess = {
   ListLoggingConfigurations: list("ListLoggingConfigurations"),
   GetSampledRequests: (input, ctx) => onArn(ctx, "GetSampledRequests", input.WebAclArn ?? "*"),
   GetRateBasedStatementManagedKeys: (input, ctx) =>
-    onArn(ctx, "GetRateBasedStatementManagedKeys", named(ctx, "webacl", { Name: input.WebACLName, Scope: input.Scope, Id: input.WebACLId })),
+    onArn(
+      ctx,
+      "GetRateBasedStatementManagedKeys",
+      named(ctx, "webacl", { Name: input.WebACLName, Scope: input.Scope, Id: input.WebACLId }),
+    ),
   ListTagsForResource: (input, ctx) => onArn(ctx, "ListTagsForResource", input.ResourceARN ?? "*"),
   TagResource: (input, ctx) => onArn(ctx, "TagResource", input.ResourceARN ?? "*", input.Tags),
   UntagResource: async (input, ctx) => {

@@ -60,7 +60,11 @@ async function deliverOf(ctx: JobContext, webAcl: WebAclDocument): Promise<void>
   });
   if (items.length === 0) return;
   const work: Work = { webAcl, reports: items, scope };
-  const logging = await ctx.store.get<LoggingDocument>({ ...scope, type: types.logging, id: documentId(webAcl.scope, webAcl.id) });
+  const logging = await ctx.store.get<LoggingDocument>({
+    ...scope,
+    type: types.logging,
+    id: documentId(webAcl.scope, webAcl.id),
+  });
   // Logging was switched off: nobody waits for these.
   if (!logging) return settle(ctx, work);
   const destination = parseDestination(logging.value.destination);
@@ -101,7 +105,9 @@ async function toGroup(ctx: JobContext, work: Work, { group }: Extract<Destinati
   await settle(ctx, work);
 }
 
-function* batches(events: readonly { message: string; timestamp: number }[]): Generator<{ message: string; timestamp: number }[]> {
+function* batches(
+  events: readonly { message: string; timestamp: number }[],
+): Generator<{ message: string; timestamp: number }[]> {
   let batch: { message: string; timestamp: number }[] = [];
   let bytes = 0;
   for (const event of events) {
@@ -128,7 +134,9 @@ async function toBucket(ctx: JobContext, work: Work, destination: Extract<Destin
     await ctx.store.commit([{ op: "put", key, value, ifVersion: 0 }]);
     delivery = { key, version: 1, value };
   }
-  const found = await ctx.store.getMany<ReportDocument>(delivery.value.reports.map((id) => ({ ...work.scope, type: types.report, id })));
+  const found = await ctx.store.getMany<ReportDocument>(
+    delivery.value.reports.map((id) => ({ ...work.scope, type: types.report, id })),
+  );
   const reports = found.filter((report) => report !== undefined);
   const records = await recordsOf(ctx, reports);
   await clientsOf(ctx, work.scope).s3.PutObject({

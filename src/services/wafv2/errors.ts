@@ -6,7 +6,11 @@ import type { ParameterExceptionField } from "@aws-sdk/client-wafv2";
 import { AwsError } from "#kernel/errors.ts";
 
 /** `Field`, `Parameter` and `Reason` are members of their own, and the message says them again. */
-export function invalidParameter(field: ParameterExceptionField | "DATA_PROTECTION_CONFIG", parameter: string, reason: string): AwsError {
+export function invalidParameter(
+  field: ParameterExceptionField | "DATA_PROTECTION_CONFIG",
+  parameter: string,
+  reason: string,
+): AwsError {
   return new AwsError(
     "WAFInvalidParameterException",
     `Error reason: ${reason}, field: ${field}, parameter: ${parameter}`,
@@ -19,7 +23,8 @@ export const reasons = {
   exactlyOne: "You have used none or multiple values for a field that requires exactly one value.",
   formatting: "The parameter contains formatting that is not valid.",
   reference: "A reference in your rule statement is not valid.",
-  minimum: "You haven't met a minimum requirement for a threshold setting. Examples include a rule group capacity setting that's too low and an OR statement with fewer than two nested statements.",
+  minimum:
+    "You haven't met a minimum requirement for a threshold setting. Examples include a rule group capacity setting that's too low and an OR statement with fewer than two nested statements.",
   maximum: "You exceeded the maximum allowed value for a setting.",
   duplicate: "The parameter contains a duplicate value.",
   nesting: "The statement can't be nested at this place.",
@@ -30,7 +35,10 @@ export const notServed = (field: ParameterExceptionField, parameter: string, wha
   invalidParameter(field, parameter, `${what} not served by this installation.`);
 
 export const nonexistent = (): AwsError =>
-  new AwsError("WAFNonexistentItemException", "AWS WAF couldn’t perform the operation because your resource doesn’t exist.");
+  new AwsError(
+    "WAFNonexistentItemException",
+    "AWS WAF couldn’t perform the operation because your resource doesn’t exist.",
+  );
 export const duplicate = (): AwsError =>
   new AwsError(
     "WAFDuplicateItemException",
@@ -58,15 +66,9 @@ export const unavailable = (): AwsError =>
     "WAFUnavailableEntityException",
     "AWS WAF couldn’t retrieve a resource that you specified for this operation. If you've just created a resource that you're using in this operation, you might just need to wait a few minutes. It can take from a few seconds to a number of minutes for changes to propagate.",
   );
-export const invalidResource = (): AwsError =>
-  new AwsError(
-    "WAFInvalidResourceException",
-    "AWS WAF couldn’t perform the operation because the resource that you requested isn’t valid. Check the resource, and try again.",
-  );
-export const invalidOperation = (message = "The operation isn't valid."): AwsError =>
-  new AwsError("WAFInvalidOperationException", message);
 export const invalidTags = (message: string): AwsError => new AwsError("WAFTagOperationException", message);
-export const invalidPolicy = (message: string): AwsError => new AwsError("WAFInvalidPermissionPolicyException", message);
+export const invalidPolicy = (message: string): AwsError =>
+  new AwsError("WAFInvalidPermissionPolicyException", message);
 export const noLogPermission = (cause: unknown): AwsError =>
   new AwsError(
     "WAFLogDestinationPermissionIssueException",

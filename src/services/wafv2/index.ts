@@ -1,5 +1,5 @@
 /** AWS WAF: the manifest. */
-import { defineService } from "#gateway/service.ts";
+import { defineService, type Service } from "#gateway/service.ts";
 import { reportStream } from "#engines/waf/contract.ts";
 import { access } from "./access.ts";
 import { deliverLogs } from "./deliver.ts";
@@ -13,24 +13,27 @@ import { ruleGroupHandlers } from "./operations/ruleGroups.ts";
 import { sampleHandlers } from "./operations/samples.ts";
 import { tagHandlers } from "./operations/tags.ts";
 import { webAclHandlers } from "./operations/webAcls.ts";
+import type { WafSettings } from "./references.ts";
 import { takeReports } from "./reports.ts";
 import type { Sdk } from "./sdk.ts";
 
-export const service = defineService<Sdk>()({
-  id: "wafv2",
-  operations: {
-    ...webAclHandlers,
-    ...ruleGroupHandlers,
-    ...ipSetHandlers,
-    ...regexPatternSetHandlers,
-    ...associationHandlers,
-    ...loggingHandlers,
-    ...sampleHandlers,
-    ...tagHandlers,
-    ...permissionPolicyHandlers,
-    ...managedRuleGroupHandlers,
-  },
-  access,
-  jobs: [{ name: "logs", everyMs: 2_000, run: deliverLogs }],
-  reactors: [{ name: "reports", stream: reportStream, handle: takeReports }],
-});
+export function wafv2Service(settings: WafSettings): Service {
+  return defineService<Sdk>()({
+    id: "wafv2",
+    operations: {
+      ...webAclHandlers(settings),
+      ...ruleGroupHandlers(settings),
+      ...ipSetHandlers,
+      ...regexPatternSetHandlers,
+      ...associationHandlers,
+      ...loggingHandlers,
+      ...sampleHandlers,
+      ...tagHandlers,
+      ...permissionPolicyHandlers,
+      ...managedRuleGroupHandlers,
+    },
+    access,
+    jobs: [{ name: "logs", everyMs: 2_000, run: deliverLogs }],
+    reactors: [{ name: "reports", stream: reportStream, handle: takeReports }],
+  });
+}

@@ -50,11 +50,15 @@ interface PolicyDocument {
 
 async function grantOnGroup(ctx: CallContext, { group, arn }: Extract<Destination, { kind: "logs" }>): Promise<void> {
   const { logGroups } = await ctx.aws.logs.DescribeLogGroups({ logGroupNamePrefix: group });
-  if (!(logGroups ?? []).some(({ logGroupName }) => logGroupName === group)) throw invalidParameter("LOG_DESTINATION", arn, reasons.reference);
+  if (!(logGroups ?? []).some(({ logGroupName }) => logGroupName === group))
+    throw invalidParameter("LOG_DESTINATION", arn, reasons.reference);
   const { resourcePolicies } = await ctx.aws.logs.DescribeResourcePolicies({});
   const text = (resourcePolicies ?? []).find((policy) => policy.policyName === policyName)?.policyDocument;
   const resource = `${arn}:log-stream:*`;
-  const policy = (text === undefined ? undefined : (JSON.parse(text) as PolicyDocument)) ?? { Version: "2012-10-17", Statement: [] };
+  const policy = (text === undefined ? undefined : (JSON.parse(text) as PolicyDocument)) ?? {
+    Version: "2012-10-17",
+    Statement: [],
+  };
   if (JSON.stringify(policy).includes(JSON.stringify(resource))) return;
   policy.Statement.push({
     Effect: "Allow",
@@ -109,8 +113,10 @@ async function bucketPolicy(ctx: CallContext, bucket: string, arn: string): Prom
     const { Policy } = await ctx.aws.s3.GetBucketPolicy({ Bucket: bucket });
     return JSON.parse(Policy ?? "") as PolicyDocument;
   } catch (error) {
-    if (error instanceof AwsError && error.code === "NoSuchBucketPolicy") return { Version: "2012-10-17", Statement: [] };
-    if (error instanceof AwsError && error.code === "NoSuchBucket") throw invalidParameter("LOG_DESTINATION", arn, reasons.reference);
+    if (error instanceof AwsError && error.code === "NoSuchBucketPolicy")
+      return { Version: "2012-10-17", Statement: [] };
+    if (error instanceof AwsError && error.code === "NoSuchBucket")
+      throw invalidParameter("LOG_DESTINATION", arn, reasons.reference);
     throw error;
   }
 }

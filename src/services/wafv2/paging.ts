@@ -6,7 +6,10 @@ const mark = "jikimi-waf:";
 export const pageSize = 100;
 
 /** @throws WAFInvalidParameterException */
-export function pageQuery(input: { NextMarker?: string | undefined; Limit?: number | undefined }, prefix: string): StateQuery {
+export function pageQuery(
+  input: { NextMarker?: string | undefined; Limit?: number | undefined },
+  prefix: string,
+): StateQuery {
   const base = { prefix, limit: input.Limit ?? pageSize };
   if (input.NextMarker === undefined) return base;
   const text = Buffer.from(input.NextMarker, "base64url").toString("utf8");

@@ -9,12 +9,19 @@ import type { Rule, RuleGroupDocument } from "#engines/waf/model.ts";
 import { findByArn, kindOfArn, pathOfScope, type PolicyDocument, types } from "./state.ts";
 import type { RuleReferences } from "./validation/rules.ts";
 
+export interface WafSettings {
+  /** Databases of addresses that the edge has. */
+  databases: { countries: boolean; systems: boolean };
+}
+
 export class CallReferences implements RuleReferences {
+  readonly databases: WafSettings["databases"];
   readonly #ctx: CallContext;
   readonly #path: string;
   readonly #groups = new Map<string, RuleGroupDocument>();
 
-  constructor(ctx: CallContext, scope: string | undefined) {
+  constructor(ctx: CallContext, scope: string | undefined, { databases }: WafSettings) {
+    this.databases = databases;
     this.#ctx = ctx;
     this.#path = `:${pathOfScope(scope)}/`;
   }

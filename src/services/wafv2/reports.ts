@@ -48,7 +48,8 @@ async function takeReport({ id, event }: StoredEvent<WafReportEvent>, ctx: React
     ...metricOperations(id, event.counts, scope),
     ...rateOperations(event, { ...scope, type: types.rateKeys, id: webAclId }, ctx.clock.now()),
   ];
-  if (event.logsDropped > 0) ctx.log.warn({ webAcl: event.webAclArn, dropped: event.logsDropped }, "log records were dropped at the edge");
+  if (event.logsDropped > 0)
+    ctx.log.warn({ webAcl: event.webAclArn, dropped: event.logsDropped }, "log records were dropped at the edge");
   try {
     await ctx.store.commit(operations);
   } catch (error) {
@@ -59,7 +60,11 @@ async function takeReport({ id, event }: StoredEvent<WafReportEvent>, ctx: React
 
 const namespace = "AWS/WAFV2";
 
-function metricOperations(id: string, counts: readonly ReportedCount[], { account, region }: { account: string; region: string }): Operation[] {
+function metricOperations(
+  id: string,
+  counts: readonly ReportedCount[],
+  { account, region }: { account: string; region: string },
+): Operation[] {
   if (counts.length === 0) return [];
   const data = counts.map(({ metric, dimensions, count, minute }) => ({
     MetricName: metric,
@@ -68,12 +73,26 @@ function metricOperations(id: string, counts: readonly ReportedCount[], { accoun
     Value: count,
     Unit: "Count",
   }));
-  return [{ op: "append", stream: "metrics", key: `${account}/${region}/${namespace}`, id: `waf-${id}`, event: { account, region, namespace, data } }];
+  return [
+    {
+      op: "append",
+      stream: "metrics",
+      key: `${account}/${region}/${namespace}`,
+      id: `waf-${id}`,
+      event: { account, region, namespace, data },
+    },
+  ];
 }
 
-function rateOperations(event: WafReportEvent, key: { account: string; region: string; service: string; type: string; id: string }, now: number): Operation[] {
+function rateOperations(
+  event: WafReportEvent,
+  key: { account: string; region: string; service: string; type: string; id: string },
+  now: number,
+): Operation[] {
   if (event.rateKeys === undefined) return [];
-  const keys = Object.fromEntries(Object.entries(event.rateKeys).map(([counter, addresses]) => [counter, [...addresses]]));
+  const keys = Object.fromEntries(
+    Object.entries(event.rateKeys).map(([counter, addresses]) => [counter, [...addresses]]),
+  );
   if (Object.keys(keys).length === 0) return [{ op: "delete", key }];
   const value: RateKeysDocument = { keys, at: event.to };
   return [{ op: "put", key, value, expiresAt: now + rateKeysKeptMs }];

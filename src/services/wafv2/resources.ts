@@ -7,7 +7,17 @@ import { documentKey } from "#engines/waf/index.ts";
 import type { RuleGroupDocument } from "#engines/waf/model.ts";
 import { referencesOf } from "#engines/waf/source.ts";
 import { associated, checkedScope, duplicate, limitExceeded, staleLock } from "./errors.ts";
-import { arnOf, documentId, type Kind, type Kinds, type NameDocument, pathOfScope, type TagsDocument, typeOf, types } from "./state.ts";
+import {
+  arnOf,
+  documentId,
+  type Kind,
+  type Kinds,
+  type NameDocument,
+  pathOfScope,
+  type TagsDocument,
+  typeOf,
+  types,
+} from "./state.ts";
 import { tagList, withTags } from "./tags.ts";
 
 const mostOfKind: Readonly<Record<Kind, number>> = { webacl: 100, rulegroup: 100, ipset: 100, regexpatternset: 10 };
@@ -22,7 +32,12 @@ interface Creation {
 type Common = "id" | "arn" | "name" | "scope" | "account" | "region" | "description" | "lockToken";
 
 /** @throws WAFDuplicateItemException, WAFLimitsExceededException, WAFTagOperationException */
-export async function create<K extends Kind>(ctx: CallContext, kind: K, input: Creation, own: Omit<Kinds[K], Common>): Promise<Kinds[K]> {
+export async function create<K extends Kind>(
+  ctx: CallContext,
+  kind: K,
+  input: Creation,
+  own: Omit<Kinds[K], Common>,
+): Promise<Kinds[K]> {
   const { Name: name = "", Scope: scope, Description: description } = input;
   checkedScope(scope, ctx.region, "create");
   const path = pathOfScope(scope);
@@ -49,7 +64,13 @@ export async function create<K extends Kind>(ctx: CallContext, kind: K, input: C
 }
 
 /** With a new lock token. `before` are the references it had. @throws WAFOptimisticLockException */
-export async function update<K extends Kind>(ctx: CallContext, kind: K, before: Kinds[K], given: string | undefined, changed: Kinds[K]): Promise<string> {
+export async function update<K extends Kind>(
+  ctx: CallContext,
+  kind: K,
+  before: Kinds[K],
+  given: string | undefined,
+  changed: Kinds[K],
+): Promise<string> {
   if (before.lockToken !== given) throw staleLock();
   const lockToken = ctx.random.uuid();
   await store(ctx, kind, { ...changed, lockToken }, usesOf(before));
@@ -57,14 +78,20 @@ export async function update<K extends Kind>(ctx: CallContext, kind: K, before: 
 }
 
 /** INVARIANT: what is newly referred to gets a new version in the same batch, so that whoever deletes it meanwhile fails and looks again. */
-async function store<K extends Kind>(ctx: CallContext, kind: K, document: Kinds[K], before: readonly string[]): Promise<void> {
+async function store<K extends Kind>(
+  ctx: CallContext,
+  kind: K,
+  document: Kinds[K],
+  before: readonly string[],
+): Promise<void> {
   const uses = usesOf(document);
   for (const arn of uses) if (!before.includes(arn)) await touch(ctx, arn, document.arn);
   for (const arn of before) if (!uses.includes(arn)) releaseShared(ctx, arn, document.arn);
   ctx.state.put(typeOf[kind], documentId(document.scope, document.id), document, { indexes: { uses } });
 }
 
-const usesOf = (document: object): string[] => ("rules" in document ? referencesOf((document as RuleGroupDocument).rules) : []);
+const usesOf = (document: object): string[] =>
+  "rules" in document ? referencesOf((document as RuleGroupDocument).rules) : [];
 
 async function touch(ctx: CallContext, arn: string, by: string): Promise<void> {
   const key = documentKey(arn)!;
@@ -79,11 +106,19 @@ async function touch(ctx: CallContext, arn: string, by: string): Promise<void> {
 function releaseShared(ctx: CallContext, arn: string, by: string): void {
   const key = documentKey(arn)!;
   if (key.account === ctx.account) return;
-  ctx.state.delete(types.sharedUse, `${arn}/${by}`, { version: "any", at: { account: key.account, region: key.region } });
+  ctx.state.delete(types.sharedUse, `${arn}/${by}`, {
+    version: "any",
+    at: { account: key.account, region: key.region },
+  });
 }
 
 /** @throws WAFOptimisticLockException, WAFAssociatedItemException */
-export async function remove<K extends Kind>(ctx: CallContext, kind: K, document: Kinds[K], given: string | undefined): Promise<void> {
+export async function remove<K extends Kind>(
+  ctx: CallContext,
+  kind: K,
+  document: Kinds[K],
+  given: string | undefined,
+): Promise<void> {
   if (document.lockToken !== given) throw staleLock();
   for (const type of [types.webAcl, types.ruleGroup]) {
     const { items } = await ctx.state.find(type, "uses", { value: document.arn, limit: 1 });
@@ -96,7 +131,13 @@ export async function remove<K extends Kind>(ctx: CallContext, kind: K, document
   ctx.state.delete(types.tags, document.arn, { version: "any" });
 }
 
-export function summaryOf(document: Kinds[Kind]): { Name: string; Id: string; ARN: string; LockToken: string; Description: string } {
+export function summaryOf(document: Kinds[Kind]): {
+  Name: string;
+  Id: string;
+  ARN: string;
+  LockToken: string;
+  Description: string;
+} {
   return {
     Name: document.name,
     Id: document.id,
@@ -110,4 +151,3 @@ export async function tagsOf(ctx: CallContext, arn: string): Promise<{ Key: stri
   const found = await ctx.state.get<TagsDocument>(types.tags, arn);
   return tagList(found?.value.tags ?? {});
 }
-

@@ -1,6 +1,12 @@
 /** Rules as calls show them: bytes are bytes again. */
 import type { Rule as ShownRule, Statement as ShownStatement } from "@aws-sdk/client-wafv2";
-import { labelPrefix, type Rule, type RuleGroupDocument, type Statement, type WebAclDocument } from "#engines/waf/model.ts";
+import {
+  labelPrefix,
+  type Rule,
+  type RuleGroupDocument,
+  type Statement,
+  type WebAclDocument,
+} from "#engines/waf/model.ts";
 
 export const shownRules = (rules: readonly Rule[]): ShownRule[] =>
   rules.map((rule) => ({ ...rule, Statement: shownStatement(rule.Statement) }));
@@ -10,7 +16,12 @@ function shownStatement(statement: Statement): ShownStatement {
   return {
     ...rest,
     ...(ByteMatchStatement
-      ? { ByteMatchStatement: { ...ByteMatchStatement, SearchString: Buffer.from(ByteMatchStatement.SearchString, "base64") } }
+      ? {
+          ByteMatchStatement: {
+            ...ByteMatchStatement,
+            SearchString: Buffer.from(ByteMatchStatement.SearchString, "base64"),
+          },
+        }
       : {}),
     ...(AndStatement ? { AndStatement: { Statements: AndStatement.Statements.map(shownStatement) } } : {}),
     ...(OrStatement ? { OrStatement: { Statements: OrStatement.Statements.map(shownStatement) } } : {}),
@@ -19,7 +30,10 @@ function shownStatement(statement: Statement): ShownStatement {
   };
 }
 
-function shownRate({ ScopeDownStatement, ...rest }: NonNullable<Statement["RateBasedStatement"]>): NonNullable<ShownStatement["RateBasedStatement"]> {
+function shownRate({
+  ScopeDownStatement,
+  ...rest
+}: NonNullable<Statement["RateBasedStatement"]>): NonNullable<ShownStatement["RateBasedStatement"]> {
   return { ...rest, ...(ScopeDownStatement ? { ScopeDownStatement: shownStatement(ScopeDownStatement) } : {}) };
 }
 
@@ -27,7 +41,9 @@ export const groupNamespace = (group: RuleGroupDocument): string => labelPrefix(
 
 /** Labels that the rules of a group add, fully qualified. */
 export function availableLabels(group: RuleGroupDocument): { Name: string }[] {
-  const names = group.rules.flatMap(({ RuleLabels = [] }) => RuleLabels.map(({ Name }) => groupNamespace(group) + Name!));
+  const names = group.rules.flatMap(({ RuleLabels = [] }) =>
+    RuleLabels.map(({ Name }) => groupNamespace(group) + Name!),
+  );
   return [...new Set(names)].map((Name) => ({ Name }));
 }
 

@@ -54,11 +54,12 @@ export const typeOf: Readonly<Record<Kind, string>> = {
 };
 
 export const kindOfArn = (arn: string): Kind | undefined =>
-  /^arn:[a-z-]+:wafv2:[a-z0-9-]+:\d{12}:(?:regional|global)\/(webacl|rulegroup|ipset|regexpatternset)\/[^/]+\/[^/]+$/.exec(arn)?.[1] as
-    | Kind
-    | undefined;
+  /^arn:[a-z-]+:wafv2:[a-z0-9-]+:\d{12}:(?:regional|global)\/(webacl|rulegroup|ipset|regexpatternset)\/[^/]+\/[^/]+$/.exec(
+    arn,
+  )?.[1] as Kind | undefined;
 
-export const pathOfScope = (scope: string | undefined): "regional" | "global" => (scope === "CLOUDFRONT" ? "global" : "regional");
+export const pathOfScope = (scope: string | undefined): "regional" | "global" =>
+  scope === "CLOUDFRONT" ? "global" : "regional";
 
 export function arnOf(ctx: CallContext, kind: Kind, scope: string | undefined, name: string, id: string): string {
   return `arn:${ctx.partition}:wafv2:${ctx.region}:${ctx.account}:${pathOfScope(scope)}/${kind}/${name}/${id}`;
@@ -78,7 +79,11 @@ export async function requireNamed<K extends Kind>(
 }
 
 /** By its ARN, in the caller's own account and Region. */
-export async function findByArn<K extends Kind>(ctx: CallContext, kind: K, arn: string | undefined): Promise<Kinds[K] | undefined> {
+export async function findByArn<K extends Kind>(
+  ctx: CallContext,
+  kind: K,
+  arn: string | undefined,
+): Promise<Kinds[K] | undefined> {
   if (arn === undefined || kindOfArn(arn) !== kind) return undefined;
   const key = documentKey(arn)!;
   if (key.account !== ctx.account || key.region !== ctx.region) return undefined;
@@ -131,4 +136,5 @@ export interface DeliveryDocument {
 }
 
 /** So that texts have the order of times. */
-export const timeText = (milliseconds: number): string => String(Math.max(0, Math.floor(milliseconds))).padStart(15, "0");
+export const timeText = (milliseconds: number): string =>
+  String(Math.max(0, Math.floor(milliseconds))).padStart(15, "0");

@@ -9,10 +9,14 @@ interface GivenTag {
 }
 
 /** @throws WAFTagOperationException */
-export function withTags(tags: Readonly<Record<string, string>>, added: readonly GivenTag[] | undefined): Record<string, string> {
+export function withTags(
+  tags: Readonly<Record<string, string>>,
+  added: readonly GivenTag[] | undefined,
+): Record<string, string> {
   const merged = new Map(Object.entries(tags));
   for (const { Key = "", Value = "" } of added ?? []) {
-    if (Key.toLowerCase().startsWith("aws:")) throw invalidTags("Tag keys that begin with aws: are reserved for AWS use.");
+    if (Key.toLowerCase().startsWith("aws:"))
+      throw invalidTags("Tag keys that begin with aws: are reserved for AWS use.");
     merged.set(Key, Value);
   }
   if (merged.size > mostTags) throw invalidTags(`A resource can have no more than ${mostTags} tags.`);

@@ -22,9 +22,14 @@ export async function proportionalSize(pid: number): Promise<number> {
   return Number(/^Pss:\s+(\d+) kB/m.exec(text)?.[1] ?? 0) * 1024;
 }
 
-/** CPU of the whole installation so far, in milliseconds. */
-export async function cpuOfInstance(instance: Instance): Promise<number> {
-  const pids = await processTree(instance.ready.pid);
+/** CPU of a process and of all that it has started, in milliseconds. */
+export async function cpuOfTree(root: number): Promise<number> {
+  const pids = await processTree(root);
   const each = await Promise.all(pids.map(cpuOf));
   return each.reduce((sum, milliseconds) => sum + milliseconds, 0);
+}
+
+/** CPU of the whole installation so far, in milliseconds. */
+export async function cpuOfInstance(instance: Instance): Promise<number> {
+  return await cpuOfTree(instance.ready.pid);
 }

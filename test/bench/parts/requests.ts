@@ -1,5 +1,5 @@
 /** Requests that are signed once and sent many times, so that the client costs the same whatever it talks to. */
-import { Agent, request } from "node:http";
+import { type Agent, request } from "node:http";
 
 export interface Prepared {
   method: string;
@@ -56,22 +56,4 @@ export function send(agent: Agent, port: number, { method, path, headers, body }
     sent.on("error", reject);
     sent.end(body);
   });
-}
-
-/** Requests per second over that many keep-alive connections, after some that do not count. */
-export async function perSecond(port: number, prepared: Prepared, connections: number, count: number): Promise<number> {
-  const agent = new Agent({ keepAlive: true, maxSockets: connections });
-  const run = async (requests: number): Promise<void> => {
-    let left = requests;
-    const worker = async (): Promise<void> => {
-      while (left-- > 0) await send(agent, port, prepared);
-    };
-    await Promise.all(Array.from({ length: connections }, worker));
-  };
-  await run(Math.ceil(count / 10));
-  const start = performance.now();
-  await run(count);
-  const rate = count / ((performance.now() - start) / 1000);
-  agent.destroy();
-  return rate;
 }

@@ -16,6 +16,7 @@ export const frame = {
   "top.exitRole": ["Switch back to {name}", "{name:(으)로} 되돌아가기"],
   "top.security": ["Security credentials", "보안 자격 증명"],
   "top.menu": ["User menu", "사용자 메뉴"],
+  "top.more": ["More", "더 보기"],
   "top.root": ["root user", "루트 사용자"],
   "top.mfaYes": ["Signed in with MFA", "MFA로 로그인함"],
   "top.mfaNo": ["Signed in without MFA", "MFA 없이 로그인함"],

@@ -80,6 +80,8 @@ export const identity = {
   ],
   "iam.activate": ["Activate", "활성화"],
   "iam.deactivate": ["Deactivate", "비활성화"],
+  "iam.account": ["Account", "계정"],
+  "iam.accountName": ["Account name", "계정 이름"],
   "iam.alias": ["Account alias", "계정 별칭"],
   "iam.setAlias": ["Set alias", "별칭 설정"],
   "iam.removeAlias": ["Remove alias", "별칭 제거"],

@@ -27,7 +27,7 @@ const numbers: readonly [member: string, label: MessageKey][] = [
 ];
 
 export function AccountSettings() {
-  const { t, number } = useLocale();
+  const { t, time, number } = useLocale();
   const { api, flash } = useConsole();
   const [question, setQuestion] = useState<Question>();
   const alias = useLoad(
@@ -42,6 +42,7 @@ export function AccountSettings() {
       throw problem;
     }
   });
+  const account = useLoad("account", () => api("account", "GetAccountInformation"));
   const summary = useLoad("summary", async () => (await api("iam", "GetAccountSummary")).SummaryMap);
   const ask = (title: string, rest: Omit<Question, "title">, reload: () => void) =>
     setQuestion({
@@ -82,6 +83,19 @@ export function AccountSettings() {
     );
   return (
     <Page title={t("iam.accountSettings")} crumbs={[{ text: "IAM", href: hrefOf("iam") }]}>
+      <Details
+        title={t("iam.account")}
+        error={account.error}
+        pairs={
+          account.data
+            ? [
+                [t("column.id"), account.data.AccountId],
+                [t("iam.accountName"), account.data.AccountName],
+                [t("column.created"), time(account.data.AccountCreatedDate)],
+              ]
+            : []
+        }
+      />
       <Details
         title={t("iam.alias")}
         error={alias.error}

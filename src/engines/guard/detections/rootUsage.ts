@@ -1,5 +1,5 @@
 /**
- * The root user made a call. "This finding may be generated in response to attempts to run S3 data plane operations"
+ * The root user made a call, or signed in; who tried and failed has not used the root user's credentials. "This finding may be generated in response to attempts to run S3 data plane operations"
  * where S3 Protection is on; refused calls count. Sessions of AssumeRoot have a type of their own.
  * Source: GuardDuty User Guide, "GuardDuty IAM finding types", Policy:IAMUser/RootCredentialUsage,
  * Policy:IAMUser/ShortTermRootCredentialUsage; texts as AWS generates them.
@@ -11,6 +11,7 @@ import { severityOf } from "../findingTypes.ts";
 export const rootUsage: Detector = (record, { s3DataEvents }) => {
   if (record.userIdentity["type"] !== "Root" || isByService(record)) return undefined;
   if (record.eventCategory === "Data" && !s3DataEvents) return undefined;
+  if (nested(record.responseElements, "ConsoleLogin") === "Failure") return undefined;
   const restricted = nested(record.userIdentity, "sessionContext.assumedRoot") === "true";
   const credentials = restricted ? "restricted root credentials" : "root credentials";
   return {

@@ -92,7 +92,8 @@ class Parser {
       if (flags.extended) while (this.#at < this.#source.length && this.#skipExtended());
       const bounds = this.#bounds();
       if (!bounds) return node;
-      if (atom.kind === "assert" || atom === endOrNewline) throw new RegexError("quantifier does not follow a repeatable item");
+      if (atom.kind === "assert" || atom === endOrNewline)
+        throw new RegexError("quantifier does not follow a repeatable item");
       if (this.#take("+")) throw new RegexError("possessive quantifiers are not supported");
       // Whether a match exists does not depend on greed.
       this.#take("?");

@@ -75,7 +75,9 @@ function readersOf(statement: RateBased, build: Build): Reader[] {
     const found = forwardedAddresses(view, header!, "FIRST");
     if (typeof found !== "string") return { value: found[0]! };
     // A header without an address: the fallback says whether such requests are counted, together.
-    return found === "invalid" && statement.ForwardedIPConfig?.FallbackBehavior === "MATCH" ? { value: "-" } : undefined;
+    return found === "invalid" && statement.ForwardedIPConfig?.FallbackBehavior === "MATCH"
+      ? { value: "-" }
+      : undefined;
   };
   switch (statement.AggregateKeyType!) {
     case "IP":
@@ -104,7 +106,8 @@ function customReader(key: RateBasedStatementCustomKey, forwarded: Reader, build
       return { value: values.join(","), ...(name === undefined ? {} : { name }) };
     };
   };
-  if (key.Header) return slotReader({ SingleHeader: { Name: key.Header.Name } }, key.Header.TextTransformations, key.Header.Name);
+  if (key.Header)
+    return slotReader({ SingleHeader: { Name: key.Header.Name } }, key.Header.TextTransformations, key.Header.Name);
   if (key.Cookie) {
     const name = key.Cookie.Name!;
     return slotReader(
@@ -133,6 +136,12 @@ function customReader(key: RateBasedStatementCustomKey, forwarded: Reader, build
     return ({ labels }) => {
       const found = labels.filter((label) => label.includes(namespace));
       return found.length === 0 ? undefined : { value: found.join(","), name: namespace };
+    };
+  }
+  if (key.ASN) {
+    return ({ facilities, view }) => {
+      const asn = facilities.location?.asn(view.request.clientAddress);
+      return asn === undefined ? undefined : { value: String(asn) };
     };
   }
   return key.ForwardedIP ? forwarded : clientAddress;

@@ -6,16 +6,14 @@ import { byteMatch } from "./byteMatch.ts";
 import { sqliMatch, xssMatch } from "./injectionMatch.ts";
 import { ipSetReference } from "./ipSetReference.ts";
 import { labelMatch } from "./labelMatch.ts";
+import { asnMatch, geoMatch } from "./locationMatch.ts";
 import { and, not, or } from "./logical.ts";
 import { regexMatch, regexPatternSetReference } from "./regexMatch.ts";
 import { sizeConstraint } from "./sizeConstraint.ts";
 
 /** Statements that a rule itself has, and that the compiler of rules takes apart. */
 type OfRules = "RateBasedStatement" | "RuleGroupReferenceStatement" | "ManagedRuleGroupStatement";
-/** Statements that are refused when they come in. */
-type Refused = "GeoMatchStatement" | "AsnMatchStatement";
-
-type Kind = Exclude<keyof Statement, OfRules | Refused>;
+type Kind = Exclude<keyof Statement, OfRules>;
 
 const kinds: { [K in Kind]: (statement: NonNullable<Statement[K]>, build: Build) => Check } = {
   ByteMatchStatement: byteMatch,
@@ -26,6 +24,8 @@ const kinds: { [K in Kind]: (statement: NonNullable<Statement[K]>, build: Build)
   RegexMatchStatement: regexMatch,
   RegexPatternSetReferenceStatement: regexPatternSetReference,
   LabelMatchStatement: labelMatch,
+  GeoMatchStatement: geoMatch,
+  AsnMatchStatement: asnMatch,
   AndStatement: ({ Statements }, build) => and(Statements.map((each) => compileStatement(each, build))),
   OrStatement: ({ Statements }, build) => or(Statements.map((each) => compileStatement(each, build))),
   NotStatement: ({ Statement: inner }, build) => not(compileStatement(inner, build)),

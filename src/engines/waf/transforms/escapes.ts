@@ -73,14 +73,13 @@ export function escapeSequenceDecode(text: string): string {
 /** CSS_DECODE: up to two bytes of `\hhhh`, with the white space that ends it; `\` before anything else is dropped. */
 export function cssDecode(text: string): string {
   if (!text.includes("\\")) return text;
-  return text.replace(
-    /\\(?:([0-9A-Fa-f]{1,6})[ \t\r\n\f]?|\n|([^]))/g,
-    (_whole, hex?: string, other?: string) => {
-      if (hex === undefined) return other ?? "";
-      // The last two digits are the byte; of four or more, full-width forms are made narrow.
-      return hex.length < 4 ? String.fromCharCode(Number.parseInt(hex.slice(-2), 16)) : lowByte(Number.parseInt(hex.slice(-4), 16));
-    },
-  );
+  return text.replace(/\\(?:([0-9A-Fa-f]{1,6})[ \t\r\n\f]?|\n|([^]))/g, (_whole, hex?: string, other?: string) => {
+    if (hex === undefined) return other ?? "";
+    // The last two digits are the byte; of four or more, full-width forms are made narrow.
+    return hex.length < 4
+      ? String.fromCharCode(Number.parseInt(hex.slice(-2), 16))
+      : lowByte(Number.parseInt(hex.slice(-4), 16));
+  });
 }
 
 /** HEX_DECODE: pairs of digits. Anything else than hexadecimal digits stays as it is. */
@@ -183,4 +182,3 @@ const entities: Readonly<Record<string, string>> = {
   minus: "-",
   bsol: "\\",
 };
-

@@ -56,7 +56,11 @@ export function commandLineUnix(text: string): string {
 
 /** CMD_LINE_WIN: carets and quotes go, runs of backslashes become one, as paths have them. */
 export function commandLineWindows(text: string): string {
-  const bare = text.replace(/\^\r?\n/g, "").replace(/["'^]+/g, "").replace(/\\{2,}/g, "\\").replace(/[\f\t\n\r\v]/g, " ");
+  const bare = text
+    .replace(/\^\r?\n/g, "")
+    .replace(/["'^]+/g, "")
+    .replace(/\\{2,}/g, "\\")
+    .replace(/[\f\t\n\r\v]/g, " ");
   return lowerAscii(oneSpace(bare).trim());
 }
 

@@ -25,7 +25,10 @@ async function requireRoom(ctx: CallContext, listener: Listener): Promise<void> 
   const count = [listener, ...siblings].reduce((sum, each) => sum + Math.max(0, each.certificates.length - 1), 0);
   const most = quotas["certificates-per-application-load-balancer"];
   if (count > most) {
-    throw tooMany("Certificates", `A load balancer can have at most '${most}' certificates, not counting default certificates`);
+    throw tooMany(
+      "Certificates",
+      `A load balancer can have at most '${most}' certificates, not counting default certificates`,
+    );
   }
 }
 

@@ -18,7 +18,10 @@ import { holdTargetGroups } from "../targetGroupUse.ts";
 const defaultPolicy = "ELBSecurityPolicy-2016-08";
 const protocols = ["HTTP", "HTTPS"] as const;
 
-type Settings = Pick<In<"ModifyListener">, "Protocol" | "SslPolicy" | "Certificates" | "AlpnPolicy" | "MutualAuthentication">;
+type Settings = Pick<
+  In<"ModifyListener">,
+  "Protocol" | "SslPolicy" | "Certificates" | "AlpnPolicy" | "MutualAuthentication"
+>;
 
 interface Secured {
   protocol: Listener["protocol"];
@@ -162,4 +165,3 @@ export function showListener(listener: Listener) {
     DefaultActions: listener.rules.at(-1)!.actions.map(showAction),
   };
 }
-

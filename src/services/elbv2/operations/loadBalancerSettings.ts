@@ -25,13 +25,20 @@ async function checkLogs(ctx: CallContext, before: LoadBalancer, after: LoadBala
     if (value(after, "enabled") !== "true") continue;
     const bucket = value(after, "bucket");
     const prefix = value(after, "prefix");
-    if (bucket === "") throw validation(`'${kind}_logs.s3.bucket' must be specified when '${kind}_logs.s3.enabled' is 'true'`);
+    if (bucket === "")
+      throw validation(`'${kind}_logs.s3.bucket' must be specified when '${kind}_logs.s3.enabled' is 'true'`);
     const same = ["enabled", "bucket", "prefix"].every((name) => value(before, name) === value(after, name));
     if (!same) await tryLogs(ctx, after, kind, bucket, prefix);
   }
 }
 
-async function tryLogs(ctx: CallContext, { arn }: LoadBalancer, kind: LogKind, bucket: string, prefix: string): Promise<void> {
+async function tryLogs(
+  ctx: CallContext,
+  { arn }: LoadBalancer,
+  kind: LogKind,
+  bucket: string,
+  prefix: string,
+): Promise<void> {
   const { account } = parseArn(arn)!;
   const { s3 } = ctx.asService(logPrincipal, { sourceArn: arn, sourceAccount: account });
   await ctx.once(`test file ${kind}`, async () => {
@@ -39,7 +46,9 @@ async function tryLogs(ctx: CallContext, { arn }: LoadBalancer, kind: LogKind, b
       await s3.PutObject({
         Bucket: bucket,
         Key: testFileKey(kind, account, prefix),
-        Body: Buffer.from(`Enable ${kind === "access" ? "AccessLog" : "ConnectionLog"} for ELB: ${arn} at ${new Date(ctx.now).toISOString()}`),
+        Body: Buffer.from(
+          `Enable ${kind === "access" ? "AccessLog" : "ConnectionLog"} for ELB: ${arn} at ${new Date(ctx.now).toISOString()}`,
+        ),
         ACL: "bucket-owner-full-control",
       });
     } catch (error) {

@@ -191,4 +191,3 @@ async function stateOf(ctx: CallContext, { arn, state, reason }: LoadBalancer) {
   if (!bad) return { Code: state };
   return { Code: "active_impaired" as const, ...(bad.reason === undefined ? {} : { Reason: bad.reason }) };
 }
-

@@ -34,7 +34,8 @@ async function requireRoom(ctx: CallContext, listener: Listener): Promise<void> 
   // Default rules do not count.
   const count = listeners.reduce((sum, { rules }) => sum + rules.length - 1, 0);
   const most = quotas["rules-per-application-load-balancer"];
-  if (count >= most) throw tooMany("Rules", `A load balancer can have at most '${most}' rules, not counting default rules`);
+  if (count >= most)
+    throw tooMany("Rules", `A load balancer can have at most '${most}' rules, not counting default rules`);
 }
 
 export const ruleHandlers: ElbHandlers = {
@@ -111,7 +112,8 @@ export const ruleHandlers: ElbHandlers = {
     const wanted = new Map<string, number>();
     for (const { RuleArn: arn = "", Priority: priority = 0 } of given) {
       if (wanted.has(arn)) throw validation(`Rule '${arn}' was provided multiple times`);
-      if ([...wanted.values()].includes(priority)) throw validation(`Priority '${priority}' was provided multiple times`);
+      if ([...wanted.values()].includes(priority))
+        throw validation(`Priority '${priority}' was provided multiple times`);
       wanted.set(arn, priority);
     }
     const found = await Promise.all([...wanted.keys()].map((arn) => requireRule(ctx, arn)));

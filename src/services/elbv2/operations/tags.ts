@@ -10,7 +10,10 @@ import { shownTags, withTags } from "../tags.ts";
 type Tags = Record<string, string>;
 
 /** The tags of the resource, and how to replace them. @throws …NotFound, ValidationError */
-export async function tagged(ctx: CallContext, arn: string): Promise<{ tags: Tags; save(tags: Tags): Promise<void> | void }> {
+export async function tagged(
+  ctx: CallContext,
+  arn: string,
+): Promise<{ tags: Tags; save(tags: Tags): Promise<void> | void }> {
   switch (readArn(arn)?.kind) {
     case "loadbalancer": {
       const found = await requireLoadBalancer(ctx, arn);

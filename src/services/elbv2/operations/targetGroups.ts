@@ -5,7 +5,15 @@ import type { HealthCheckConfig } from "../../../edge/config.ts";
 import { newTargetGroupArn } from "../arns.ts";
 import { attributeOf, shownAttributes, targetGroupAttributes, withAttributes } from "../attributes.ts";
 import { atEdge } from "../edgeDocuments.ts";
-import { duplicateTargetGroup, invalidConfiguration, noTargetGroup, resourceInUse, tooMany, unsupported, validation } from "../errors.ts";
+import {
+  duplicateTargetGroup,
+  invalidConfiguration,
+  noTargetGroup,
+  resourceInUse,
+  tooMany,
+  unsupported,
+  validation,
+} from "../errors.ts";
 import { all, forwardedTo, listenersOf, requireLoadBalancer, requireTargetGroup } from "../find.ts";
 import { checkName } from "../names.ts";
 import { ownNetwork } from "../network.ts";
@@ -52,7 +60,8 @@ function healthCheck(input: GivenHealthCheck, before: HealthCheckConfig, type: s
   if (protocol !== "HTTP" && protocol !== "HTTPS") {
     throw validation(`Health check protocol '${protocol}' must be one of 'HTTP, HTTPS'`);
   }
-  if (input.Matcher?.GrpcCode !== undefined) throw validation("A gRPC code matches health checks of protocol version 'GRPC' only");
+  if (input.Matcher?.GrpcCode !== undefined)
+    throw validation("A gRPC code matches health checks of protocol version 'GRPC' only");
   const check: HealthCheckConfig = {
     enabled: true,
     protocol,
@@ -72,7 +81,8 @@ function healthCheck(input: GivenHealthCheck, before: HealthCheckConfig, type: s
     throw validation(`Health check port '${port}' must be 'traffic-port' or between '1' and '65535' inclusive`);
   }
   // What is sent is one request line: a line break or a space would begin another.
-  if (!/^\/[\x21-\x7e]*$/.test(path)) throw validation(`Health check path '${path}' is not valid: it must begin with '/'`);
+  if (!/^\/[\x21-\x7e]*$/.test(path))
+    throw validation(`Health check path '${path}' is not valid: it must begin with '/'`);
   checkMatcher(check.matcher);
   return check;
 }
@@ -88,7 +98,9 @@ function checkMatcher(matcher: string): void {
   if (!right) throw validation(`Health check matcher HTTP code '${matcher}' must be within '200-499' inclusive`);
 }
 
-function requireServed(input: In<"CreateTargetGroup">): Pick<TargetGroup, "protocol" | "targetType" | "port" | "vpcId"> {
+function requireServed(
+  input: In<"CreateTargetGroup">,
+): Pick<TargetGroup, "protocol" | "targetType" | "port" | "vpcId"> {
   const targetType = input.TargetType ?? "instance";
   if (targetType !== "ip" && targetType !== "instance") throw unsupported(`Target type '${targetType}' is`);
   const { Protocol: protocol, Port: port, VpcId: vpcId } = input;
@@ -96,7 +108,8 @@ function requireServed(input: In<"CreateTargetGroup">): Pick<TargetGroup, "proto
   if (protocol !== "HTTP" && protocol !== "HTTPS") throw unsupported(`Target groups of protocol '${protocol}' are`);
   if (port === undefined) throw validation("A port must be specified");
   if (vpcId === undefined) throw validation("A VPC ID must be specified");
-  const version = input.ProtocolVersion ?? "HTTP1";
+  // Terraform's provider sends an empty one.
+  const version = input.ProtocolVersion || "HTTP1";
   if (version !== "HTTP1") throw unsupported(`Protocol version '${version}' is`);
   if ((input.IpAddressType ?? "ipv4") !== "ipv4") throw unsupported(`IP address type '${input.IpAddressType}' is`);
   if (input.TargetControlPort !== undefined) throw unsupported("A target control port is");
@@ -107,7 +120,8 @@ async function requireVpc(ctx: CallContext, id: string): Promise<void> {
   try {
     await ownNetwork(ctx).DescribeVpcs({ VpcIds: [id] });
   } catch (error) {
-    if (error instanceof AwsError && /^InvalidVpcI[dD]\./.test(error.code)) throw validation(`The VPC ID '${id}' is not found`);
+    if (error instanceof AwsError && /^InvalidVpcI[dD]\./.test(error.code))
+      throw validation(`The VPC ID '${id}' is not found`);
     throw error;
   }
 }
@@ -154,7 +168,9 @@ export const targetGroupHandlers: ElbHandlers = {
     const used = owner === undefined ? undefined : await usedBy(ctx, owner);
     const found = everything.filter(
       (each) =>
-        (!used || used.has(each.arn)) && (!arns?.length || arns.includes(each.arn)) && (!names?.length || names.includes(each.name)),
+        (!used || used.has(each.arn)) &&
+        (!arns?.length || arns.includes(each.arn)) &&
+        (!names?.length || names.includes(each.name)),
     );
     const missing = arns?.find((arn) => !found.some((each) => each.arn === arn));
     if (missing !== undefined) await requireTargetGroup(ctx, missing);

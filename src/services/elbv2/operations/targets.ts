@@ -24,7 +24,9 @@ async function surroundings(ctx: CallContext, vpcId: string): Promise<Surroundin
   const { Vpcs = [] } = await ec2.DescribeVpcs({ Filters: [{ Name: "vpc-id", Values: [vpcId] }] });
   const { Subnets = [] } = await ec2.DescribeSubnets({ Filters: [{ Name: "vpc-id", Values: [vpcId] }] });
   return {
-    cidrs: Vpcs.flatMap(({ CidrBlockAssociationSet = [] }) => CidrBlockAssociationSet.map(({ CidrBlock }) => CidrBlock!)),
+    cidrs: Vpcs.flatMap(({ CidrBlockAssociationSet = [] }) =>
+      CidrBlockAssociationSet.map(({ CidrBlock }) => CidrBlock!),
+    ),
     subnets: Subnets.map(({ CidrBlock, AvailabilityZone }) => ({ cidr: CidrBlock!, zone: AvailabilityZone! })),
   };
 }
@@ -46,7 +48,9 @@ function targetOf(group: TargetGroup, given: TargetDescription, around: Surround
   const inside = isInside(id, around.cidrs);
   const zone = given.AvailabilityZone;
   if (!inside && zone === undefined && !isInside(id, loopback)) {
-    throw validation(`You must specify an Availability Zone of 'all' for the IP address '${id}': it is outside the VPC`);
+    throw validation(
+      `You must specify an Availability Zone of 'all' for the IP address '${id}': it is outside the VPC`,
+    );
   }
   if (!inside && zone !== undefined && zone !== "all") {
     throw validation(`The Availability Zone of the IP address '${id}' must be 'all': it is outside the VPC`);

@@ -1,10 +1,11 @@
 /** Event buses. Source: EventBridge API Reference, CreateEventBus, UpdateEventBus, DeleteEventBus, DescribeEventBus, ListEventBuses. */
 import { parseArn } from "#kernel/arn.ts";
 import { AwsError } from "#kernel/errors.ts";
+import { shownPolicy } from "#gateway/boundPolicy.ts";
 import type { CallContext } from "#gateway/context.ts";
 import { busAddress, busArn, requireBus } from "../bus.ts";
 import { busExists, invalid, invalidParameter, notServed, tooMany } from "../errors.ts";
-import { nextOf, startOf } from "../paging.ts";
+import { nextOf, startOf, withAlways } from "../paging.ts";
 import { busContext } from "../sealing.ts";
 import type { EventsHandlers, Out } from "../sdk.ts";
 import { defaultBus, eventsPrincipal, scopeOf, types, type Bus, type Rule } from "../state.ts";
@@ -73,35 +74,31 @@ export const busHandlers: EventsHandlers = {
   },
 
   async DescribeEventBus(input, ctx) {
-    return shown(await requireBus(ctx, busAddress(ctx, input.Name, "Name")), true);
+    const bus = await requireBus(ctx, busAddress(ctx, input.Name, "Name"));
+    return { ...(await shown(ctx, bus)), ...settings(bus) };
   },
 
   async ListEventBuses(input, ctx) {
     const prefix = input.NamePrefix ?? "";
     const start = startOf(input.NextToken, input.Limit);
     const page = await ctx.state.list<Bus>(types.bus, { prefix, ...start });
-    const buses = page.items.map(({ value }) => shown(value));
-    const own = { account: ctx.account, region: ctx.region, name: defaultBus };
-    // The default bus is there whether or not anything of it was set; it comes with the page it belongs to.
-    const missing =
-      defaultBus.startsWith(prefix) &&
-      (start.after === undefined || start.after < defaultBus) &&
-      (page.next === undefined || page.next >= defaultBus) &&
-      !buses.some(({ Name }) => Name === defaultBus);
-    if (missing) buses.push({ Name: defaultBus, Arn: busArn(own) });
-    return { EventBuses: buses.toSorted((a, b) => (a.Name! < b.Name! ? -1 : 1)), ...nextOf(page.next) };
+    const buses = await Promise.all(page.items.map(({ value }) => shown(ctx, value)));
+    // The default bus is there whether or not anything of it was set.
+    const always = { Name: defaultBus, Arn: busArn({ account: ctx.account, region: ctx.region, name: defaultBus }) };
+    const { items, next } = withAlways({ items: buses, next: page.next }, always, { prefix, ...start });
+    return { EventBuses: items, ...nextOf(next) };
   },
 };
 
-function shown(bus: Bus, whole = false): Out<"DescribeEventBus"> {
+async function shown(ctx: CallContext, bus: Bus): Promise<Out<"DescribeEventBus">> {
+  const policy = bus.policy === undefined ? undefined : await shownPolicy(ctx.identity, bus.policy, bus.boundPolicy);
   return {
     Name: bus.name,
     Arn: bus.arn,
     ...(bus.description === undefined ? {} : { Description: bus.description }),
-    ...(bus.policy === undefined ? {} : { Policy: bus.policy }),
+    ...(policy === undefined ? {} : { Policy: policy }),
     ...(bus.createdAt === undefined ? {} : { CreationTime: new Date(bus.createdAt) }),
     ...(bus.modifiedAt === 0 ? {} : { LastModifiedTime: new Date(bus.modifiedAt) }),
-    ...(whole ? settings(bus) : {}),
   };
 }
 

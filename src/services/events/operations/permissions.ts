@@ -1,7 +1,7 @@
 /** The resource policy of a bus. Source: EventBridge API Reference, PutPermission, RemovePermission. */
 import { isAccountId } from "#kernel/arn.ts";
 import { AwsError } from "#kernel/errors.ts";
-import { keepPolicy } from "#gateway/boundPolicy.ts";
+import { keepPolicy, shownPolicy } from "#gateway/boundPolicy.ts";
 import type { CallContext } from "#gateway/context.ts";
 import { parsePolicy } from "#policy/parse.ts";
 import { busAddress, requireBus } from "../bus.ts";
@@ -38,7 +38,7 @@ export const permissionHandlers: EventsHandlers = {
     if (Condition && (Condition.Type !== "StringEquals" || Condition.Key !== "aws:PrincipalOrgID")) {
       throw invalid("Provided value in parameter 'condition' is not supported.");
     }
-    const policy = read(bus);
+    const policy = await read(ctx, bus);
     const statement = {
       Sid: StatementId,
       Effect: "Allow",
@@ -55,7 +55,7 @@ export const permissionHandlers: EventsHandlers = {
 
   async RemovePermission(input, ctx) {
     const bus = await requireBus(ctx, busAddress(ctx, input.EventBusName));
-    const policy = read(bus);
+    const policy = await read(ctx, bus);
     const Statement = input.RemoveAllPermissions ? [] : policy.Statement.filter(({ Sid }) => Sid !== input.StatementId);
     if (!input.RemoveAllPermissions && Statement.length === policy.Statement.length) throw noStatement();
     await save(ctx, bus, Statement.length === 0 ? undefined : JSON.stringify({ ...policy, Statement }));
@@ -63,9 +63,10 @@ export const permissionHandlers: EventsHandlers = {
   },
 };
 
-function read(bus: Bus): PolicyText {
+/** As it is shown: what named a user or role that is gone names its unique id, and is not bound to a new one of that name. */
+async function read(ctx: CallContext, bus: Bus): Promise<PolicyText> {
   if (bus.policy === undefined) return { Version: "2012-10-17", Statement: [] };
-  const parsed = JSON.parse(bus.policy) as {
+  const parsed = JSON.parse(await shownPolicy(ctx.identity, bus.policy, bus.boundPolicy)) as {
     Version: string;
     Statement: PolicyText["Statement"] | PolicyText["Statement"][number];
   };

@@ -12,7 +12,7 @@ import type { HttpCall, HttpCalls } from "../httpCalls.ts";
 import { InvalidInput } from "../inputs.ts";
 import { invokedMember } from "../internalForms.ts";
 import { parsePath, pick } from "../jsonPath.ts";
-import { delivered, failed, type Outcome } from "../outcome.ts";
+import { delivered, failed, type Outcome } from "#engines/delivery/outcome.ts";
 import {
   scopeOf,
   types,
@@ -72,7 +72,11 @@ async function call(
     authorization = { authorization: `Bearer ${bearer.token}` };
   }
   const answer = await http.send(requestFor(attempt, destination, secret, authorization), ctx.signal);
-  if ("failure" in answer) return { ok: false, outcome: failed(answer.failure, answer.message, false) };
+  if ("failure" in answer) {
+    if (answer.failure === "PRIVATE_TARGET")
+      return { ok: false, outcome: failed("NO_PERMISSIONS", answer.message, true) };
+    return { ok: false, outcome: failed(answer.failure, answer.message, false) };
+  }
   const { status } = answer;
   if (status >= 200 && status < 300) return { ok: true, status, outcome: delivered };
   const again = [401, 407, 409, 429].includes(status) || status >= 500;

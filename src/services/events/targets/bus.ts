@@ -8,7 +8,7 @@ import { AwsError } from "#kernel/errors.ts";
 import type { JobContext } from "#gateway/context.ts";
 import { InvalidInput } from "../inputs.ts";
 import { forwardedMember, type Forwarded } from "../internalForms.ts";
-import { delivered, failed, outcomeOf, type Outcome } from "../outcome.ts";
+import { delivered, failed, outcomeOf, type Outcome } from "#engines/delivery/outcome.ts";
 import { clientsFor, type Attempt } from "./clients.ts";
 
 export async function toBus(ctx: JobContext, attempt: Attempt): Promise<Outcome> {

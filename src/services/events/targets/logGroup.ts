@@ -8,7 +8,7 @@ import { createHash } from "node:crypto";
 import { parseArn } from "#kernel/arn.ts";
 import { AwsError } from "#kernel/errors.ts";
 import type { JobContext } from "#gateway/context.ts";
-import { delivered, failed, type Outcome } from "../outcome.ts";
+import { delivered, failed, type Outcome } from "#engines/delivery/outcome.ts";
 import { clientsFor, type Attempt } from "./clients.ts";
 
 export async function toLogGroup(ctx: JobContext, attempt: Attempt): Promise<Outcome> {

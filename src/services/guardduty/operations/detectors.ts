@@ -1,6 +1,7 @@
 /** CreateDetector … DeleteDetector. Source: GuardDuty API Reference; User Guide, "Suspending or disabling GuardDuty". */
 import { AwsError } from "#kernel/errors.ts";
 import { hexId } from "#kernel/ids.ts";
+import { administrationTypes, membersOf } from "#gateway/administration.ts";
 import type { CallContext } from "#gateway/context.ts";
 import { badRequest, memberForbidden } from "../errors.ts";
 import { changedFeatures, defaultFeatures, shownDataSources, shownFeatures, statusOf } from "../features.ts";
@@ -15,7 +16,6 @@ import {
   serviceRoleArn,
   types,
   type Detector,
-  type Member,
 } from "../state.ts";
 import { requireTags } from "../tags.ts";
 import { idempotent } from "../tokens.ts";
@@ -120,6 +120,8 @@ export async function updateDetector(
   }
   if (administrator?.byOrganization && input.Enable === false) throw memberForbidden("suspend GuardDuty");
   const enabled = input.Enable ?? detector.enabled;
+  // Updates that wait go out by the new frequency too.
+  if (frequency !== detector.frequency) ctx.state.put(types.reschedule, detector.id, { at: ctx.now });
   putDetector(ctx, {
     ...detector,
     enabled,
@@ -136,8 +138,8 @@ export async function deleteDetector(
   ctx: CallContext,
 ): Promise<Output<"DeleteDetector">> {
   const detector = await requireDetector(ctx, input.DetectorId);
-  const members = await ctx.state.list<Member>(types.member, { limit: 1 });
-  if (members.items.length > 0) {
+  const members = await membersOf(ctx.state, ctx.account);
+  if (members.some(({ status }) => status === "Invited" || status === "Enabled" || status === "Disabled")) {
     throw badRequest(
       "The request is rejected because the current account cannot delete detector while it has invited or associated members.",
     );
@@ -147,6 +149,7 @@ export async function deleteDetector(
       "The request is rejected because the current account cannot delete detector while it is an associated member.",
     );
   }
+  for (const { account } of members) ctx.state.delete(administrationTypes.member, account, { version: "any" });
   ctx.state.delete(types.detector, types.detector);
   ctx.state.delete(types.organization, types.organization, { version: "any" });
   ctx.state.delete(types.passwordPolicy, "policy", { version: "any" });

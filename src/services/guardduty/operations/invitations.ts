@@ -2,19 +2,21 @@
  * Invitations, as the invited account sees them, and its administrator.
  * Source: GuardDuty API Reference of 2019, AcceptInvitation (texts); API Reference, GetAdministratorAccount.
  */
+import {
+  accept as acceptInto,
+  administrationTypes,
+  dissociate,
+  linkOf,
+  memberOf,
+  membersOf,
+  putMember,
+  type AdministratorLink,
+} from "#gateway/administration.ts";
 import type { CallContext } from "#gateway/context.ts";
 import { badRequest, memberForbidden } from "../errors.ts";
-import { dissociate, memberOf, putMember } from "../membership.ts";
 import { pageOf } from "../paging.ts";
 import type { Input, Output } from "../sdk.ts";
-import {
-  administratorOf,
-  requireDetector,
-  types,
-  type AdministratorLink,
-  type OrganizationSettings,
-} from "../state.ts";
-import { allMembers } from "../visibleFindings.ts";
+import { administratorOf, requireDetector, types, type OrganizationSettings } from "../state.ts";
 
 const shown = ({ account, invitationId, invitedAt, status }: AdministratorLink) => ({
   AccountId: account,
@@ -24,7 +26,7 @@ const shown = ({ account, invitationId, invitedAt, status }: AdministratorLink) 
 });
 
 async function invitationsOf(ctx: CallContext): Promise<AdministratorLink[]> {
-  const { items } = await ctx.state.list<AdministratorLink>(types.invitation);
+  const { items } = await ctx.state.list<AdministratorLink>(administrationTypes.invitation);
   return items.map(({ value }) => value);
 }
 
@@ -71,24 +73,19 @@ async function accept(
   if (await administratorOf(ctx)) {
     throw refuse("cannot accept invitations because it is already a member of a master account");
   }
-  if ((await allMembers(ctx)).some(({ status }) => status !== "Removed" && status !== "Resigned")) {
+  if ((await membersOf(ctx.state, ctx.account)).some(({ status }) => status !== "Removed" && status !== "Resigned")) {
     throw refuse("cannot accept invitations because the account contains created, invited, or associated members");
   }
-  const invitation = (await ctx.state.get<AdministratorLink>(types.invitation, administrator))?.value;
+  const invitation = (await ctx.state.get<AdministratorLink>(administrationTypes.invitation, administrator))?.value;
   const member = await memberOf(ctx.state, administrator, ctx.account);
   if (!invitation || invitation.invitationId !== invitationId || member?.invitationId !== invitationId) {
     throw refuse(
       "has no pending invitation from the specified master account ID or is already a member of another master account",
     );
   }
-  const above = await ctx.state.get<AdministratorLink>(types.administrator, types.administrator, {
-    account: administrator,
-  });
+  const above = await linkOf(ctx.state, administrator);
   if (above) throw refuse("cannot accept an invitation from an account that is a member of another master account");
-  const link: AdministratorLink = { ...invitation, status: "Enabled" };
-  ctx.state.put(types.administrator, types.administrator, link);
-  ctx.state.put(types.invitation, administrator, link);
-  putMember(ctx.state, administrator, { ...member, status: "Enabled", updatedAt: ctx.now });
+  acceptInto(ctx.state, invitation, member, ctx.now);
 }
 
 export async function declineInvitations(
@@ -96,7 +93,10 @@ export async function declineInvitations(
   ctx: CallContext,
 ): Promise<Output<"DeclineInvitations">> {
   return await ofEach(ctx, input.AccountIds, async (invitation) => {
-    ctx.state.put<AdministratorLink>(types.invitation, invitation.account, { ...invitation, status: "Declined" });
+    ctx.state.put<AdministratorLink>(administrationTypes.invitation, invitation.account, {
+      ...invitation,
+      status: "Declined",
+    });
     await resign(ctx, invitation.account);
   });
 }
@@ -106,7 +106,7 @@ export async function deleteInvitations(
   ctx: CallContext,
 ): Promise<Output<"DeleteInvitations">> {
   return await ofEach(ctx, input.AccountIds, async (invitation) => {
-    ctx.state.delete(types.invitation, invitation.account);
+    ctx.state.delete(administrationTypes.invitation, invitation.account);
     await resign(ctx, invitation.account);
   });
 }
@@ -126,7 +126,7 @@ async function ofEach(
 ) {
   const UnprocessedAccounts: { AccountId: string; Result: string }[] = [];
   for (const AccountId of new Set(accounts)) {
-    const invitation = (await ctx.state.get<AdministratorLink>(types.invitation, AccountId))?.value;
+    const invitation = (await ctx.state.get<AdministratorLink>(administrationTypes.invitation, AccountId))?.value;
     if (invitation && invitation.status !== "Enabled") await work(invitation);
     else {
       const Result =
@@ -184,5 +184,5 @@ async function leave(ctx: CallContext, detectorId: string | undefined): Promise<
   }
   const member = await memberOf(ctx.state, link.account, ctx.account);
   if (member) await dissociate(ctx.state, link.account, member, "Resigned", ctx.now);
-  else ctx.state.delete(types.administrator, types.administrator);
+  else ctx.state.delete(administrationTypes.administrator, administrationTypes.administrator);
 }

@@ -3,23 +3,25 @@
  * the others are processed.
  * Source: GuardDuty API Reference of 2019, CreateMembers, InviteMembers (texts); User Guide, "Managing multiple accounts".
  */
-import { hexId } from "#kernel/ids.ts";
+import {
+  addMember,
+  administrationTypes,
+  dissociate,
+  invite,
+  linkOf,
+  memberOf,
+  membersOf,
+  putMember,
+  type Member,
+} from "#gateway/administration.ts";
 import type { CallContext } from "#gateway/context.ts";
 import { invalidParameter, memberForbidden } from "../errors.ts";
 import { changedFeatures, isEnabled, shownDataSources, shownFeatures } from "../features.ts";
-import { detectorOf, dissociate, enableByOrganization, linkOf, memberOf, putMember } from "../membership.ts";
+import { detectorOf, enableByOrganization } from "../membership.ts";
 import { delegatedOrganization } from "../organization.ts";
 import { pageOf } from "../paging.ts";
 import type { Input, Output } from "../sdk.ts";
-import {
-  administratorOf,
-  requireDetector,
-  types,
-  type AdministratorLink,
-  type Detector,
-  type Member,
-} from "../state.ts";
-import { allMembers } from "../visibleFindings.ts";
+import { administratorOf, requireDetector, types, type Detector } from "../state.ts";
 
 interface Unprocessed {
   AccountId: string;
@@ -70,21 +72,10 @@ export async function createMembers(input: Input<"CreateMembers">, ctx: CallCont
       if (other && other.account !== ctx.account) {
         return "the given account ID is already an associated member of another master account";
       }
-      await enableByOrganization(
-        ctx.state,
-        { administrator: ctx.account, region: ctx.region },
-        { account, email },
-        ctx,
-      );
+      await enableByOrganization(ctx.state, { account: ctx.account, region: ctx.region }, { account, email }, ctx);
       return undefined;
     }
-    putMember(ctx.state, ctx.account, {
-      account,
-      email,
-      status: "Created",
-      byOrganization: false,
-      updatedAt: ctx.now,
-    });
+    addMember(ctx.state, ctx.account, account, email, ctx.now);
     return undefined;
   });
 }
@@ -103,23 +94,7 @@ export async function inviteMembers(input: Input<"InviteMembers">, ctx: CallCont
     if (member.status === "Invited" || member.status === "Enabled" || member.status === "Disabled") {
       return "the current account has already invited or is already the GuardDuty master of the given member account ID";
     }
-    const invitationId = hexId("", 32, ctx.random);
-    putMember(ctx.state, ctx.account, {
-      ...member,
-      status: "Invited",
-      invitationId,
-      invitedAt: ctx.now,
-      updatedAt: ctx.now,
-    });
-    const invitation: AdministratorLink = {
-      account: ctx.account,
-      invitationId,
-      invitedAt: ctx.now,
-      status: "Invited",
-      byOrganization: false,
-    };
-    await ctx.state.get(types.invitation, ctx.account, { account });
-    ctx.state.put(types.invitation, ctx.account, invitation, { at: { account } });
+    await invite(ctx.state, ctx.account, member, ctx);
     return undefined;
   });
 }
@@ -158,7 +133,9 @@ export async function listMembers(input: Input<"ListMembers">, ctx: CallContext)
   // "If onlyAssociated is set to false, the response includes all existing member accounts. The default is true."
   const only = (input.OnlyAssociated ?? "true").toLowerCase();
   if (only !== "true" && only !== "false") throw invalidParameter("onlyAssociated");
-  const members = (await allMembers(ctx)).filter((member) => only === "false" || isAssociated(member));
+  const members = (await membersOf(ctx.state, ctx.account)).filter(
+    (member) => only === "false" || isAssociated(member),
+  );
   const { items, next } = pageOf(input, members);
   return { Members: await Promise.all(items.map((member) => shownMember(ctx, member))), ...next };
 }
@@ -186,7 +163,7 @@ export async function deleteMembers(input: Input<"DeleteMembers">, ctx: CallCont
     const member = await memberOf(ctx.state, ctx.account, account);
     if (!member) return noMember;
     await dissociate(ctx.state, ctx.account, member, "Removed", ctx.now);
-    ctx.state.delete(types.member, account);
+    ctx.state.delete(administrationTypes.member, account);
     return undefined;
   });
 }

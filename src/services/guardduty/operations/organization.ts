@@ -4,22 +4,17 @@
  * Source: GuardDuty API Reference; User Guide, "Managing GuardDuty accounts with AWS Organizations".
  */
 import { AwsError } from "#kernel/errors.ts";
+import { membersOf } from "#gateway/administration.ts";
 import type { CallContext } from "#gateway/context.ts";
+import { enrolmentTypes, organizationAccounts, scheduleSweep, type OrganizationAdmin } from "#gateway/enrolment.ts";
 import { badRequest, invalidParameter } from "../errors.ts";
-import { requireAvailable, type FeatureName } from "../features.ts";
+import { additionalNames, requireAvailable, type AdditionalName, type FeatureName } from "../features.ts";
 import { detectorOf } from "../membership.ts";
 import { noOrganizationPermission, requireDelegated } from "../organization.ts";
-import { organizationAccounts, scheduleSweep } from "../autoEnable.ts";
 import { pageOf } from "../paging.ts";
 import type { Input, Output } from "../sdk.ts";
-import {
-  requireDetector,
-  servicePrincipal,
-  types,
-  type OrganizationAdmin,
-  type OrganizationSettings,
-} from "../state.ts";
-import { associatedMembers, allMembers } from "../visibleFindings.ts";
+import { requireDetector, servicePrincipal, types, type OrganizationSettings } from "../state.ts";
+import { associatedMembers } from "../visibleFindings.ts";
 import { newDetector } from "./detectors.ts";
 import { enabledFeatures, hasS3 } from "./members.ts";
 
@@ -46,7 +41,7 @@ export async function enableOrganizationAdminAccount(
   await requireManagement(ctx);
   const account = input.AdminAccountId!;
   if (!/^\d{12}$/.test(account)) throw invalidParameter("adminAccountId");
-  const before = await ctx.state.get<OrganizationAdmin>(types.organizationAdmin, adminId);
+  const before = await ctx.state.get<OrganizationAdmin>(enrolmentTypes.admin, adminId);
   if (before && before.value.account !== account) {
     throw badRequest(
       "The request failed because another account is already enabled as GuardDuty delegated administrator for the organization.",
@@ -61,7 +56,7 @@ export async function enableOrganizationAdminAccount(
       organizations.RegisterDelegatedAdministrator({ AccountId: account, ServicePrincipal: servicePrincipal }),
     );
   });
-  ctx.state.put<OrganizationAdmin>(types.organizationAdmin, adminId, { account });
+  ctx.state.put<OrganizationAdmin>(enrolmentTypes.admin, adminId, { account });
   if (!(await detectorOf(ctx.state, account))) {
     ctx.state.put(types.detector, types.detector, newDetector(account, ctx.region, ctx), { at: { account } });
   }
@@ -74,18 +69,18 @@ export async function disableOrganizationAdminAccount(
 ): Promise<Output<"DisableOrganizationAdminAccount">> {
   await requireManagement(ctx);
   const account = input.AdminAccountId!;
-  const admin = await ctx.state.get<OrganizationAdmin>(types.organizationAdmin, adminId);
+  const admin = await ctx.state.get<OrganizationAdmin>(enrolmentTypes.admin, adminId);
   if (admin?.value.account !== account) {
     throw badRequest(
       "The request failed because the account ID is not the GuardDuty delegated administrator of the organization.",
     );
   }
-  ctx.state.delete(types.organizationAdmin, adminId);
+  ctx.state.delete(enrolmentTypes.admin, adminId);
   ctx.state.delete(types.organization, types.organization, { at: { account }, version: "any" });
   // In another Region the account may go on administering: it is taken back in Organizations with the last one.
-  const elsewhere = (
-    await ctx.state.list<OrganizationAdmin>(types.organizationAdmin, {}, { region: "*" })
-  ).items.filter(({ key, value }) => key.region !== ctx.region && value.account === account);
+  const elsewhere = (await ctx.state.list<OrganizationAdmin>(enrolmentTypes.admin, {}, { region: "*" })).items.filter(
+    ({ key, value }) => key.region !== ctx.region && value.account === account,
+  );
   if (elsewhere.length === 0 && account !== ctx.account) {
     await ctx.once("deregister", () =>
       unless("AccountNotRegisteredException", () =>
@@ -104,7 +99,7 @@ export async function listOrganizationAdminAccounts(
   ctx: CallContext,
 ): Promise<Output<"ListOrganizationAdminAccounts">> {
   await requireManagement(ctx);
-  const admin = await ctx.state.get<OrganizationAdmin>(types.organizationAdmin, adminId);
+  const admin = await ctx.state.get<OrganizationAdmin>(enrolmentTypes.admin, adminId);
   const { items, next } = pageOf(input, admin ? [admin.value] : []);
   return {
     AdminAccounts: items.map(({ account }) => ({ AdminAccountId: account, AdminStatus: "ENABLED" as const })),
@@ -140,15 +135,24 @@ export async function describeOrganizationConfiguration(
   return {
     AutoEnable: autoEnable !== "NONE",
     AutoEnableOrganizationMembers: autoEnable,
-    MemberAccountLimitReached: (await allMembers(ctx)).length >= mostMembers,
+    MemberAccountLimitReached: (await membersOf(ctx.state, ctx.account)).length >= mostMembers,
     DataSources: {
       S3Logs: { AutoEnable: on("S3_DATA_EVENTS") },
       Kubernetes: { AuditLogs: { AutoEnable: on("EKS_AUDIT_LOGS") } },
       MalwareProtection: { ScanEc2InstanceWithFindings: { EbsVolumes: { AutoEnable: on("EBS_MALWARE_PROTECTION") } } },
     },
-    Features: orgFeatures.map((Name) => ({ Name, AutoEnable: features[Name] ?? "NONE" })),
+    Features: orgFeatures.map((Name) => ({
+      Name,
+      AutoEnable: features[Name] ?? "NONE",
+      // Parts of features that cannot be enabled are not enabled by themselves either.
+      ...(Object.hasOwn(additionalNames, Name)
+        ? { AdditionalConfiguration: additionalOf(Name).map((part) => ({ Name: part, AutoEnable: "NONE" as const })) }
+        : {}),
+    })),
   };
 }
+
+const additionalOf = (name: string): readonly AdditionalName[] => additionalNames[name as keyof typeof additionalNames];
 
 /** "Member accounts by AWS Organizations: 50,000." Source: User Guide, "Amazon GuardDuty quotas". */
 const mostMembers = 50_000;
@@ -171,7 +175,7 @@ export async function updateOrganizationConfiguration(
       )
     : before.knownAccounts;
   ctx.state.put<OrganizationSettings>(types.organization, types.organization, { autoEnable, features, knownAccounts });
-  scheduleSweep(ctx.state, ctx.account, ctx.region, ctx.now);
+  scheduleSweep(ctx.state, ctx.account, ctx.now);
   return {};
 }
 

@@ -22,7 +22,6 @@ import { checkCopySource, checkWrite } from "../preconditions.ts";
 import type { In, Out } from "../sdk.ts";
 import { installation, type ChecksumAlgorithm, type Description, type ObjectVersion } from "../state.ts";
 import { requireVersion } from "../target.ts";
-import { etagOf } from "./put.ts";
 
 export async function copyObject(input: In<"CopyObject">, ctx: CallContext): Promise<Out<"CopyObject">> {
   const bucket = await requireBucket(ctx, input);
@@ -62,6 +61,7 @@ export async function copyObject(input: In<"CopyObject">, ctx: CallContext): Pro
     const body = await writeBody(ctx, keys, readBodies(ctx, sourceKeys, source.bodies, 0, source.size - 1), {
       contentLength: source.size,
       checksum: { algorithm },
+      encryption,
     });
     return { encryption, body };
   });
@@ -71,7 +71,7 @@ export async function copyObject(input: In<"CopyObject">, ctx: CallContext): Pro
     ...description,
     modified: ctx.now,
     size: stored.body.size,
-    etag: etagOf(choice, stored.body),
+    etag: stored.body.etag,
     encryption: stored.encryption,
     checksum: { algorithm, type: "FULL_OBJECT", value: stored.body.checksum },
     bodies: [{ blob: stored.body.blob, size: stored.body.size }],

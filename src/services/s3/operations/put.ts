@@ -1,17 +1,10 @@
 /** PutObject. */
-import { createHash } from "node:crypto";
 import type { CallContext } from "#gateway/context.ts";
-import { naming, writeBody, type WrittenBody } from "../body.ts";
+import { naming, writeBody } from "../body.ts";
 import { requestCharged, requireBucket } from "../bucket.ts";
 import { checksumOutput, requestedChecksum } from "../checksums.ts";
 import { declaredLength, describe } from "../description.ts";
-import {
-  chooseEncryption,
-  encryptionContextOutput,
-  encryptionOutput,
-  newObjectKeys,
-  type EncryptionChoice,
-} from "../encryption.ts";
+import { chooseEncryption, encryptionContextOutput, encryptionOutput, newObjectKeys } from "../encryption.ts";
 import { invalidRequest } from "../errors.ts";
 import { emitEvent } from "../events.ts";
 import { History } from "../history.ts";
@@ -46,6 +39,7 @@ export async function putObject(input: In<"PutObject">, ctx: CallContext): Promi
       contentLength: declaredLength(ctx, input.ContentLength),
       contentMd5: input.ContentMD5,
       checksum,
+      encryption,
     });
     return { encryption, body };
   });
@@ -55,7 +49,7 @@ export async function putObject(input: In<"PutObject">, ctx: CallContext): Promi
     ...description,
     modified: ctx.now,
     size: stored.body.size,
-    etag: etagOf(choice, stored.body),
+    etag: stored.body.etag,
     encryption: stored.encryption,
     checksum: { algorithm: checksum.algorithm, type: "FULL_OBJECT", value: stored.body.checksum },
     bodies: [{ blob: stored.body.blob, size: stored.body.size }],
@@ -71,14 +65,4 @@ export async function putObject(input: In<"PutObject">, ctx: CallContext): Promi
     ...expirationHeader(bucket.lifecycle, key, version),
     ...requestCharged(ctx, bucket),
   };
-}
-
-/**
- * MD5 of the body, except where that would tell something of it: "Objects created ... and are encrypted by SSE-C
- * or SSE-KMS, have ETags that are not an MD5 digest of their object data."
- * Source: Amazon S3 API Reference, Object.
- */
-export function etagOf(choice: Pick<EncryptionChoice, "kind">, body: Pick<WrittenBody, "md5" | "blob">): string {
-  if (choice.kind === "SSE-S3") return body.md5;
-  return createHash("md5").update(body.md5).update(body.blob).digest("hex");
 }

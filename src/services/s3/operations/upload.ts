@@ -24,7 +24,6 @@ import type { In, Out } from "../sdk.ts";
 import { installation, within, type Bucket, type ChecksumAlgorithm, type Part, type Upload } from "../state.ts";
 import { requireVersion } from "../target.ts";
 import { checkPartNumber, endUpload, initiatorOf, partsOf, putPart, requireUpload } from "../uploads.ts";
-import { etagOf } from "./put.ts";
 
 export async function createMultipartUpload(
   input: In<"CreateMultipartUpload">,
@@ -91,6 +90,7 @@ export async function uploadPart(input: In<"UploadPart">, ctx: CallContext): Pro
       contentLength: declaredLength(ctx, input.ContentLength),
       contentMd5: input.ContentMD5,
       checksum,
+      encryption: upload.encryption,
     }),
   );
   const part = await storePart(ctx, bucket, upload, number, body);
@@ -143,7 +143,7 @@ async function storePart(
       number,
       blob: body.blob,
       size: body.size,
-      etag: etagOf(upload.encryption, body),
+      etag: body.etag,
       checksum: body.checksum,
       modified: ctx.now,
     };
@@ -181,6 +181,7 @@ export async function uploadPartCopy(input: In<"UploadPartCopy">, ctx: CallConte
     return await writeBody(ctx, keys, readBodies(ctx, sourceKeys, source.bodies, start, end), {
       contentLength: end - start + 1,
       checksum: { algorithm: upload.checksumAlgorithm },
+      encryption: upload.encryption,
     });
   });
   const part = await storePart(ctx, bucket, upload, number, body);

@@ -47,7 +47,8 @@ export const associationHandlers = {
   async ListResourcesForWebACL(input, ctx) {
     const webAcl = await findByArn(ctx, "webacl", input.WebACLArn);
     if (!webAcl) throw nonexistent();
-    if ((input.ResourceType ?? "APPLICATION_LOAD_BALANCER") !== "APPLICATION_LOAD_BALANCER") return { ResourceArns: [] };
+    if ((input.ResourceType ?? "APPLICATION_LOAD_BALANCER") !== "APPLICATION_LOAD_BALANCER")
+      return { ResourceArns: [] };
     return { ResourceArns: await protectedResources(ctx, webAcl.arn) };
   },
 } satisfies WafHandlers;

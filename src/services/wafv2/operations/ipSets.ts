@@ -33,7 +33,11 @@ export const ipSetHandlers = {
     const before = await requireNamed(ctx, "ipset", input);
     const addresses = checkAddresses(input.Addresses, before.version);
     const { description: _, ...rest } = before;
-    const changed: IpSetDocument = { ...rest, addresses, ...(input.Description === undefined ? {} : { description: input.Description }) };
+    const changed: IpSetDocument = {
+      ...rest,
+      addresses,
+      ...(input.Description === undefined ? {} : { description: input.Description }),
+    };
     return { NextLockToken: await update(ctx, "ipset", before, input.LockToken, changed) };
   },
 

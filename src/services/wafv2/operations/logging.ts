@@ -18,7 +18,8 @@ export const loggingHandlers = {
     if (given.ManagedByFirewallManager) throw notServed("WEB_ACL", "ManagedByFirewallManager", "Firewall Manager is");
     const webAcl = await requireWebAcl(ctx, given.ResourceArn);
     const destinations = given.LogDestinationConfigs ?? [];
-    if (destinations.length !== 1) throw invalidParameter("LOG_DESTINATION", "LogDestinationConfigs", reasons.exactlyOne);
+    if (destinations.length !== 1)
+      throw invalidParameter("LOG_DESTINATION", "LogDestinationConfigs", reasons.exactlyOne);
     const destination = parseDestination(destinations[0]!, { account: ctx.account, region: ctx.region });
     for (const field of given.RedactedFields ?? []) checkRedacted(field);
     checkFilter(given.LoggingFilter);
@@ -57,7 +58,8 @@ export const loggingHandlers = {
 
 /** Configurations of Security Lake and telemetry rules are those services' own. */
 function checkScopeOfLog({ LogScope }: { LogScope?: string | undefined }): void {
-  if (LogScope !== undefined && LogScope !== "CUSTOMER") throw notServed("LOG_DESTINATION", LogScope, "Logs managed by another service are");
+  if (LogScope !== undefined && LogScope !== "CUSTOMER")
+    throw notServed("LOG_DESTINATION", LogScope, "Logs managed by another service are");
 }
 
 async function requireWebAcl(ctx: CallContext, arn: string | undefined): Promise<WebAclDocument> {
@@ -78,7 +80,12 @@ const redactable = new Set(["UriPath", "QueryString", "SingleHeader", "Method"])
 function checkRedacted(field: NonNullable<LoggingConfiguration["RedactedFields"]>[number]): void {
   checkField(field);
   const kind = onlyOne(field, "FIELD_TO_MATCH", "FieldToMatch");
-  need(redactable.has(kind), "FIELD_TO_MATCH", kind, "Only UriPath, QueryString, SingleHeader and Method can be redacted.");
+  need(
+    redactable.has(kind),
+    "FIELD_TO_MATCH",
+    kind,
+    "Only UriPath, QueryString, SingleHeader and Method can be redacted.",
+  );
 }
 
 function checkFilter(filter: LoggingConfiguration["LoggingFilter"]): void {

@@ -3,7 +3,7 @@
  * Source: AWS WAF API Reference, PutPermissionPolicy: one policy of up to 395,000 characters; version 2012-10-17; each
  * statement with Effect, Action and Principal, no Resource; the effect is Allow; actions among those below.
  */
-import { AwsError } from "#kernel/errors.ts";
+import type { AwsError } from "#kernel/errors.ts";
 import { keepPolicy, shownPolicy } from "#gateway/boundPolicy.ts";
 import type { CallContext } from "#gateway/context.ts";
 import { parsePolicy } from "#policy/parse.ts";
@@ -12,7 +12,12 @@ import { invalidPolicy, nonexistent } from "../errors.ts";
 import type { WafHandlers } from "../sdk.ts";
 import { findByArn, type PolicyDocument, types } from "../state.ts";
 
-const actions = new Set(["wafv2:createwebacl", "wafv2:updatewebacl", "wafv2:putfirewallmanagerrulegroups", "wafv2:getrulegroup"]);
+const actions = new Set([
+  "wafv2:createwebacl",
+  "wafv2:updatewebacl",
+  "wafv2:putfirewallmanagerrulegroups",
+  "wafv2:getrulegroup",
+]);
 
 export const permissionPolicyHandlers = {
   async PutPermissionPolicy(input, ctx) {
@@ -54,7 +59,8 @@ interface Given {
 }
 
 function checkPolicy(policy: string): void {
-  const refuse = (why: string): AwsError => invalidPolicy(`The operation failed because the specified policy isn't in the proper format. ${why}`);
+  const refuse = (why: string): AwsError =>
+    invalidPolicy(`The operation failed because the specified policy isn't in the proper format. ${why}`);
   let given: Given;
   try {
     given = JSON.parse(policy) as Given;
@@ -65,10 +71,13 @@ function checkPolicy(policy: string): void {
   if (given.Version !== "2012-10-17") throw refuse("The policy version must be 2012-10-17.");
   for (const statement of [given.Statement].flat()) {
     if (statement["Effect"] !== "Allow") throw refuse("Effect must specify Allow.");
-    if ("Resource" in statement || "NotResource" in statement) throw refuse("The policy cannot include a resource parameter.");
+    if ("Resource" in statement || "NotResource" in statement)
+      throw refuse("The policy cannot include a resource parameter.");
     const named = [statement["Action"] ?? []].flat() as string[];
     if (named.length === 0 || !named.every((action) => actions.has(action.toLowerCase()))) {
-      throw refuse("The action must be among wafv2:CreateWebACL, wafv2:UpdateWebACL, wafv2:PutFirewallManagerRuleGroups and wafv2:GetRuleGroup.");
+      throw refuse(
+        "The action must be among wafv2:CreateWebACL, wafv2:UpdateWebACL, wafv2:PutFirewallManagerRuleGroups and wafv2:GetRuleGroup.",
+      );
     }
   }
 }
@@ -77,4 +86,5 @@ function readWithResource(given: Given, resource: string): Given {
   return { ...given, Statement: [given.Statement].flat().map((statement) => ({ ...statement, Resource: resource })) };
 }
 
-const withResource = (policy: string, resource: string): string => JSON.stringify(readWithResource(JSON.parse(policy) as Given, resource));
+const withResource = (policy: string, resource: string): string =>
+  JSON.stringify(readWithResource(JSON.parse(policy) as Given, resource));

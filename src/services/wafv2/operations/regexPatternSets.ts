@@ -36,7 +36,11 @@ export const regexPatternSetHandlers = {
     const before = await requireNamed(ctx, "regexpatternset", input);
     const patterns = checkPatterns(input.RegularExpressionList);
     const { description: _, ...rest } = before;
-    const changed: RegexPatternSetDocument = { ...rest, patterns, ...(input.Description === undefined ? {} : { description: input.Description }) };
+    const changed: RegexPatternSetDocument = {
+      ...rest,
+      patterns,
+      ...(input.Description === undefined ? {} : { description: input.Description }),
+    };
     return { NextLockToken: await update(ctx, "regexpatternset", before, input.LockToken, changed) };
   },
 
@@ -47,7 +51,10 @@ export const regexPatternSetHandlers = {
 
   async ListRegexPatternSets(input, ctx) {
     checkedScope(input.Scope, ctx.region, "read");
-    const page = await ctx.state.list<RegexPatternSetDocument>(types.regexPatternSet, pageQuery(input, `${pathOfScope(input.Scope)}/`));
+    const page = await ctx.state.list<RegexPatternSetDocument>(
+      types.regexPatternSet,
+      pageQuery(input, `${pathOfScope(input.Scope)}/`),
+    );
     return { RegexPatternSets: page.items.map(({ value }) => summaryOf(value)), ...nextMarker(page.next) };
   },
 } satisfies WafHandlers;

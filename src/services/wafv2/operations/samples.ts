@@ -34,17 +34,34 @@ export const sampleHandlers = {
   },
 
   async GetRateBasedStatementManagedKeys(input, ctx) {
-    const webAcl = await requireNamed(ctx, "webacl", { Scope: input.Scope, Id: input.WebACLId, Name: input.WebACLName });
-    const rules = input.RuleGroupRuleName === undefined ? webAcl.rules : await groupRules(ctx, webAcl.rules, input.RuleGroupRuleName);
+    const webAcl = await requireNamed(ctx, "webacl", {
+      Scope: input.Scope,
+      Id: input.WebACLId,
+      Name: input.WebACLName,
+    });
+    const rules =
+      input.RuleGroupRuleName === undefined
+        ? webAcl.rules
+        : await groupRules(ctx, webAcl.rules, input.RuleGroupRuleName);
     const statement = rules.find(({ Name }) => Name === input.RuleName)?.Statement.RateBasedStatement;
     if (!statement) throw nonexistent();
     if (statement.AggregateKeyType !== "IP" && statement.AggregateKeyType !== "FORWARDED_IP") throw unsupportedKeys();
-    const counter = [webAcl.arn, ...(input.RuleGroupRuleName === undefined ? [] : [input.RuleGroupRuleName]), input.RuleName!].join("|");
+    const counter = [
+      webAcl.arn,
+      ...(input.RuleGroupRuleName === undefined ? [] : [input.RuleGroupRuleName]),
+      input.RuleName!,
+    ].join("|");
     const found = await ctx.state.get<RateKeysDocument>(types.rateKeys, webAcl.id);
     const addresses = found?.value.keys[counter] ?? [];
     return {
-      ManagedKeysIPV4: { IPAddressVersion: "IPV4", Addresses: addresses.filter((each) => !each.includes(":")).map((each) => `${each}/32`) },
-      ManagedKeysIPV6: { IPAddressVersion: "IPV6", Addresses: addresses.filter((each) => each.includes(":")).map((each) => `${each}/128`) },
+      ManagedKeysIPV4: {
+        IPAddressVersion: "IPV4",
+        Addresses: addresses.filter((each) => !each.includes(":")).map((each) => `${each}/32`),
+      },
+      ManagedKeysIPV6: {
+        IPAddressVersion: "IPV6",
+        Addresses: addresses.filter((each) => each.includes(":")).map((each) => `${each}/128`),
+      },
     };
   },
 } satisfies WafHandlers;
@@ -58,7 +75,14 @@ async function groupRules(ctx: CallContext, rules: readonly Rule[], name: string
   return found.value.rules;
 }
 
-async function samplesOf(ctx: CallContext, arn: string, id: string, metric: string, start: number, end: number): Promise<ReportedSample[]> {
+async function samplesOf(
+  ctx: CallContext,
+  arn: string,
+  id: string,
+  metric: string,
+  start: number,
+  end: number,
+): Promise<ReportedSample[]> {
   const found: ReportedSample[] = [];
   // A report is filed under its first request, and spans a few seconds.
   const from = timeText(start - 60_000);
@@ -71,8 +95,12 @@ async function samplesOf(ctx: CallContext, arn: string, id: string, metric: stri
       ...(after === undefined ? {} : { after }),
     });
     for (const { value } of page.items) {
-      const { samples } = await openReport({ webAclArn: arn, sealed: value.sealed }, (...sealed) => ctx.keys.reveal(...sealed));
-      found.push(...samples.filter((sample) => sample.ruleMetric === metric && sample.time >= start && sample.time <= end));
+      const { samples } = await openReport({ webAclArn: arn, sealed: value.sealed }, (...sealed) =>
+        ctx.keys.reveal(...sealed),
+      );
+      found.push(
+        ...samples.filter((sample) => sample.ruleMetric === metric && sample.time >= start && sample.time <= end),
+      );
     }
     after = page.next;
   } while (after !== undefined && found.length < mostLookedAt);

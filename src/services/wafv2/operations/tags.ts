@@ -28,7 +28,10 @@ export const tagHandlers = {
   },
 } satisfies WafHandlers;
 
-async function require(ctx: CallContext, arn: string | undefined): Promise<{ arn: string; tags: Record<string, string> }> {
+async function require(
+  ctx: CallContext,
+  arn: string | undefined,
+): Promise<{ arn: string; tags: Record<string, string> }> {
   const kind = kindOfArn(arn ?? "");
   if (!kind || !(await findByArn(ctx, kind, arn))) throw nonexistent();
   const found = await ctx.state.get<TagsDocument>(types.tags, arn!);

@@ -13,7 +13,12 @@ export function checkField(field: FieldToMatch | undefined): void {
   if (Headers) {
     onlyOne(Headers.MatchPattern, "HEADER_MATCH_PATTERN", "HeaderMatchPattern");
     const names = Headers.MatchPattern!.IncludedHeaders ?? Headers.MatchPattern!.ExcludedHeaders ?? [];
-    need(distinct(names.map((name) => name.toLowerCase())), "HEADER_MATCH_PATTERN", "HeaderMatchPattern", reasons.duplicate);
+    need(
+      distinct(names.map((name) => name.toLowerCase())),
+      "HEADER_MATCH_PATTERN",
+      "HeaderMatchPattern",
+      reasons.duplicate,
+    );
   }
   if (Cookies) {
     onlyOne(Cookies.MatchPattern, "COOKIE_MATCH_PATTERN", "CookieMatchPattern");
@@ -26,7 +31,8 @@ export function checkField(field: FieldToMatch | undefined): void {
       need(/^(?:\/(?:[^~]|~[01])*)+$/.test(path), "JSON_MATCH_PATTERN", path);
     }
   }
-  if (SingleHeader) need(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/.test(SingleHeader.Name ?? ""), "SINGLE_HEADER", SingleHeader.Name ?? "");
+  if (SingleHeader)
+    need(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/.test(SingleHeader.Name ?? ""), "SINGLE_HEADER", SingleHeader.Name ?? "");
   if (SingleQueryArgument) need((SingleQueryArgument.Name ?? "") !== "", "SINGLE_QUERY_ARGUMENT", "Name");
 }
 
@@ -43,7 +49,17 @@ export function checkTransformations(given: readonly TextTransformation[] | unde
 export function checkPreParse(given: readonly PreParseTextTransformation[] | undefined, field: FieldToMatch): void {
   if (given === undefined) return;
   const parsed = field.SingleQueryArgument !== undefined || field.AllQueryArguments !== undefined;
-  need(parsed, "PRE_PARSE_TEXT_TRANSFORMATION", "PreParseTextTransformations", "Pre-parse text transformations are only supported for SingleQueryArgument and AllQueryArguments.");
-  need(given.length <= mostTransformations, "PRE_PARSE_TEXT_TRANSFORMATION", "PreParseTextTransformations", reasons.maximum);
+  need(
+    parsed,
+    "PRE_PARSE_TEXT_TRANSFORMATION",
+    "PreParseTextTransformations",
+    "Pre-parse text transformations are only supported for SingleQueryArgument and AllQueryArguments.",
+  );
+  need(
+    given.length <= mostTransformations,
+    "PRE_PARSE_TEXT_TRANSFORMATION",
+    "PreParseTextTransformations",
+    reasons.maximum,
+  );
   need(distinct(given.map(({ Priority }) => Priority)), "PRE_PARSE_TEXT_TRANSFORMATION", "Priority", reasons.duplicate);
 }

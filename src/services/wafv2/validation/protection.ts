@@ -9,6 +9,11 @@ export function checkProtection(config: DataProtectionConfig | undefined): void 
   for (const { Field } of config?.DataProtections ?? []) {
     const keys = Field?.FieldKeys ?? [];
     const fits = keyless.has(Field?.FieldType ?? "") ? keys.length === 0 : keys.length > 0;
-    need(fits, "DATA_PROTECTION_CONFIG", Field?.FieldType ?? "", fits ? "" : keyless.has(Field?.FieldType ?? "") ? reasons.formatting : reasons.minimum);
+    need(
+      fits,
+      "DATA_PROTECTION_CONFIG",
+      Field?.FieldType ?? "",
+      fits ? "" : keyless.has(Field?.FieldType ?? "") ? reasons.formatting : reasons.minimum,
+    );
   }
 }

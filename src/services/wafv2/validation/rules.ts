@@ -32,7 +32,12 @@ export async function checkRules(
   return checked;
 }
 
-async function checkRule(rule: GivenRule, owner: "webacl" | "rulegroup", bodies: Bodies, references: RuleReferences): Promise<Rule> {
+async function checkRule(
+  rule: GivenRule,
+  owner: "webacl" | "rulegroup",
+  bodies: Bodies,
+  references: RuleReferences,
+): Promise<Rule> {
   const statement = await checkStatement(rule.Statement, references);
   const reference = statement.RuleGroupReferenceStatement;
   if (reference) {
@@ -56,15 +61,25 @@ async function checkGroup(reference: RuleGroupReferenceStatement, references: Ru
   if (!group) throw invalidParameter("RULE", "Statement", reasons.reference);
   const names = new Set(group.rules.map(({ Name }) => Name));
   const overrides = reference.RuleActionOverrides ?? [];
-  need(distinct(overrides.map(({ Name }) => Name)), "RULE_GROUP_REFERENCE_STATEMENT", "RuleActionOverrides", reasons.duplicate);
+  need(
+    distinct(overrides.map(({ Name }) => Name)),
+    "RULE_GROUP_REFERENCE_STATEMENT",
+    "RuleActionOverrides",
+    reasons.duplicate,
+  );
   for (const { Name, ActionToUse } of overrides) {
     need(names.has(Name), "RULE_GROUP_REFERENCE_STATEMENT", Name ?? "", reasons.reference);
     if (ActionToUse?.Block?.CustomResponse?.CustomResponseBodyKey !== undefined) {
-      throw notServed("RULE_ACTION", "CustomResponseBodyKey", "Bodies of the web ACL in overrides of a group's actions are");
+      throw notServed(
+        "RULE_ACTION",
+        "CustomResponseBodyKey",
+        "Bodies of the web ACL in overrides of a group's actions are",
+      );
     }
     checkAction(ActionToUse!, {});
   }
-  for (const { Name } of reference.ExcludedRules ?? []) need(names.has(Name), "EXCLUDED_RULE", Name ?? "", reasons.reference);
+  for (const { Name } of reference.ExcludedRules ?? [])
+    need(names.has(Name), "EXCLUDED_RULE", Name ?? "", reasons.reference);
 }
 
 function checkLabels(rule: GivenRule): void {
@@ -72,7 +87,11 @@ function checkLabels(rule: GivenRule): void {
   if (labels.length > mostLabels) throw limitExceeded();
   for (const { Name = "" } of labels) {
     const parts = Name.split(":");
-    need(parts.every((part) => part !== "" && !reservedWords.has(part)), "RULE", Name);
+    need(
+      parts.every((part) => part !== "" && !reservedWords.has(part)),
+      "RULE",
+      Name,
+    );
   }
 }
 

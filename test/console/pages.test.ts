@@ -1,0 +1,122 @@
+/**
+ * Every page in both languages, wide and narrow: what it shows, that it can be used without eyes or mouse, that it asks
+ * nobody else. `JIKIMI_SCREENSHOTS` names a folder to look at the pages in.
+ */
+import { after, before, test } from "node:test";
+import assert from "node:assert/strict";
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Browser, Page } from "playwright-core";
+import { CreateLoginProfileCommand, IAMClient } from "@aws-sdk/client-iam";
+import { startInstance, type Instance } from "../instance.ts";
+import { launch, newPage, noBrowser, type Look, type Watched } from "./browser.ts";
+import { furnish } from "./pages.ts";
+
+const skip = noBrowser();
+const password = "Correct-Horse-1";
+const screenshots = process.env["JIKIMI_SCREENSHOTS"];
+
+let instance: Instance;
+let browser: Browser;
+let pages: string[];
+
+before(async () => {
+  if (skip) return;
+  instance = await startInstance({ args: ["--ephemeral"] });
+  await new IAMClient(instance.client).send(new CreateLoginProfileCommand({ UserName: "admin", Password: password }));
+  pages = await furnish(instance);
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  await instance?.stop();
+});
+
+async function signedIn(look: Look): Promise<Watched> {
+  const watched = await newPage(browser, instance, look);
+  const { page } = watched;
+  await page.goto(`${instance.endpoint}/`);
+  const [account, userName] = [page.locator("input").nth(0), page.locator("input").nth(1)];
+  await account.fill(instance.ready.accountId);
+  await userName.fill("admin");
+  await page.locator("input[type=password]").fill(password);
+  await page.keyboard.press("Enter");
+  await page.locator("#content h1").waitFor();
+  return watched;
+}
+
+/** The page has its heading, and waits for nothing any more. */
+async function settled(page: Page): Promise<void> {
+  await page.locator("#content h1").waitFor();
+  await page.waitForFunction(`!document.querySelector('[class*="awsui_spinner"]')`);
+}
+
+/** What a page lacks for those who hear it, or who do not use a mouse; it runs in the page. */
+const accessibility = readFileSync(new URL("accessibility.js", import.meta.url), "utf8");
+
+const looks: Look[] = [{ language: "ko" }, { language: "en", width: 420 }];
+
+for (const look of looks) {
+  test(`every page in ${look.language}, ${look.width ?? "wide"}`, { skip, timeout: 90_000 }, async () => {
+    const { page, misdeeds } = await signedIn(look);
+    const problems: string[] = [];
+    for (const path of pages) {
+      await page.goto(`${instance.endpoint}/_jikimi/console/#/${path}`);
+      await settled(page);
+      for (const problem of (await page.evaluate(accessibility)) as string[]) problems.push(`${path}: ${problem}`);
+      for (const alert of await page.locator('[class*="awsui_type-error"]').allInnerTexts())
+        problems.push(`${path}: ${alert}`);
+      const overflow = Number(await page.evaluate("document.documentElement.scrollWidth - innerWidth"));
+      if (overflow > 0) problems.push(`${path}: ${overflow} px too wide`);
+      const text = await page.locator("main, #content").first().innerText();
+      if (/\{\w+(:[^}]*)?\}/.test(text)) problems.push(`${path}: an unfilled text`);
+      if (look.language === "en" && /[가-힣]/.test(text.replaceAll(/문서|보고서|페이지|한 줄/g, ""))) {
+        problems.push(`${path}: Hangul in English: ${/.*[가-힣].*/.exec(text)?.[0]}`);
+      }
+      if (screenshots) {
+        mkdirSync(screenshots, { recursive: true });
+        const name = `${path.replaceAll(/\W+/g, "-") || "home"}-${look.language}-${look.width ?? "wide"}.png`;
+        await page.screenshot({ path: join(screenshots, name) });
+      }
+    }
+    assert.deepEqual(problems, []);
+    assert.deepEqual(misdeeds, []);
+  });
+}
+
+test("the first route is at most 450 KB on the wire, and its files are kept for good", { skip }, async () => {
+  const { page } = await newPage(browser, instance, { language: "ko" });
+  const session = await page.context().newCDPSession(page);
+  await session.send("Network.enable");
+  let bytes = 0;
+  session.on("Network.loadingFinished", ({ encodedDataLength }) => (bytes += encodedDataLength));
+  await page.goto(`${instance.endpoint}/_jikimi/console/`);
+  await page.locator("input").nth(0).fill(instance.ready.accountId);
+  await page.locator("input").nth(1).fill("admin");
+  await page.locator("input[type=password]").fill(password);
+  await page.keyboard.press("Enter");
+  await settled(page);
+  // Every tile has its number, so everything that the page needs has been loaded.
+  await page.waitForFunction(
+    `document.querySelector(".tiles") && !document.querySelector(".tiles").innerText.includes("…")`,
+  );
+  const kilobytes = Math.round(bytes / 1024);
+  console.log(`signing in and the home page: ${kilobytes} KB`);
+  assert.ok(kilobytes > 50 && kilobytes <= 450, `${kilobytes} KB`);
+  const asset = /assets\/[\w-]+\.js/.exec(await (await fetch(`${instance.endpoint}/_jikimi/console/`)).text())![0];
+  for (const [encoding, sent] of [
+    ["br, gzip", "br"],
+    ["gzip", "gzip"],
+    ["identity", null],
+  ] as const) {
+    const answer = await fetch(`${instance.endpoint}/_jikimi/console/${asset}`, {
+      headers: { "accept-encoding": encoding },
+    });
+    assert.equal(answer.headers.get("content-encoding"), sent);
+    assert.match(answer.headers.get("cache-control")!, /immutable/);
+    await answer.arrayBuffer();
+  }
+  for (const path of ["assets/../built", "assets/..%2fbuilt", "assets/.x.js", "built", "assets/none.js"]) {
+    assert.equal((await fetch(`${instance.endpoint}/_jikimi/console/${path}`)).status, 404, path);
+  }
+});
