@@ -3,13 +3,13 @@ import type { Random } from "#kernel/ids.ts";
 import type { BlobStore } from "./contract.ts";
 import { FilesystemBlobs } from "./filesystem.ts";
 import { S3Blobs } from "./s3.ts";
-import type { S3Credentials } from "./s3-signature.ts";
+import type { SigningCredentials } from "#kernel/signedRequest.ts";
 
 export interface BlobOptions {
   clock: Clock;
   random?: Random;
   /** For `s3:`; never part of the URL, which is logged. */
-  credentials?: S3Credentials;
+  credentials?: SigningCredentials;
   partSize?: number;
   timeoutMs?: number;
 }

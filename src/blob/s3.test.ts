@@ -7,7 +7,7 @@ import { chunks } from "./conformance.ts";
 import { BlobExists, BlobUnavailable } from "./contract.ts";
 import { S3Blobs } from "./s3.ts";
 import { startS3Fake, type S3Fake } from "./s3-fake.ts";
-import { signS3Request } from "./s3-signature.ts";
+import { signRequest } from "#kernel/signedRequest.ts";
 
 class Sha256 {
   readonly #hash;
@@ -28,7 +28,7 @@ test("signatures are those of AWS's own signer", async () => {
   const credentials = { accessKeyId: "AKID", secretAccessKey: "secret/+=", sessionToken: "token" };
   const body = Buffer.from("body");
   const query = { "list-type": "2", prefix: "a b/!'()*~", uploads: "" };
-  const ours = signS3Request(
+  const ours = signRequest(
     {
       method: "PUT",
       host: "127.0.0.1:4566",
@@ -37,7 +37,7 @@ test("signatures are those of AWS's own signer", async () => {
       headers: { "if-none-match": "*" },
       body,
     },
-    "us-east-1",
+    { region: "us-east-1", service: "s3" },
     credentials,
     clock.now(),
   );

@@ -12,7 +12,7 @@ import {
   type BlobStore,
   type ByteRange,
 } from "./contract.ts";
-import { canonicalQuery, signS3Request, type S3Credentials } from "./s3-signature.ts";
+import { canonicalQuery, signRequest, type SigningCredentials } from "#kernel/signedRequest.ts";
 
 export interface S3BlobOptions {
   /** e.g. `http://127.0.0.1:4566`; the bucket is addressed in the path. */
@@ -21,7 +21,7 @@ export interface S3BlobOptions {
   /** Put before each id; "" or ending in "/". */
   prefix: string;
   region: string;
-  credentials: S3Credentials;
+  credentials: SigningCredentials;
   clock: Clock;
   random?: Random;
   /** Bytes that are held at a time: bodies up to it go in one request, larger ones in parts. S3 wants 5 MiB at least. */
@@ -84,7 +84,7 @@ export class S3Blobs implements BlobStore {
     const { method, query = {}, body = new Uint8Array() } = call;
     const path = this.#path(call.id);
     const request = { method, host: this.#base.host, path, query, headers: call.headers ?? {}, body };
-    const headers = signS3Request(request, region, credentials, clock.now());
+    const headers = signRequest(request, { region, service: "s3" }, credentials, clock.now());
     const text = canonicalQuery(query);
     try {
       const answer = await this.#agent.request({

@@ -1,10 +1,12 @@
 /** What `up` says when everything answers. */
+import type { DemoReady } from "../roles/demo.ts";
 import { dataPaths, type ApiReady } from "../roles/role.ts";
 import type { Cli, GlobalOptions } from "./cli.ts";
 
 export interface ReadyFacts extends ApiReady {
   pid: number;
   dataDir: string;
+  demo?: DemoReady;
 }
 
 /**
@@ -15,7 +17,8 @@ export function printReady(cli: Cli, facts: ReadyFacts, options: GlobalOptions, 
   const { text } = cli;
   if (options.json) {
     const { endpoint, consoleUrl, accountId, region, accessKeyId, secretAccessKey, pid } = facts;
-    cli.printJson({ endpoint, consoleUrl, accountId, region, accessKeyId, secretAccessKey, pid });
+    const demo = facts.demo === undefined ? {} : { demo: facts.demo };
+    cli.printJson({ endpoint, consoleUrl, accountId, region, accessKeyId, secretAccessKey, pid, ...demo });
     return;
   }
   const first = facts.rootLink !== undefined;
@@ -28,10 +31,14 @@ export function printReady(cli: Cli, facts: ReadyFacts, options: GlobalOptions, 
   ];
   if (first) rows.push([text.labelSecretKey, facts.secretAccessKey]);
   rows.push([text.labelCredentials, text.credentialsKept(dataPaths.credentials(facts.dataDir))]);
-  if (facts.rootLink !== undefined) rows.push([text.labelRoot, text.rootLinkOnce(facts.rootLink)]);
+  if (facts.demo) {
+    const { applicationUrl, rootEmail, rootPassword } = facts.demo;
+    rows.push([text.labelApplication, applicationUrl], [text.labelRoot, text.demoRoot(rootEmail, rootPassword)]);
+  } else if (facts.rootLink !== undefined) rows.push([text.labelRoot, text.rootLinkOnce(facts.rootLink)]);
   rows.push([text.labelData, facts.dataDir]);
   cli.print(cli.look("green", detached ? text.readyDetached(facts.pid) : text.ready));
   cli.printRows(rows);
   for (const warning of facts.warnings ?? []) cli.warn(warning === "development-seal" ? text.developmentSeal : warning);
+  if (facts.demo) cli.print(text.demoHint);
   if (!detached) cli.note(text.stopHint);
 }

@@ -8,6 +8,8 @@ const roles = {
   jobs: async (): Promise<RoleModule> => await import("../roles/jobs.ts"),
   /** Runs where there is a listener. */
   edge: async (): Promise<RoleModule> => await import("../roles/edge.ts"),
+  /** `jikimi up --demo` only. */
+  demo: async (): Promise<RoleModule> => await import("../roles/demo.ts"),
 } as const;
 
 export type RoleName = keyof typeof roles;
@@ -38,6 +40,11 @@ export function roleSpecs(script: string): RoleSpec[] {
     ...(onDemand.has(name) ? { onDemand: true } : {}),
     ...(nodeFlags[name] ? { nodeFlags: nodeFlags[name] } : {}),
   }));
+}
+
+/** The roles of an installation, or of a demonstration. */
+export function rolesOf(specs: readonly RoleSpec[], demo: boolean): RoleSpec[] {
+  return specs.filter(({ name }) => demo || name !== "demo");
 }
 
 /** With several api processes: the others follow the first, which has the sockets and knows the port by then. */

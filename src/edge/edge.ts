@@ -13,6 +13,7 @@ import type { Exchange } from "./exchange.ts";
 import { HealthChecks } from "./healthChecks.ts";
 import { listenerState, type ListenerState } from "./listenerState.ts";
 import { Port } from "./port.ts";
+import { randomHex } from "./randomHex.ts";
 import { Sealing } from "./sealing.ts";
 import { serve, type Authenticator, type Inspector, type ServeContext } from "./serve.ts";
 import { ServedListener } from "./servedListener.ts";
@@ -47,6 +48,9 @@ export interface EdgeOptions {
   limits?: ClientLimits;
 }
 
+/** How long an address that could not be bound is left alone. */
+const bindRetryMs = 2_000;
+
 /** How often draining targets are looked at. */
 const drainLookMs = 500;
 
@@ -64,6 +68,7 @@ export class Edge {
   readonly #context: ServeContext;
   readonly #drainTimer: NodeJS.Timeout;
   #applying: Promise<void> = Promise.resolve();
+  #retry: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(options: EdgeOptions) {
@@ -77,6 +82,7 @@ export class Edge {
     );
     this.#context = {
       clock,
+      hex: randomHex(random),
       draw: () => random.bytes(4).readUInt32BE() / 2 ** 32,
       targetGroup: (arn) => this.#groups.get(arn),
       stickiness: new Stickiness(new Sealing(secret, "stickiness", random)),
@@ -98,6 +104,7 @@ export class Edge {
     this.#closed = true;
     await this.#applying.catch(() => {});
     this.#health.stop();
+    clearTimeout(this.#retry);
     clearInterval(this.#drainTimer);
     await Promise.all([...this.#ports.values()].map((port) => port.close()));
     const { connections } = this.#clients;
@@ -137,6 +144,11 @@ export class Edge {
     for (const arn of this.#listeners.keys()) if (!states.has(arn)) this.#listeners.delete(arn);
     this.#health.follow(this.#groups.values());
     this.#tellStatuses(documents, states);
+    // Whoever has the port may let go of it.
+    clearTimeout(this.#retry);
+    if ([...this.#ports.values()].every(({ bound }) => bound)) return;
+    this.#retry = setTimeout(() => void this.apply(documents), bindRetryMs);
+    this.#retry.unref();
   }
 
   #applyGroups({ targetGroups, listeners, frontEnds }: EdgeDocuments): void {
@@ -253,6 +265,7 @@ export class Edge {
     const { clock, observer } = this.#options;
     return {
       clock,
+      hex: this.#context.hex,
       room: (connection) => this.#clients.room(connection),
       opened: (connection) => {
         this.#clients.add(connection);

@@ -75,13 +75,16 @@ export class Exchange implements RoutedRequest {
     this.method = request.method ?? "";
     this.http2 = request.httpVersionMajor === 2;
     this.httpVersion = `HTTP/${request.httpVersion}`;
-    this.rawHeaders = this.http2 ? withoutPseudoHeaders(request as Http2ServerRequest) : request.rawHeaders;
+    const sent = this.http2 ? withoutPseudoHeaders(request as Http2ServerRequest) : request.rawHeaders;
     const { target, authority } = originForm(request.url ?? "/");
+    // INVARIANT: the firewall, the rules and the target are told one and the same host.
+    const named = state.frontEnd.attributes.preserveHostHeader ? undefined : authority;
+    this.rawHeaders = named === undefined ? sent : withHost(sent, named);
     this.target = target;
     const mark = target.indexOf("?");
     this.path = mark < 0 ? target : target.slice(0, mark);
     this.query = mark < 0 ? "" : target.slice(mark + 1);
-    this.hostHeader = authority ?? hostHeader(this.rawHeaders);
+    this.hostHeader = hostHeader(this.rawHeaders);
     this.host = hostWithoutPort(this.hostHeader).toLowerCase();
     this.clientAddress = connection.address;
     this.hasBody = this.http2
@@ -172,18 +175,24 @@ function headLength(first: string, flat: readonly string[]): number {
 function withoutPseudoHeaders(request: Http2ServerRequest): string[] {
   const { rawHeaders } = request;
   const headers: string[] = [];
-  let hasHost = false;
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] ?? "";
     if (name.startsWith(":")) continue;
-    if (name === "host") hasHost = true;
+    // Said twice it stands once; two that differ are refused for it. RFC 9113 section 8.3.1.
+    if (name === "host" && rawHeaders[index + 1] === request.authority) continue;
     headers.push(name, rawHeaders[index + 1] ?? "");
   }
-  if (!hasHost && request.authority) headers.unshift("host", request.authority);
+  if (request.authority) headers.unshift("host", request.authority);
   return headers;
 }
 
-/** A request to a proxy names the whole URL; its host counts over the Host header. RFC 9112 section 3.2.2. */
+function withHost(rawHeaders: readonly string[], host: string): string[] {
+  return rawHeaders.map((part, index) =>
+    index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === "host" ? host : part,
+  );
+}
+
+/** A request to a proxy names the whole URL; its host counts over the Host header, unless that is preserved. RFC 9112 section 3.2.2. */
 function originForm(url: string): { target: string; authority?: string } {
   const absolute = /^https?:\/\/([^/?#]*)(.*)$/i.exec(url);
   if (!absolute) return { target: url === "" ? "/" : url };

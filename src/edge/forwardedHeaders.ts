@@ -95,19 +95,24 @@ function withPort(address: string, port: number): string {
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
+const none: ReadonlySet<string> = new Set();
+
 /** Header names that the Connection header says are for this connection. */
-export function connectionTokens(rawHeaders: readonly string[]): Set<string> {
-  const names = new Set<string>();
+export function connectionTokens(rawHeaders: readonly string[]): ReadonlySet<string> {
+  let names: Set<string> | undefined;
   for (let index = 0; index < rawHeaders.length; index += 2) {
-    if (rawHeaders[index]?.toLowerCase() !== "connection") continue;
+    const name = rawHeaders[index] ?? "";
+    if (name.length !== 10 || name.toLowerCase() !== "connection") continue;
     for (const token of (rawHeaders[index + 1] ?? "").split(",")) {
-      const name = token.trim().toLowerCase();
-      // "close" is no header; "host" and what frames the message may not be taken away by a client.
-      if (name !== "" && name !== "close" && name !== "host" && name !== "content-length") names.add(name);
+      const named = token.trim().toLowerCase();
+      // Not a header, taken away anyhow, or not to be taken away by a client: "host" and what frames the message.
+      if (!unnamed.has(named)) (names ??= new Set()).add(named);
     }
   }
-  return names;
+  return names ?? none;
 }
+
+const unnamed = new Set(["", "close", "keep-alive", "upgrade", "host", "content-length"]);
 
 /** On another port than the usual ones, a Host header without a port gets the listener's. */
 function targetHost({ host, listenerPort, attributes }: ForwardedFacts): string {

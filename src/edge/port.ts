@@ -5,16 +5,17 @@
  */
 import { createServer, type Server, type Socket } from "node:net";
 import { TLSSocket, type SecureContext } from "node:tls";
-import { randomBytes } from "node:crypto";
 import type { Clock } from "#kernel/clock.ts";
 import { readClientHello, type ClientHello } from "./clientHello.ts";
 import { ClientConnection, type ServingPort } from "./connection.ts";
 import { hostWithoutPort } from "./exchange.ts";
+import type { RandomHex } from "./randomHex.ts";
 import type { ServedListener } from "./servedListener.ts";
 import { chooseCertificate } from "./tlsContexts.ts";
 
 export interface PortEvents {
   clock: Clock;
+  hex: RandomHex;
   /** False: there is no room for another connection of this peer. */
   room(connection: ClientConnection): boolean;
   opened(connection: ClientConnection): void;
@@ -77,8 +78,8 @@ export class Port implements ServingPort {
   }
 
   #accept(socket: Socket): void {
-    const { clock } = this.#events;
-    const connection = new ClientConnection(socket, this, `TID_${randomBytes(16).toString("hex")}`, clock.now());
+    const { clock, hex } = this.#events;
+    const connection = new ClientConnection(socket, this, `TID_${hex(16)}`, clock.now());
     socket.on("error", () => socket.destroy());
     const first = this.listeners[0];
     if (!first || !this.#events.room(connection)) {

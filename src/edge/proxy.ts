@@ -149,7 +149,11 @@ class Forwarding implements Dispatcher.DispatchHandler {
     exchange.answeredTick = performance.now();
     exchange.targetStatus = exchange.status = status;
     this.#done = true;
-    this.#forwarded.upgrade?.(controller.rawHeaders, status, socket, () => this.#target.outstanding--);
+    this.#target.tunnels.add(socket);
+    this.#forwarded.upgrade?.(controller.rawHeaders, status, socket, () => {
+      this.#target.tunnels.delete(socket);
+      this.#target.outstanding--;
+    });
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {

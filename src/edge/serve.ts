@@ -1,5 +1,4 @@
 /** The way of a request: checks → firewall → rules → action. Each step either answers or hands on. */
-import { randomBytes } from "node:crypto";
 import type { Clock } from "#kernel/clock.ts";
 import { headerValues } from "./conditions.ts";
 import type { RoutingAction } from "./config.ts";
@@ -8,6 +7,7 @@ import { traceHeader } from "./forwardedHeaders.ts";
 import { forward } from "./forwardAction.ts";
 import { matchingRule } from "./listenerState.ts";
 import { locationOf } from "./redirect.ts";
+import type { RandomHex } from "./randomHex.ts";
 import { checkRequest } from "./requestChecks.ts";
 import { readPrefix, type Prefix } from "./bodyPrefix.ts";
 import type { Stickiness } from "./stickiness.ts";
@@ -37,6 +37,7 @@ export interface Authenticator {
 export interface ServeContext {
   clock: Clock;
   draw(): number;
+  hex: RandomHex;
   targetGroup(arn: string): TargetGroup | undefined;
   stickiness: Stickiness;
   inspector: Inspector;
@@ -45,7 +46,10 @@ export interface ServeContext {
 
 export function serve(exchange: Exchange, context: ServeContext, upgrade?: Upgrade): void {
   const { rawHeaders, state } = exchange;
-  exchange.traceId = traceHeader(headerValues(rawHeaders, "x-amzn-trace-id")[0], freshTrace(exchange.startedAt));
+  exchange.traceId = traceHeader(
+    headerValues(rawHeaders, "x-amzn-trace-id")[0],
+    freshTrace(exchange.startedAt, context.hex),
+  );
   exchange.checked = checkRequest(exchange, state.frontEnd.attributes);
   const { refusal } = exchange.checked;
   if (refusal) {
@@ -58,11 +62,11 @@ export function serve(exchange: Exchange, context: ServeContext, upgrade?: Upgra
   readPrefix(exchange, wanted.bodyBytes, (prefix) => inspect(exchange, context, prefix, upgrade));
 }
 
-function freshTrace(now: number): string {
+function freshTrace(now: number, hex: RandomHex): string {
   const seconds = Math.floor(now / 1000)
     .toString(16)
     .padStart(8, "0");
-  return `1-${seconds}-${randomBytes(12).toString("hex")}`;
+  return `1-${seconds}-${hex(12)}`;
 }
 
 function inspect(exchange: Exchange, context: ServeContext, prefix: Prefix | undefined, upgrade?: Upgrade): void {

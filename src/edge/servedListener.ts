@@ -135,6 +135,7 @@ export class ServedListener {
       connection.upload = undefined;
       connection.bytesBefore = connection.raw.bytesRead;
       connection.idleSince = performance.now();
+      if (connection.closing) connection.session?.close();
       this.#events.finished(exchange);
     };
     if (upgrade) upgrade.socket.once("close", ended);

@@ -2,6 +2,7 @@
  * Targets of a group while the edge serves: their health, what is under way, and who gets the next request.
  * Source: Elastic Load Balancing User Guide, "Target groups for your Application Load Balancers".
  */
+import type { Duplex } from "node:stream";
 import { Pool, type Dispatcher } from "undici";
 import type { FrontEndDocument, TargetDocument, TargetGroupDocument, TargetHealth, TargetState } from "./config.ts";
 import { targetKey } from "./config.ts";
@@ -18,6 +19,8 @@ export class Target {
   since: number;
   /** Requests that were sent and not yet answered. */
   outstanding = 0;
+  /** Connections that became WebSockets: they outlive their request. */
+  readonly tunnels = new Set<Duplex>();
   /** Smooth weighted round robin. */
   credit = 0;
   /** Epoch milliseconds at which its slow start began. */
@@ -78,6 +81,7 @@ export class Target {
 
   /** Requests under way are cut off. */
   cut(): void {
+    for (const tunnel of this.tunnels) tunnel.destroy();
     void this.#pool?.destroy().catch(() => {});
   }
 }

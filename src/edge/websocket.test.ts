@@ -89,6 +89,29 @@ test("a reload does not touch an open WebSocket", async () => {
   socket.close();
 });
 
+test("a target that is deregistered keeps its WebSockets until the delay is over", async () => {
+  const group = targetGroup([]);
+  const own = target((app.address() as AddressInfo).port);
+  const socket = await opened("/chat");
+  const ended = new Promise((resolve) => socket.addEventListener("close", resolve));
+  const deregister = (deregistrationDelaySeconds: number) =>
+    edge.apply({
+      listeners: [listener(port)],
+      targetGroups: [
+        targetGroup([{ ...own, deregisteredAt: Date.now() }], {
+          attributes: { ...group.attributes, deregistrationDelaySeconds },
+        }),
+      ],
+    });
+  await deregister(3600);
+  const answer = new Promise((resolve) => socket.addEventListener("message", ({ data }) => resolve(data)));
+  socket.send("draining");
+  assert.equal(await answer, "draining");
+  await deregister(0);
+  await ended;
+  await apply(60);
+});
+
 test("silence longer than the idle timeout ends it", async () => {
   await apply(1);
   const socket = await opened("/chat");

@@ -13,6 +13,7 @@ export const systemClock: Clock = { now: () => Date.now() };
 export class AdjustableClock implements Clock {
   #offset: number;
   readonly #base: Clock;
+  readonly #followers = new Set<(offset: number) => void>();
 
   constructor(offset = 0, base: Clock = systemClock) {
     this.#offset = offset;
@@ -34,6 +35,18 @@ export class AdjustableClock implements Clock {
     }
     if (this.now() + milliseconds > latest) throw new RangeError("the clock does not go beyond the year 9999");
     this.#offset += milliseconds;
+    for (const follower of this.#followers) follower(this.#offset);
+  }
+
+  /** Moves to the offset of another clock, unless it is there or beyond. */
+  follow(offset: number): void {
+    if (offset > this.#offset) this.advance(offset - this.#offset);
+  }
+
+  /** Tells of every move, until the function it gives is called. */
+  onMove(follower: (offset: number) => void): () => void {
+    this.#followers.add(follower);
+    return () => this.#followers.delete(follower);
   }
 }
 

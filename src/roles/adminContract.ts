@@ -23,6 +23,16 @@ export interface AdminStatus {
   uptimeMs: number;
   seal: { sealed: boolean; seal: string; development?: boolean; reason?: string };
   services: { id: string; operations: number }[];
+  /** What the edge serves, and what it cannot serve and why. */
+  listeners: { served: number; troubled: AdminListenerTrouble[] };
+}
+
+export interface AdminListenerTrouble {
+  /** Its ARN. */
+  listener: string;
+  /** `impaired`: some of its addresses are served. */
+  state: "impaired" | "failed";
+  reason: string;
 }
 
 /** `GET /_jikimi/why-denied?requestId=`. 404 `NotFound` when no refused call has that id. */

@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { AdjustableClock, systemClock, type Clock } from "#kernel/clock.ts";
 import { writeDurably } from "#keys/files.ts";
+import type { FollowedFile, MarksSource } from "#store/sqlite-followed.ts";
 import { dataPaths, type RoleConfig } from "./role.ts";
 
 export async function openClock(config: RoleConfig): Promise<Clock> {
@@ -26,9 +27,27 @@ export function followClock(config: RoleConfig, clock: Clock): { close(): Promis
   if (!(clock instanceof AdjustableClock)) return { close: async () => {} };
   const timer = setInterval(async () => {
     const offset = await readOffset(dataPaths.clockOffset(config.dataDir));
-    if (offset > clock.offset) clock.advance(offset - clock.offset);
+    clock.follow(offset);
   }, pollMs);
   return { close: async () => clearInterval(timer) };
+}
+
+/** Name under which the followers of the store's file hear of the clock. */
+const component = "clock";
+
+/** Tells those who follow the store's file at once: what they read must not be of a time that is over for others. */
+export function clockMarks(clock: Clock): MarksSource {
+  return (tell) => {
+    if (!(clock instanceof AdjustableClock)) return () => {};
+    tell(component, clock.offset);
+    return clock.onMove((offset) => tell(component, offset));
+  };
+}
+
+/** The other side of `clockMarks`. */
+export function followMarks(file: FollowedFile, clock: Clock): void {
+  if (!(clock instanceof AdjustableClock)) return;
+  file.listen(component, { onMarks: (offset) => clock.follow(Number(offset)), onLost() {} });
 }
 
 async function readOffset(path: string): Promise<number> {

@@ -1,10 +1,11 @@
 /** The edge role: serves listeners, with the api role or without it. */
-import { readFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { systemRandom } from "#kernel/ids.ts";
 import type { Logger } from "#kernel/log.ts";
 import { connectIpc } from "#ipc/client.ts";
+import { DecryptError } from "#keys/contract.ts";
 import { createDurably, isErrno, makeFolder } from "#keys/files.ts";
 import { streamErrors } from "#stream/ipc.ts";
 import { bindPolicy } from "../edge/bindPolicy.ts";
@@ -83,7 +84,15 @@ async function edgeSecret(path: string, keys: ReturnType<typeof remoteCalls>["ke
     if (isErrno(error, "ENOENT")) return undefined;
     throw error;
   });
-  if (kept) return keys.reveal(secretPurpose, "", kept);
+  if (kept) {
+    try {
+      return await keys.reveal(secretPurpose, "", kept);
+    } catch (error) {
+      // The keys it was protected under are gone (a reset, a restore): so is what it sealed.
+      if (!(error instanceof DecryptError)) throw error;
+      await rm(path);
+    }
+  }
   const secret = systemRandom.bytes(secretBytes);
   await createDurably(path, await keys.protect(secretPurpose, "", secret));
   return secret;

@@ -20,7 +20,8 @@ export interface Administrator {
   rootToken?: string;
 }
 
-const email = "root@jikimi.internal";
+/** Of the root user of a new installation. */
+export const rootEmail = "root@jikimi.internal";
 
 const factKey: DocumentKey = {
   account: "000000000000",
@@ -46,7 +47,7 @@ export async function administrator(
   const account = await managementAccount(parts.store, config.accountId);
   try {
     const access = { kind: "user", userName: "admin", accessKey: key } as const;
-    const created = await createAccount({ ...parts, random: systemRandom, account, email, name: "management", access });
+    const created = await createAccount({ ...parts, random: systemRandom, account, email: rootEmail, name: "management", access });
     return { accountId: account, ...key, rootToken: created.rootLink };
   } catch (error) {
     if (error instanceof AwsError && error.code === "EntityAlreadyExists") return { accountId: account, ...key };

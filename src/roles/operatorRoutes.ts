@@ -7,6 +7,7 @@ import type { AdminRootLink, AdminStatus, AdminTime, AdminWhyDenied } from "./ad
 import { backup } from "./backup.ts";
 import { advanceClock } from "./clock.ts";
 import { coverage } from "./coverage.ts";
+import { listenerStates } from "./edgeDemand.ts";
 import { findings } from "./findings.ts";
 import type { Installation } from "./installation.ts";
 import type { ApiReady, RoleConfig } from "./role.ts";
@@ -28,6 +29,7 @@ export function operatorRoutes(config: RoleConfig, installation: Installation, r
       uptimeMs: Math.round(performance.now() - startedAt),
       seal: await runtime.keys.state(),
       services: [...runtime.services.values()].map(({ id, operations }) => ({ id, operations: operations.size })),
+      listeners: await listenerStates(runtime.store),
     }),
     "GET /_jikimi/readyz": async () => {
       await runtime.store.ping();

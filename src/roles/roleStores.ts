@@ -13,6 +13,7 @@ import type { Stream } from "#stream/contract.ts";
 import { IpcStream } from "#stream/ipc.ts";
 import { openStream } from "#stream/open.ts";
 import { FollowingStream } from "#stream/sqlite-following.ts";
+import { followMarks } from "./clock.ts";
 import type { RoleConfig } from "./role.ts";
 
 export interface RoleStores {
@@ -25,6 +26,7 @@ export interface RoleStores {
 /** @param client to the api role, knowing the errors of store and streams */
 export async function openRoleStores(config: RoleConfig, client: IpcClient, clock: Clock): Promise<RoleStores> {
   const file = config.storeUrl.startsWith("sqlite:") ? new FollowedFile(client) : undefined;
+  if (file) followMarks(file, clock);
   const store = file ? new FollowingStore(client, file, clock) : await openStore(config.storeUrl, { clock });
   const stream = await openRoleStream(config, client, clock, file);
   return {

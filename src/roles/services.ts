@@ -12,7 +12,7 @@ import { service as elbv2 } from "../services/elbv2/index.ts";
 import { eventsService } from "../services/events/index.ts";
 import { service as guardduty } from "../services/guardduty/index.ts";
 import { service as iam } from "../services/iam/index.ts";
-import { service as kms } from "../services/kms/index.ts";
+import { kmsService } from "../services/kms/index.ts";
 import { service as logs } from "../services/logs/index.ts";
 import { organizationsService } from "../services/organizations/index.ts";
 import { service as s3 } from "../services/s3/index.ts";
@@ -25,6 +25,7 @@ import { stsService } from "../services/sts/index.ts";
 import { IssuerKeys } from "../services/sts/webIdentity/issuerKeys.ts";
 import { wafv2Service } from "../services/wafv2/index.ts";
 import { locationDatabases } from "./locationFiles.ts";
+import { xksSettings } from "./xksSettings.ts";
 
 export const services: readonly Service[] = [
   accountService(accounts),
@@ -37,7 +38,7 @@ export const services: readonly Service[] = [
   eventsService({ publicTargetsOnly: process.env["JIKIMI_EVENTS_PUBLIC_TARGETS_ONLY"] === "1" }),
   guardduty,
   iam,
-  kms,
+  kmsService(xksSettings(process.env)),
   logs,
   organizationsService(accounts),
   s3,

@@ -9,7 +9,7 @@ import { needsRelay } from "#stream/open.ts";
 import { OutboxRelay } from "#stream/outbox.ts";
 import { streamErrors, streamHandlers } from "#stream/ipc.ts";
 import { createWire } from "#wire/wire.ts";
-import { followClock } from "./clock.ts";
+import { clockMarks, followClock } from "./clock.ts";
 import { consolePath } from "./consoleFiles.ts";
 import { whenListeners } from "./edgeDemand.ts";
 import { openInstallation, type Installation } from "./installation.ts";
@@ -82,7 +82,7 @@ async function openSockets(
     {
       ...storeHandlers(runtime.store),
       ...streamHandlers(stream),
-      ...(runtime.store instanceof SqliteStore ? followHandlers(runtime.store.database) : {}),
+      ...(runtime.store instanceof SqliteStore ? followHandlers(runtime.store.database, clockMarks(clock)) : {}),
       ...callHandlers(runtime),
       "installation.facts": () => runtime.config,
     },

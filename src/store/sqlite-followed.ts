@@ -10,7 +10,7 @@ import type { SQLInputValue } from "node:sqlite";
 import { pause } from "#kernel/pause.ts";
 import type { IpcClient, IpcHandlers } from "#ipc/contract.ts";
 import { SqliteConnection, translateFailure } from "./sqlite-connection.ts";
-import type { SqliteDatabase } from "./sqlite-database.ts";
+import type { MarksWatcher, SqliteDatabase } from "./sqlite-database.ts";
 import type { RowSource } from "./sqlite-reads.ts";
 
 const method = "file.follow";
@@ -37,22 +37,31 @@ function identityOf(path: string): FileIdentity {
   return { path, device: dev, inode: ino };
 }
 
+/** Something else that followers are to know in time; gives how to end it. */
+export type MarksSource = (tell: MarksWatcher) => () => void;
+
 /** The owner's side: a stream that begins with the file and goes on with what each group of writes announces. */
-export function followHandlers(database: SqliteDatabase): IpcHandlers {
-  return { [method]: (_args, { signal }) => follow(database, signal) };
+export function followHandlers(database: SqliteDatabase, ...more: readonly MarksSource[]): IpcHandlers {
+  const sources: readonly MarksSource[] = [(tell) => database.watch(tell), ...more];
+  return { [method]: (_args, { signal }) => follow(database.path, sources, signal) };
 }
 
-async function* follow(database: SqliteDatabase, signal: AbortSignal): AsyncGenerator<FileIdentity | Marks> {
+async function* follow(
+  path: string,
+  sources: readonly MarksSource[],
+  signal: AbortSignal,
+): AsyncGenerator<FileIdentity | Marks> {
   let gathered: Marks = [];
   let wake: () => void = () => {};
-  const unwatch = database.watch((component, marks) => {
+  const tell: MarksWatcher = (component, marks) => {
     if (gathered.length < mostWaiting) gathered.push([component, marks]);
     wake();
-  });
+  };
+  const ends = sources.map((source) => source(tell));
   const onAbort = (): void => wake();
   signal.addEventListener("abort", onAbort);
   try {
-    yield identityOf(database.path);
+    yield identityOf(path);
     while (!signal.aborted && gathered.length < mostWaiting) {
       if (gathered.length === 0) await new Promise<void>((resolve) => (wake = resolve));
       await pause(gatherMs, signal);
@@ -62,7 +71,7 @@ async function* follow(database: SqliteDatabase, signal: AbortSignal): AsyncGene
     }
   } finally {
     signal.removeEventListener("abort", onAbort);
-    unwatch();
+    for (const end of ends) end();
   }
 }
 

@@ -11,7 +11,7 @@ import { Attacker, type Answer } from "../hostile/signedRequest.ts";
 import { startInstance, type Instance } from "../instance.ts";
 import { servedOperations, type ServedOperation } from "./everyOperation.ts";
 import { policy } from "./people.ts";
-import { writesFrom } from "./state.ts";
+import { settled, writesFrom } from "./state.ts";
 
 /** Operations that AWS lets every caller with credentials make; "No permissions are required" in their references. */
 const open = new Set(["sts:GetCallerIdentity", "sts:GetSessionToken"]);
@@ -20,7 +20,7 @@ const byToken = new Set(["sts:AssumeRoleWithWebIdentity", "sts:AssumeRoleWithSAM
 
 /** What a request without signature is told; to S3 it may be somebody anonymous. */
 const refusals =
-  /MissingAuthenticationToken|MissingAuthenticationTokenException|AccessDenied|InvalidIdentityToken|InvalidAction|UnknownOperation|MethodNotAllowed/;
+  /MissingAuthenticationToken|MissingAuthenticationTokenException|AuthFailure|AccessDenied|InvalidIdentityToken|InvalidAction|UnknownOperation|MethodNotAllowed/;
 
 let instance: Instance;
 let operations: ServedOperation[];
@@ -47,6 +47,7 @@ before(async () => {
       Endpoint: `arn:aws:sqs:${region}:${accountId}:ordinary`,
     },
   });
+  await settled(instance);
 });
 after(() => instance?.stop());
 

@@ -4,7 +4,7 @@ import { connectIpc } from "#ipc/client.ts";
 import type { Change } from "#store/contract.ts";
 import { IpcStore, storeErrors } from "#store/ipc.ts";
 import { callErrors } from "../../src/roles/internalCalls.ts";
-import type { Instance } from "../instance.ts";
+import { eventually, type Instance } from "../instance.ts";
 
 /** What services write while nobody changes anything: observations, and work that goes on by itself. */
 const observations = new Set([
@@ -13,6 +13,9 @@ const observations = new Set([
   "iam/usage",
   "kms/usage",
   "cloudtrail/event",
+  "cloudtrail/historyTail",
+  "cloudtrail/historySegment",
+  "cloudtrail/historyData",
   "cloudtrail/pending",
   "cloudtrail/batch",
   "cloudtrail/status",
@@ -20,6 +23,9 @@ const observations = new Set([
   // A refused attempt may be a finding.
   "guardduty/finding",
   "guardduty/progress",
+  // What the edge sees of its listeners and targets.
+  "edge/status",
+  "edge/target-health",
 ]);
 
 /**
@@ -43,6 +49,17 @@ export async function writesFrom(instance: Instance): Promise<() => Promise<stri
       .map(({ key }) => [key.service, key.type, key.account, key.region, key.id].join("/"));
     return [...new Set(names)].toSorted();
   };
+}
+
+const quietMs = 1_000;
+
+/** Work that setting up has set going is done: nothing is written for a while. */
+export async function settled(instance: Instance): Promise<void> {
+  await eventually(async () => {
+    const writes = await writesFrom(instance);
+    await new Promise((resolve) => setTimeout(resolve, quietMs));
+    return (await writes()).length === 0;
+  });
 }
 
 async function withStore<T>(instance: Instance, work: (store: IpcStore) => Promise<T>): Promise<T> {

@@ -99,6 +99,14 @@ describe("ACM: imported certificates", () => {
       listed.CertificateSummaryList!.map((each) => [each.CertificateArn, each.InUse]),
       [[CertificateArn, false]],
     );
+    const ResourceArn = CertificateArn!;
+    await acm.tagResource({ ResourceArn, Tags: [{ Key: "stage", Value: "test" }] });
+    await acm.untagResource({ ResourceArn, TagKeys: ["team"] });
+    assert.deepEqual((await acm.listTagsForResource({ ResourceArn })).Tags, [{ Key: "stage", Value: "test" }]);
+    await assert.rejects(
+      acm.exportCertificate({ CertificateArn, Passphrase: Buffer.from("passphrase") }),
+      refused("ValidationException", /is not a private certificate$/),
+    );
     await acm.deleteCertificate({ CertificateArn });
     await assert.rejects(
       acm.describeCertificate({ CertificateArn }),

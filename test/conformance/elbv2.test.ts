@@ -1,6 +1,11 @@
 /** The control plane of load balancers through the unmodified AWS SDK for JavaScript and the AWS CLI. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ACM } from "@aws-sdk/client-acm";
+import { CloudTrail } from "@aws-sdk/client-cloudtrail";
 import { EC2 } from "@aws-sdk/client-ec2";
 import {
   ElasticLoadBalancingV2,
@@ -9,8 +14,22 @@ import {
   type RuleCondition,
 } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { IAM } from "@aws-sdk/client-iam";
-import { aws } from "../cli.ts";
+import { aws, run } from "../cli.ts";
 import { eventually, startInstance, type Instance } from "../instance.ts";
+
+async function selfSigned(): Promise<{ Certificate: Buffer; PrivateKey: Buffer }> {
+  const folder = await mkdtemp(join(tmpdir(), "jikimi-elb-"));
+  const [key, certificate] = [join(folder, "key.pem"), join(folder, "certificate.pem")];
+  const made = ["-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=example.com"];
+  const ran = await run("openssl", ["req", "-x509", ...made, "-keyout", key, "-out", certificate], {
+    PATH: process.env["PATH"],
+    HOME: folder,
+  });
+  assert.equal(ran.code, 0, ran.stderr);
+  const pair = { Certificate: await readFile(certificate), PrivateKey: await readFile(key) };
+  await rm(folder, { recursive: true, force: true });
+  return pair;
+}
 
 describe("Elastic Load Balancing", { timeout: 120_000 }, () => {
   let instance: Instance;
@@ -304,6 +323,120 @@ describe("Elastic Load Balancing", { timeout: 120_000 }, () => {
     assert.equal(moved.Listeners![0]!.Port, 41_003);
     await elb.deleteListener({ ListenerArn });
     await assert.rejects(elb.describeListeners({ ListenerArns: [ListenerArn] }), refused("ListenerNotFoundException"));
+    await elb.deleteLoadBalancer({ LoadBalancerArn });
+  });
+
+  test("of a listener that takes a certificate and the deletion of that certificate, one succeeds", async () => {
+    const acm = new ACM(instance.client);
+    const LoadBalancerArn = await loadBalancer("certified");
+    const pair = await selfSigned();
+    for (let round = 0; round < 6; round++) {
+      const { CertificateArn } = await acm.importCertificate(pair);
+      const [taken, deleted] = await Promise.allSettled([
+        elb.createListener({
+          LoadBalancerArn,
+          Protocol: "HTTPS",
+          Port: 41_100 + round,
+          Certificates: [{ CertificateArn }],
+          DefaultActions: [text("a")],
+        }),
+        acm.deleteCertificate({ CertificateArn }),
+      ]);
+      const uses = await acm.describeCertificate({ CertificateArn }).then(
+        ({ Certificate }) => Certificate!.InUseBy!.length,
+        () => 0,
+      );
+      assert.notEqual(taken.status, deleted.status);
+      assert.equal(uses, taken.status === "fulfilled" ? 1 : 0);
+    }
+    const { Listeners } = await elb.describeListeners({ LoadBalancerArn });
+    const [listed] = Listeners!;
+    if (listed) {
+      const ListenerArn = listed.ListenerArn!;
+      const { CertificateArn } = await acm.importCertificate(pair);
+      const Certificates = [{ CertificateArn }];
+      await elb.addListenerCertificates({ ListenerArn, Certificates });
+      const described = await elb.describeListenerCertificates({ ListenerArn });
+      assert.deepEqual(
+        described.Certificates!.map(({ IsDefault }) => IsDefault),
+        [true, false],
+      );
+      await assert.rejects(
+        elb.removeListenerCertificates({ ListenerArn, Certificates: listed.Certificates! }),
+        refused("OperationNotPermittedException", /default certificate/),
+      );
+      await assert.rejects(
+        acm.deleteCertificate({ CertificateArn: CertificateArn! }),
+        refused("ResourceInUseException"),
+      );
+      await elb.removeListenerCertificates({ ListenerArn, Certificates });
+      await acm.deleteCertificate({ CertificateArn: CertificateArn! });
+    }
+    await elb.deleteLoadBalancer({ LoadBalancerArn });
+  });
+
+  test("the client secret of an identity provider is neither shown nor recorded", async () => {
+    const acm = new ACM(instance.client);
+    const { CertificateArn } = await acm.importCertificate(await selfSigned());
+    const LoadBalancerArn = await loadBalancer("provider");
+    const secret = "the-secret-of-the-provider";
+    const oidc = (rest: object): Action => ({
+      Type: "authenticate-oidc",
+      Order: 1,
+      AuthenticateOidcConfig: {
+        Issuer: "https://idp.example.com",
+        AuthorizationEndpoint: "https://idp.example.com/authorize",
+        TokenEndpoint: "https://idp.example.com/token",
+        UserInfoEndpoint: "https://idp.example.com/userinfo",
+        ClientId: "shop",
+        ...rest,
+      },
+    });
+    const then = { ...text("in"), Order: 2 };
+    await assert.rejects(
+      elb.createListener({
+        LoadBalancerArn,
+        Protocol: "HTTP",
+        Port: 41_201,
+        DefaultActions: [oidc({ ClientSecret: secret }), then],
+      }),
+      refused("InvalidLoadBalancerActionException", /only on HTTPS listeners/),
+    );
+    const { Listeners } = await elb.createListener({
+      LoadBalancerArn,
+      Protocol: "HTTPS",
+      Port: 41_200,
+      Certificates: [{ CertificateArn }],
+      DefaultActions: [oidc({ ClientSecret: secret }), then],
+    });
+    const ListenerArn = Listeners![0]!.ListenerArn!;
+    const create = (Priority: number, rest: object) =>
+      elb.createRule({
+        ListenerArn,
+        Priority,
+        Conditions: [{ Field: "path-pattern", Values: ["/a"] }],
+        Actions: [oidc(rest), then],
+      });
+    await assert.rejects(create(1, {}), refused("ValidationError", "A client secret must be specified"));
+    const { Rules } = await create(1, { ClientSecret: secret });
+    const [RuleArn] = Rules!.map((rule) => rule.RuleArn!);
+    await elb.modifyRule({ RuleArn, Actions: [oidc({ UseExistingClientSecret: true, ClientId: "other" }), then] });
+    const described = JSON.stringify((await elb.describeRules({ ListenerArn })).Rules);
+    assert.match(described, /"ClientId":"other"/);
+    assert.ok(!described.includes(secret));
+    const trail = new CloudTrail(instance.client);
+    const named = (AttributeValue: string) => ({ AttributeKey: "EventName" as const, AttributeValue });
+    for (const name of ["CreateListener", "CreateRule"]) {
+      const texts = await eventually(async () => {
+        const { Events = [] } = await trail.lookupEvents({ LookupAttributes: [named(name)] });
+        const found = Events.map((event) => event.CloudTrailEvent!).filter((each) => each.includes("idp.example.com"));
+        return found.length > 0 && found;
+      });
+      for (const each of texts) {
+        assert.ok(!each.includes(secret), name);
+        assert.match(each, /HIDDEN_DUE_TO_SECURITY_REASONS|A client secret must be specified/);
+      }
+    }
     await elb.deleteLoadBalancer({ LoadBalancerArn });
   });
 

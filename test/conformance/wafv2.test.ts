@@ -11,7 +11,9 @@ import {
   WAFV2,
   type WAFV2ServiceException,
 } from "@aws-sdk/client-wafv2";
-import { type Instance, startInstance } from "../instance.ts";
+import { Organizations } from "@aws-sdk/client-organizations";
+import { STS } from "@aws-sdk/client-sts";
+import { eventually, type Instance, startInstance } from "../instance.ts";
 
 let instance: Instance;
 let waf: WAFV2;
@@ -571,6 +573,84 @@ describe("rule groups", () => {
     assert.equal((await waf.getPermissionPolicy({ ResourceArn })).Policy, policy({}));
     await waf.deletePermissionPolicy({ ResourceArn });
     await assert.rejects(waf.getPermissionPolicy({ ResourceArn }), refused({ code: "WAFNonexistentItemException" }));
+  });
+});
+
+describe("what is in use", () => {
+  test("of a deletion and a first use at the same time one fails: nothing dangles", async () => {
+    for (let round = 0; round < 8; round++) {
+      const set = await newIpSet();
+      const [created, deleted] = await Promise.allSettled([
+        waf.createWebACL(webAclInput([rule("ip", 0, { IPSetReferenceStatement: { ARN: set.ARN } })])),
+        waf.deleteIPSet(set),
+      ]);
+      assert.notEqual(created.status, deleted.status, `${created.status} and ${deleted.status}`);
+      const there = await waf.getIPSet(set).then(
+        () => true,
+        () => false,
+      );
+      assert.equal(there, created.status === "fulfilled");
+    }
+  });
+
+  test("a rule group of another account is used only while its owner shares it", async () => {
+    const organizations = new Organizations(instance.client);
+    await organizations.createOrganization({ FeatureSet: "ALL" });
+    const { CreateAccountStatus } = await organizations.createAccount({
+      AccountName: "guest",
+      Email: "guest@example.com",
+    });
+    const guestId = await eventually(async () => {
+      const { CreateAccountStatus: status } = await organizations.describeCreateAccountStatus({
+        CreateAccountRequestId: CreateAccountStatus!.Id!,
+      });
+      return status!.AccountId;
+    });
+    const { Credentials } = await new STS(instance.client).assumeRole({
+      RoleArn: `arn:aws:iam::${guestId}:role/OrganizationAccountAccessRole`,
+      RoleSessionName: "guest",
+    });
+    const guest = new WAFV2({
+      ...instance.client,
+      credentials: {
+        accessKeyId: Credentials!.AccessKeyId!,
+        secretAccessKey: Credentials!.SecretAccessKey!,
+        sessionToken: Credentials!.SessionToken!,
+      },
+    });
+    const Name = fresh("shared");
+    const { Summary } = await waf.createRuleGroup({
+      Name,
+      Scope: "REGIONAL",
+      Capacity: 20,
+      Rules: [rule("a", 0, bytes("x"))],
+      VisibilityConfig: visibility("shared"),
+    });
+    const ARN = Summary!.ARN!;
+    const use = webAclInput([
+      {
+        Name: "use",
+        Priority: 0,
+        Statement: { RuleGroupReferenceStatement: { ARN } },
+        OverrideAction: { None: {} },
+        VisibilityConfig: visibility("use"),
+      },
+    ]);
+    await assert.rejects(guest.getRuleGroup({ ARN }), refused({ code: "AccessDeniedException" }));
+    await assert.rejects(guest.createWebACL(use), refused({ code: "WAFInvalidParameterException", field: "RULE" }));
+    const Statement = {
+      Effect: "Allow",
+      Principal: { AWS: guestId },
+      Action: ["wafv2:CreateWebACL", "wafv2:UpdateWebACL", "wafv2:GetRuleGroup"],
+    };
+    await waf.putPermissionPolicy({ ResourceArn: ARN, Policy: JSON.stringify({ Version: "2012-10-17", Statement }) });
+    assert.equal((await guest.getRuleGroup({ ARN })).RuleGroup!.Name, Name);
+    const { Summary: acl } = await guest.createWebACL(use);
+    const { LockToken } = await waf.getRuleGroup({ ARN });
+    const named = { Name, Scope: "REGIONAL" as const, Id: Summary!.Id!, LockToken: LockToken! };
+    await assert.rejects(waf.deleteRuleGroup(named), refused({ code: "WAFAssociatedItemException" }));
+    await guest.deleteWebACL({ Name: use.Name, Scope: "REGIONAL", Id: acl!.Id!, LockToken: acl!.LockToken! });
+    await waf.deleteRuleGroup(named);
   });
 });
 

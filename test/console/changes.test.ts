@@ -4,6 +4,12 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import type { Browser, Page } from "playwright-core";
 import {
+  CloudWatchLogsClient,
+  CreateLogGroupCommand,
+  CreateLogStreamCommand,
+  PutLogEventsCommand,
+} from "@aws-sdk/client-cloudwatch-logs";
+import {
   CreateLoginProfileCommand,
   GetAccountPasswordPolicyCommand,
   GetUserPolicyCommand,
@@ -135,6 +141,21 @@ test("a key: made with an alias, rotated by itself from now on", { skip }, async
   const rotation = await kms.send(new GetKeyRotationStatusCommand({ KeyId: KeyMetadata.KeyId }));
   assert.equal(rotation.KeyRotationEnabled, true);
   assert.equal(rotation.RotationPeriodInDays, 180);
+});
+
+test("a question to the logs, in the language of Logs Insights", { skip }, async () => {
+  const logs = new CloudWatchLogsClient(instance.client);
+  const where = { logGroupName: "/asked", logStreamName: "one" };
+  await logs.send(new CreateLogGroupCommand({ logGroupName: where.logGroupName }));
+  await logs.send(new CreateLogStreamCommand(where));
+  const logEvents = ["error 1", "fine", "error 2"].map((message) => ({ timestamp: Date.now(), message }));
+  await logs.send(new PutLogEventsCommand({ ...where, logEvents }));
+  await open("cloudwatch/insights");
+  await page.getByLabel("Log groups").fill(where.logGroupName);
+  await page.getByLabel("Query", { exact: true }).fill("filter @message like /error/ | stats count(*) as errors");
+  await press("Run query");
+  await page.getByRole("cell", { name: "2", exact: true }).waitFor();
+  await page.getByText("2 of 3 records matched").waitFor();
 });
 
 test("a bucket: a file brought and taken, its encryption and its public access changed", { skip }, async () => {

@@ -99,6 +99,36 @@ test("root signs in, makes a bucket and sees it; the command that is offered doe
   assert.deepEqual(misdeeds, []);
 });
 
+test("root gives itself an MFA device, and needs it from then on", { skip }, async () => {
+  const { page, misdeeds } = await opened();
+  const enter = async () => {
+    await page.getByRole("button", { name: "Root user" }).click();
+    await page.getByLabel("Root user e-mail address").fill("root@jikimi.internal");
+    await page.getByLabel("Password").fill(password);
+    await page.keyboard.press("Enter");
+  };
+  await enter();
+  await heading(page, "Console home").waitFor();
+  await page.goto(`${instance.endpoint}/_jikimi/console/#/root-user`);
+  await page.getByText("The root user has no MFA device.").waitFor();
+  await page.getByRole("button", { name: "Assign MFA device" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByRole("button", { name: "Create", exact: true }).click();
+  const seed = fromBase32(await dialog.locator("code").innerText());
+  const code = (offset: number) => totpCode(seed, timeStep(Date.now()) + offset);
+  await dialog.getByLabel("First code").fill(code(-1));
+  await dialog.getByLabel("Second code").fill(code(0));
+  await dialog.getByRole("button", { name: "Enable" }).click();
+  await page.getByRole("cell", { name: /root-account-mfa-device/ }).waitFor();
+  await page.getByRole("button", { name: "User menu" }).click();
+  await page.getByRole("menuitem", { name: "Sign out" }).click();
+  await enter();
+  await page.getByLabel("MFA code").fill(code(1));
+  await page.keyboard.press("Enter");
+  await heading(page, "Root user").waitFor();
+  assert.deepEqual(misdeeds, []);
+});
+
 test("an IAM user: wrong password, right one, another language, a reload, signing out", { skip }, async () => {
   await newUser("alice");
   const { page, misdeeds } = await opened();

@@ -48,7 +48,7 @@ async function signedIn(look: Look): Promise<Watched> {
 /** The page has its heading, and waits for nothing any more. */
 async function settled(page: Page): Promise<void> {
   await page.locator("#content h1").waitFor();
-  await page.waitForFunction(`!document.querySelector('[class*="awsui_spinner"]')`);
+  await page.locator('[class*="awsui_spinner"]').first().waitFor({ state: "detached" });
 }
 
 /** What a page lacks for those who hear it, or who do not use a mouse; it runs in the page. */
@@ -84,6 +84,31 @@ for (const look of looks) {
   });
 }
 
+test("by keyboard alone: past the navigation, along it, into a dialog and out of it", { skip }, async () => {
+  const { page, misdeeds } = await signedIn({ language: "en" });
+  const focused = () => page.evaluate("document.activeElement.id || document.activeElement.textContent");
+  await page.reload();
+  await settled(page);
+  await page.keyboard.press("Tab");
+  assert.equal(await focused(), "Skip to content");
+  await page.keyboard.press("Enter");
+  assert.equal(await focused(), "content");
+  await page.getByRole("navigation").getByRole("link", { name: "SQS", exact: true }).focus();
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { level: 1, name: "Queues" }).waitFor();
+  assert.equal(await focused(), "content");
+  const create = page.getByRole("button", { name: "Create queue" });
+  await create.focus();
+  await page.keyboard.press("Enter");
+  const dialog = page.getByRole("dialog");
+  await dialog.waitFor();
+  assert.equal(await page.evaluate(`document.querySelector("[role=dialog]").contains(document.activeElement)`), true);
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "detached" });
+  assert.match(String(await focused()), /Create queue/);
+  assert.deepEqual(misdeeds, []);
+});
+
 test("the first route is at most 450 KB on the wire, and its files are kept for good", { skip }, async () => {
   const { page } = await newPage(browser, instance, { language: "ko" });
   const session = await page.context().newCDPSession(page);
@@ -97,9 +122,7 @@ test("the first route is at most 450 KB on the wire, and its files are kept for 
   await page.keyboard.press("Enter");
   await settled(page);
   // Every tile has its number, so everything that the page needs has been loaded.
-  await page.waitForFunction(
-    `document.querySelector(".tiles") && !document.querySelector(".tiles").innerText.includes("…")`,
-  );
+  await page.locator(".tiles").filter({ hasNotText: "…" }).waitFor();
   const kilobytes = Math.round(bytes / 1024);
   console.log(`signing in and the home page: ${kilobytes} KB`);
   assert.ok(kilobytes > 50 && kilobytes <= 450, `${kilobytes} KB`);

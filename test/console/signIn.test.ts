@@ -16,6 +16,7 @@ import {
   ListUsersCommand,
   PutUserPolicyCommand,
 } from "@aws-sdk/client-iam";
+import { CreateQueueCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { ListBucketsCommand, S3Client } from "@aws-sdk/client-s3";
 import { AssumeRoleCommand, GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import { timeStep, totpCode } from "../../src/services/iam/totp.ts";
@@ -226,6 +227,22 @@ test("pages of other origins, and names rebound to us, get nothing", async () =>
     }
   }
   assert.equal((await visitor.post("session")).status, 200);
+});
+
+test("a page is told that a service of its account has changed: not what, not of others, not without a session", async () => {
+  const { visitor } = await signedIn(asUser("alice"));
+  assert.equal((await new Visitor(instance).post("changes", { services: ["sqs"] })).status, 401);
+  for (const body of [{}, { services: "sqs" }, { services: ["sqs"], after: "1" }, { services: ["sqs"], after: 0.5 }]) {
+    assert.equal((await visitor.post("changes", body)).status, 400);
+  }
+  const { sequence } = (await visitor.post("changes", { services: ["sqs"] })).body;
+  const waiting = visitor.post("changes", { services: ["sqs"], after: sequence });
+  await iam.send(new CreateUserCommand({ UserName: "noise" }));
+  await new SQSClient(instance.client).send(new CreateQueueCommand({ QueueName: "changed" }));
+  const { body } = await waiting;
+  assert.deepEqual(Object.keys(body).toSorted(), ["sequence", "services"]);
+  assert.deepEqual(body.services, ["sqs"]);
+  assert.ok(body.sequence > sequence);
 });
 
 test("signing out ends the session; so does the end of the password", async () => {

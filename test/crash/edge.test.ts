@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
@@ -22,12 +24,13 @@ import {
   targetGroup,
   upstream,
 } from "../../src/edge/testing.ts";
-import { eventually, startInstance, type Instance } from "../instance.ts";
+import { eventually, repository, startInstance, type Instance } from "../instance.ts";
 
 const certificateArn = "arn:aws:acm:us-east-1:123456789012:certificate/1";
 
 const run = promisify(execFile);
 
+let dataDir: string;
 let instance: Instance;
 let client: IpcClient;
 let store: IpcStore;
@@ -36,17 +39,23 @@ let port: number;
 let tlsPort: number;
 
 before(async () => {
-  instance = await startInstance();
-  client = connectIpc(join(instance.dataDir, "run/internal.sock"), { errors: storeErrors });
-  store = new IpcStore(client);
+  dataDir = await mkdtemp(join(tmpdir(), "jikimi-edge-"));
+  await start();
   app = await upstream((request, response) => response.end(`answer to ${request.url}`));
   [port, tlsPort] = [await freePort(), await freePort()];
 });
+
+async function start(): Promise<void> {
+  instance = await startInstance({ dataDir });
+  client = connectIpc(join(instance.dataDir, "run/internal.sock"), { errors: storeErrors });
+  store = new IpcStore(client);
+}
 
 after(async () => {
   await client.close();
   await instance.stop();
   await app.close();
+  await rm(dataDir, { recursive: true, force: true });
 });
 
 const place = (type: string, id: string) => ({ account, region, service: edgeService, type, id });
@@ -112,6 +121,32 @@ test("the first listener brings the edge, which serves it and tells how its targ
   });
 });
 
+test("a port that cannot be bound is told: by the listener's status, by `jikimi status` and by `jikimi doctor`", async () => {
+  const taken = createServer();
+  await new Promise<void>((resolve) => taken.listen(0, "0.0.0.0", resolve));
+  const busy = listener((taken.address() as AddressInfo).port);
+  await put(edgeDocument.listener, busy);
+  const status = await eventually(async () => {
+    const found = await store.get<StatusDocument>(place(edgeDocument.status, busy.arn));
+    return found?.value;
+  });
+  assert.equal(status.state, "failed");
+  assert.match(status.reason ?? "", /is in use by another program/);
+  const jikimi = (command: string) =>
+    run(process.execPath, [join(repository, "src/cli/main.ts"), command, "--json", "--data", instance.dataDir]).catch(
+      (error: { stdout: string }) => error,
+    );
+  assert.match((await jikimi("status")).stdout, new RegExp(`${busy.arn}.*in use by another program`));
+  assert.match((await jikimi("doctor")).stdout, /in use by another program/);
+  await new Promise<void>((resolve) => taken.close(() => resolve()));
+  // It is tried again by itself.
+  await eventually(async () => {
+    const found = await store.get<StatusDocument>(place(edgeDocument.status, busy.arn));
+    return found?.value.state === "active";
+  });
+  await store.commit([{ op: "delete", key: place(edgeDocument.listener, busy.arn) }]);
+});
+
 test("what is kept on the disk does not show the private key", async () => {
   const path = join(instance.dataDir, "edge/configuration");
   await eventually(async () => existsSync(path));
@@ -139,6 +174,7 @@ test("kill -9 of the api role: not one request is lost", async () => {
   );
   process.kill(api, "SIGKILL");
   await another("api", api);
+  await eventually(async () => (await store.ping(), true));
   under = false;
   await load;
   assert.deepEqual(failures, []);
@@ -173,6 +209,15 @@ test("an edge that starts while the api role does not answer serves from its las
     }),
   );
   await eventually(async () => (await get("/")) === "changed");
+});
+
+test("kill -9 of everything: the next start serves again, under the same secret", async () => {
+  const secret = await readFile(join(dataDir, "edge/secret"));
+  await client.close();
+  await instance.kill();
+  await start();
+  await eventually(async () => (await get("/")) === "changed");
+  assert.deepEqual(await readFile(join(dataDir, "edge/secret")), secret);
 });
 
 test("the last listener's port is closed", async () => {

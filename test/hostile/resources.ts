@@ -180,7 +180,7 @@ async function networkResources(instance: Instance): Promise<Record<string, Know
   const { PrefixList } = await ec2.createManagedPrefixList(list);
   const elb = new ElasticLoadBalancingV2(instance.client);
   const first = Subnets!.slice(0, 2).map((subnet) => subnet.SubnetId!);
-  const balancer = await elb.createLoadBalancer({ Name: name, Subnets: first });
+  const balancer = await elb.createLoadBalancer({ Name: name, Subnets: first, SecurityGroups: [GroupId!] });
   const LoadBalancerArn = balancer.LoadBalancers![0]!.LoadBalancerArn!;
   const DefaultActions = [{ Type: "fixed-response" as const, FixedResponseConfig: { StatusCode: "200" } }];
   const { Listeners } = await elb.createListener({ LoadBalancerArn, Protocol: "HTTP", Port: 43_017, DefaultActions });
@@ -224,6 +224,9 @@ async function networkResources(instance: Instance): Promise<Record<string, Know
       Actions: DefaultActions,
       Conditions: [{ Field: "path-pattern", Values: ["/a"] }],
       Targets: [{ Id: "127.0.0.1" }],
+      Certificates: [{ CertificateArn: `arn:aws:acm:us-east-1:${instance.ready.accountId}:certificate/${name}` }],
+      Attributes: [{ Key: "idle_timeout.timeout_seconds", Value: "60" }],
+      RulePriorities: [{ RuleArn: Rules![0]!.RuleArn!, Priority: 1 }],
       ResourceArns: [LoadBalancerArn],
       Tags: [{ Key: "key", Value: "value" }],
       TagKeys: ["key"],

@@ -23,7 +23,7 @@ import {
 import { networkDatabase } from "#engines/waf/geo/writing.testing.ts";
 import { eventually, type Instance, startInstance } from "../instance.ts";
 import { advance } from "../operator.ts";
-import { Application, type Parts } from "./wafApplication.testing.ts";
+import { Application, type Parts } from "../wafApplication.ts";
 
 let instance: Instance;
 let folder: string;
@@ -41,7 +41,7 @@ before(async () => {
       24,
     ),
   );
-  instance = await startInstance({ env: { JIKIMI_GEO_DATABASE: countries } });
+  instance = await startInstance({ args: ["--adjustable-clock"], env: { JIKIMI_GEO_DATABASE: countries } });
   waf = new WAFV2(instance.client);
   application = await Application.behindLoadBalancer(instance, "shop");
   const Name = "shop";
@@ -82,7 +82,12 @@ const path = (text: string): Statement => bytes(text, { UriPath: {} });
 let markers = 0;
 /** Puts rules into force: a rule of this change alone tells when the edge has them. */
 async function enforce(
-  rules: readonly (readonly [name: string, statement: Statement, action?: RuleAction | undefined, more?: Partial<Rule>])[],
+  rules: readonly (readonly [
+    name: string,
+    statement: Statement,
+    action?: RuleAction | undefined,
+    more?: Partial<Rule>,
+  ])[],
   more: object = {},
 ): Promise<void> {
   const marker = `marker-${++markers}`;
@@ -252,7 +257,7 @@ describe("W4", () => {
           {
             Block: {
               CustomResponse: {
-                ResponseCode: 451,
+                ResponseCode: 429,
                 CustomResponseBodyKey: "why",
                 ResponseHeaders: [{ Name: "x-why", Value: "label" }],
               },
@@ -283,7 +288,7 @@ describe("W4", () => {
     const answer = await application.call({ path: secret });
     assert.deepEqual(
       [answer.status, answer.body, answer.headers["x-why"], answer.headers["content-type"]],
-      [451, "not here", "label", "text/plain"],
+      [429, "not here", "label", "text/plain"],
     );
     assert.equal(await application.status({ path: secret, headers: { "x-pass": "let-me" } }), 200);
     assert.equal(application.seen["x-amzn-waf-trusted"], "yes");

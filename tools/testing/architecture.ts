@@ -20,6 +20,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   engines: ["kernel"],
   gateway: ["kernel", "ipc", "store", "stream", "blob", "model", "wire", "policy", "keys"],
   host: ["kernel", "engines"],
+  demo: ["kernel"],
   edge: ["kernel", "store", "stream", "blob", "model", "wire", "gateway", "engines", "host"],
   services: ["kernel", "store", "stream", "blob", "model", "wire", "policy", "keys", "gateway", "engines", "host"],
   roles: [
@@ -37,6 +38,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
     "host",
     "edge",
     "services",
+    "demo",
   ],
   cli: ["kernel", "blob", "store", "roles"],
 };

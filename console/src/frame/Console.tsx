@@ -54,8 +54,11 @@ export function Console({ session, facts, dark, onSession, onLanguage, onDark, o
     lastPage.current = page;
     made.current = [];
   }
+  const firstPage = useRef(page);
   useEffect(() => {
     scrollTo(0, 0);
+    // Who hears the page is brought to what is new; whoever just came reads from the top.
+    if (firstPage.current !== page) focusContent();
   }, [page]);
 
   const ask = useCallback(
@@ -165,7 +168,7 @@ export function Console({ session, facts, dark, onSession, onLanguage, onDark, o
 }
 
 function focusContent(): void {
-  document.getElementById("content")?.focus();
+  document.getElementById("content")?.focus({ preventScroll: true });
 }
 
 /** A call with one of these is not shown again. */

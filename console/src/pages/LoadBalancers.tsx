@@ -18,6 +18,8 @@ export default function LoadBalancers({ path: [arn] }: PageProps) {
   return arn === undefined ? <All /> : <One arn={arn} />;
 }
 
+const noSurroundings = Promise.resolve({ subnets: "", vpc: "" });
+
 /** What a new load balancer stands in unless said otherwise: the VPC's subnets of the first two zones. */
 async function surroundings(api: Api): Promise<{ subnets: string; vpc: string }> {
   const [{ Vpcs }, { Subnets }] = await Promise.all([api("ec2", "DescribeVpcs"), api("ec2", "DescribeSubnets")]);
@@ -30,9 +32,7 @@ async function surroundings(api: Api): Promise<{ subnets: string; vpc: string }>
 function All() {
   const { t, time } = useLocale();
   const { api, facts } = useConsole();
-  const around = useLoad("surroundings", async () =>
-    facts.services.includes("ec2") ? await surroundings(api) : { subnets: "", vpc: "" },
-  );
+  const around = () => (facts.services.includes("ec2") ? surroundings(api) : noSurroundings);
   return (
     <Page title={t("lb.loadBalancers")}>
       <Listing
@@ -61,7 +61,7 @@ function All() {
         ]}
         create={{
           label: t("lb.create"),
-          question: () => ({
+          question: async () => ({
             title: t("lb.create"),
             submit: t("action.create"),
             fields: [
@@ -76,12 +76,14 @@ function All() {
                 name: "subnets",
                 label: t("lb.subnets"),
                 hint: t("lb.subnetsHint"),
-                initial: around.data?.subnets ?? "",
+                initial: (await around()).subnets,
               },
+              { name: "groups", label: t("lb.securityGroups"), hint: t("lb.securityGroupsHint"), optional: true },
             ],
-            run: async ({ subnets = "", ...values }) =>
+            run: async ({ subnets = "", groups = "", ...values }) =>
               void (await api("elbv2", "CreateLoadBalancer", {
                 ...values,
+                ...(groups.trim() === "" ? {} : { SecurityGroups: words(groups) }),
                 Type: "application",
                 Subnets: words(subnets),
               })),
@@ -98,7 +100,7 @@ function All() {
       />
       <TargetGroups
         name="all"
-        vpc={around.data?.vpc ?? ""}
+        vpc={async () => (await around()).vpc}
         load={() => every(api, "elbv2", "DescribeTargetGroups", {}, "TargetGroups", marker)}
       />
     </Page>
@@ -107,7 +109,8 @@ function All() {
 
 interface TargetGroupsProps {
   name: string;
-  vpc?: string;
+  /** Of a new group; absent where none is made. */
+  vpc?: () => Promise<string>;
   load(): Promise<{ items: Row[]; more: boolean }>;
 }
 
@@ -167,7 +170,7 @@ function TargetGroups({ name, vpc, load }: TargetGroupsProps) {
         : {
             create: {
               label: t("lb.createGroup"),
-              question: () => ({
+              question: async () => ({
                 title: t("lb.createGroup"),
                 submit: t("action.create"),
                 fields: [
@@ -185,7 +188,7 @@ function TargetGroups({ name, vpc, load }: TargetGroupsProps) {
                     kind: "choice" as const,
                     choices: choices("ip", "instance"),
                   },
-                  { name: "VpcId", label: t("lb.vpc"), initial: vpc },
+                  { name: "VpcId", label: t("lb.vpc"), initial: await vpc() },
                   { name: "HealthCheckPath", label: t("lb.healthPath"), initial: "/" },
                 ],
                 run: async ({ Port, ...values }: Record<string, string>) =>

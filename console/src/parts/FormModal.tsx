@@ -117,6 +117,7 @@ interface FieldInputProps {
 }
 
 function FieldInput({ field, value, onChange, onFiles }: FieldInputProps) {
+  const { t } = useLocale();
   const { kind = "text", label, hint, choices = [] } = field;
   if (kind === "check") {
     return (
@@ -130,7 +131,12 @@ function FieldInput({ field, value, onChange, onFiles }: FieldInputProps) {
     );
   }
   return (
-    <FormField label={label} description={hint} stretch>
+    <FormField
+      label={label}
+      description={hint}
+      constraintText={field.optional ? t("form.optional") : undefined}
+      stretch
+    >
       {kind === "long" ? (
         <Textarea value={value} rows={10} spellcheck={false} onChange={({ detail }) => onChange(detail.value)} />
       ) : kind === "choice" ? (

@@ -45,7 +45,7 @@ export interface ListingProps {
   load(): Promise<Paged>;
   columns: readonly Column[];
   rowId(row: Row): string;
-  create?: { label: string; question: () => Question };
+  create?: { label: string; question: () => Question | Promise<Question> };
   more?: readonly { label: string; question: () => Question }[];
   actions?: readonly RowAction[];
   /** Services whose changes show by themselves. */
@@ -155,7 +155,7 @@ export function Listing(props: ListingProps) {
                   </Button>
                 ))}
                 {props.create ? (
-                  <Button variant="primary" onClick={() => ask(props.create!.question())}>
+                  <Button variant="primary" onClick={() => void Promise.resolve(props.create!.question()).then(ask)}>
                     {props.create.label}
                   </Button>
                 ) : null}

@@ -66,13 +66,16 @@ export function useLoad<T>(name: string, load: () => Promise<T>, live: readonly 
     });
     const touched = () => {
       gap = firstGapMs;
+      if (timer === undefined || last === 0) return;
+      clearTimeout(timer);
+      timer = setTimeout(look, Math.max(soonMs, last + gap - Date.now()));
     };
-    addEventListener("pointerdown", touched);
+    addEventListener("pointermove", touched, { passive: true });
     addEventListener("keydown", touched);
     return () => {
       unsubscribe();
       clearTimeout(timer);
-      removeEventListener("pointerdown", touched);
+      removeEventListener("pointermove", touched);
       removeEventListener("keydown", touched);
     };
   }, [run, services, changes]);

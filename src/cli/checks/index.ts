@@ -1,6 +1,7 @@
 import type { Check } from "./check.ts";
 import { installationChecks } from "./installation.ts";
+import { listenerChecks } from "./listeners.ts";
 import { machineChecks } from "./machine.ts";
 import { networkChecks } from "./network.ts";
 
-export const checks: readonly Check[] = [...machineChecks, ...installationChecks, ...networkChecks];
+export const checks: readonly Check[] = [...machineChecks, ...installationChecks, ...listenerChecks, ...networkChecks];

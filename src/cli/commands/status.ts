@@ -25,7 +25,9 @@ export const status = defineCommand({
       [text.labelSeal, sealText],
       [text.labelData, instance.dataDir],
       [text.labelServices, answer.services.map((each) => each.id).join(" ")],
+      [text.labelListeners, String(answer.listeners.served)],
     ]);
+    for (const { listener, reason } of answer.listeners.troubled) cli.warn(text.listenerTrouble(listener, reason));
     if (answer.seal.development) cli.warn(text.developmentSeal);
   },
 });

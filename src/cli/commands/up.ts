@@ -1,18 +1,20 @@
-import { rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { Option } from "commander";
 import { AlreadyRunning, claimDataFolder, releaseDataFolder, updateRunFile, type Claim } from "../../roles/runFile.ts";
 import { identify, isRunning, type ProcessIdentity } from "../../roles/processIdentity.ts";
 import { drainDeadlineMs } from "../../roles/processRole.ts";
 import { RoleFailed } from "../../roles/processChild.ts";
+import type { DemoReady } from "../../roles/demo.ts";
+import { isDemo } from "../../roles/demoKept.ts";
 import { roleLogPath } from "../../roles/processLog.ts";
-import type { ApiReady } from "../../roles/role.ts";
+import { dataPaths, type ApiReady } from "../../roles/role.ts";
 import { Supervisor, type SupervisorEvent } from "../../roles/supervisor.ts";
 import { CliError, errorText, exitCodes, type ExitCode } from "../cliError.ts";
 import type { Cli, GlobalOptions } from "../cli.ts";
 import { buildConsole } from "../consoleBuild.ts";
 import { prepareDataFolder, removeStaleSockets } from "../dataFolder.ts";
 import { checkPort, portError } from "../portCheck.ts";
-import { withFollowers } from "../roleEntries.ts";
+import { rolesOf, withFollowers } from "../roleEntries.ts";
 import { roleConfig, type ConfigOptions } from "../roleConfig.ts";
 import { printReady } from "../readyText.ts";
 import { upDetached, tellParent } from "../detach.ts";
@@ -21,7 +23,7 @@ import { configOptions } from "./configOptions.ts";
 
 const lookEveryMs = 50;
 
-export type UpOptions = GlobalOptions & ConfigOptions & { detach?: boolean };
+export type UpOptions = GlobalOptions & ConfigOptions & { detach?: boolean; demo?: boolean };
 
 export const up = defineCommand<UpOptions>({
   name: "up",
@@ -29,6 +31,7 @@ export const up = defineCommand<UpOptions>({
   options: (cli) => [
     ...configOptions(cli),
     new Option("--ephemeral", cli.text.optionEphemeral),
+    new Option("--demo", cli.text.optionDemo),
     new Option("-d, --detach", cli.text.optionDetach),
   ],
   run: (cli, options) => (options.detach ? upDetached(cli, options) : upHere(cli, options)),
@@ -36,6 +39,10 @@ export const up = defineCommand<UpOptions>({
 
 async function upHere(cli: Cli, options: UpOptions): Promise<ExitCode> {
   const dataDir = prepareDataFolder(cli, options);
+  const demo = options.demo ?? false;
+  if (demo && existsSync(dataPaths.credentials(dataDir)) && !isDemo(dataDir)) {
+    throw new CliError(cli.text.notADemo(dataDir), { fix: cli.text.notADemoFix, exitCode: exitCodes.usage });
+  }
   const { run, leftovers } = claim(cli, dataDir, options.ephemeral ?? false);
   try {
     await untilGone(leftovers);
@@ -43,7 +50,7 @@ async function upHere(cli: Cli, options: UpOptions): Promise<ExitCode> {
     const config = roleConfig(cli, options, dataDir);
     await checkPort(cli, config.host, config.port);
     const supervisor = new Supervisor({
-      roles: withFollowers(cli.host.roles, config.apiProcesses),
+      roles: withFollowers(rolesOf(cli.host.roles, demo), config.apiProcesses),
       config,
       onEvent: (event) => {
         if (event.type === "ready")
@@ -53,9 +60,11 @@ async function upHere(cli: Cli, options: UpOptions): Promise<ExitCode> {
     });
     const signals = stopOnSignals(supervisor);
     try {
-      const ready = (await startAll(cli, supervisor, config, dataDir)) as unknown as ApiReady;
+      const said = await startAll(cli, supervisor, config, dataDir);
+      const ready = said.get("api") as unknown as ApiReady;
+      const shown = said.get("demo") as unknown as DemoReady | undefined;
       updateRunFile(Object.assign(run, { endpoint: ready.endpoint, consoleUrl: ready.consoleUrl }));
-      const facts = { ...ready, pid: process.pid, dataDir };
+      const facts = { ...ready, pid: process.pid, dataDir, ...(shown ? { demo: shown } : {}) };
       if (!tellParent({ type: "ready", facts })) printReady(cli, facts, options);
       const endBuild = buildConsole(cli);
       try {
@@ -108,10 +117,9 @@ async function startAll(
   supervisor: Supervisor,
   config: { host: string; port: number },
   dataDir: string,
-): Promise<Record<string, unknown>> {
+): Promise<Map<string, Record<string, unknown>>> {
   try {
-    const said = await supervisor.start();
-    return said.get("api") ?? {};
+    return await supervisor.start();
   } catch (error) {
     if (!(error instanceof RoleFailed)) throw error;
     if (error.code === "EADDRINUSE" || error.code === "EADDRNOTAVAIL") {

@@ -44,8 +44,29 @@ export function parseRange(text: string): Range | undefined {
   return { first, last: first + size - 1n };
 }
 
+/** Ends of ranges, sorted and apart from each other: the n-th range is from `firsts[n]` to `lasts[n]`. */
+interface Ranges<T> {
+  firsts: ArrayLike<T>;
+  lasts: ArrayLike<T>;
+}
+
+/** Whether the value lies in one of the ranges. */
+function within<T extends number | bigint>({ firsts, lasts }: Ranges<T>, value: T): boolean {
+  let low = 0;
+  let high = firsts.length - 1;
+  while (low <= high) {
+    const middle = (low + high) >> 1;
+    if (value < firsts[middle]!) high = middle - 1;
+    else if (value > lasts[middle]!) low = middle + 1;
+    else return true;
+  }
+  return false;
+}
+
+/** The largest lists have 250,000 ranges, nearly all of IPv4: those take eight bytes each. */
 export class AddressSet {
-  readonly #ranges: readonly Range[];
+  readonly #v4: Ranges<number>;
+  readonly #v6: Ranges<bigint>;
 
   /** Entries that are no addresses are not in the set. */
   constructor(entries: Iterable<string>) {
@@ -62,21 +83,24 @@ export class AddressSet {
         if (range.last > before.last) before.last = range.last;
       } else merged.push({ ...range });
     }
-    this.#ranges = merged;
+    const v4 = merged.filter(({ first, last }) => isMapped(first) && isMapped(last));
+    const v6 = merged.filter(({ first, last }) => !isMapped(first) || !isMapped(last));
+    this.#v4 = {
+      firsts: Uint32Array.from(v4, ({ first }) => Number(first - mapped)),
+      lasts: Uint32Array.from(v4, ({ last }) => Number(last - mapped)),
+    };
+    this.#v6 = { firsts: v6.map(({ first }) => first), lasts: v6.map(({ last }) => last) };
   }
 
   has(address: string): boolean {
     const number = addressNumber(address);
     if (number === undefined) return false;
-    let low = 0;
-    let high = this.#ranges.length - 1;
-    while (low <= high) {
-      const middle = (low + high) >> 1;
-      const range = this.#ranges[middle]!;
-      if (number < range.first) high = middle - 1;
-      else if (number > range.last) low = middle + 1;
-      else return true;
-    }
-    return false;
+    if (isMapped(number) && within(this.#v4, Number(number - mapped))) return true;
+    return within(this.#v6, number);
   }
+}
+
+/** Whether the number is that of an IPv4 address. */
+function isMapped(number: bigint): boolean {
+  return number >> 32n === 0xffffn;
 }

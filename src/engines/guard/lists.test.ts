@@ -80,4 +80,8 @@ test("addresses of both families, with their ends", () => {
   assert.equal(addressNumber("::1"), 1n);
   assert.deepEqual(parseRange("10.1.2.3/8"), parseRange("10.0.0.0/8"));
   assert.ok(new AddressSet(["10.0.0.0/8", "10.1.0.0/16"]).has("10.200.0.1"));
+  // A range that holds all mapped addresses, and others besides.
+  assert.ok(new AddressSet(["::/0"]).has("10.0.0.1"));
+  assert.ok(new AddressSet(["0.0.0.0/0"]).has("255.255.255.255"));
+  assert.ok(!new AddressSet(["0.0.0.0/0"]).has("::1"));
 });

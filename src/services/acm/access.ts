@@ -42,10 +42,14 @@ export const access: AcmAccess = {
   },
   ListCertificates: all("ListCertificates"),
   ListTagsForCertificate: byArn("ListTagsForCertificate"),
+  ListTagsForResource: (input, ctx) => on(ctx, "ListTagsForResource", input.ResourceArn),
   PutAccountConfiguration: all("PutAccountConfiguration"),
   RemoveTagsFromCertificate: (input, ctx) =>
     on(ctx, "RemoveTagsFromCertificate", input.CertificateArn, {
       "aws:TagKeys": (input.Tags ?? []).map(({ Key = "" }) => Key),
     }),
+  TagResource: (input, ctx) => on(ctx, "TagResource", input.ResourceArn, tagContext(input.Tags)),
+  UntagResource: (input, ctx) => on(ctx, "UntagResource", input.ResourceArn, { "aws:TagKeys": input.TagKeys ?? [] }),
+  ExportCertificate: byArn("ExportCertificate"),
   RequestCertificate: (input, ctx) => on(ctx, "RequestCertificate", undefined, tagContext(input.Tags)),
 };

@@ -36,7 +36,7 @@ async function tell(ctx: JobContext, document: Document<Certificate>, today: num
   const { key, value: certificate, version } = document;
   const now = ctx.clock.now();
   const expired = certificate.notAfter < now;
-  if (expired && certificate.toldOn !== undefined && certificate.toldOn * dayMs > certificate.notAfter) return;
+  if (expired && certificate.toldExpired) return;
   if (!expired) {
     const days = (certificate.notAfter - now) / dayMs;
     if (days > 90) return;
@@ -55,7 +55,12 @@ async function tell(ctx: JobContext, document: Document<Certificate>, today: num
     detail: expired ? await expiredDetail(ctx, document) : approachingDetail(certificate, now),
   };
   const operations: Operation[] = [
-    { op: "put", key, value: { ...certificate, toldOn: today }, ifVersion: version },
+    {
+      op: "put",
+      key,
+      value: { ...certificate, toldOn: today, ...(expired ? { toldExpired: true } : {}) },
+      ifVersion: version,
+    },
     { op: "append", stream: eventsStream, key: key.account, id: event.id, event },
   ];
   try {

@@ -12,5 +12,5 @@ export const service = defineService<Sdk>()({
   id: serviceId,
   operations: { ...certificateHandlers, ...configurationHandlers, ...importHandlers, ...tagHandlers },
   access,
-  jobs: [{ name: "expiry", everyMs: 60_000, run: tellOfExpiry }],
+  jobs: [{ name: "expiry", everyMs: 10_000, run: tellOfExpiry }],
 });

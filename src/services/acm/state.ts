@@ -32,6 +32,8 @@ export interface Certificate extends CertificateFacts {
   tags: Record<string, string>;
   /** Day (since 1970) of the last event about its expiry. */
   toldOn?: number;
+  /** The event that it has expired is sent once. */
+  toldExpired?: true;
 }
 
 export interface Configuration {

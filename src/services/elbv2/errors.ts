@@ -54,7 +54,6 @@ export const noCertificate = (arn: string): AwsError =>
 export const noPolicy = (name: string): AwsError =>
   error("SSLPolicyNotFoundException", `SSL policy '${name}' not found`);
 export const invalidAction = (message: string): AwsError => error("InvalidLoadBalancerActionException", message);
-export const incompatibleProtocols = (message: string): AwsError => error("IncompatibleProtocolsException", message);
 export const invalidTarget = (message: string): AwsError => error("InvalidTargetException", message);
 export const associationLimit = (arn: string): AwsError =>
   error(

@@ -1,6 +1,7 @@
 import { defineService } from "#gateway/service.ts";
 import { accessLogStream } from "../../edge/config.ts";
 import { access } from "./access.ts";
+import { audit } from "./audit.ts";
 import { bringInterfacesInLine } from "./interfaces.ts";
 import { deliverAccessLogs, setAside } from "./logDelivery.ts";
 import { limitHandlers } from "./operations/limits.ts";
@@ -30,6 +31,7 @@ export const service = defineService<Sdk>()({
     ...targetHandlers,
   },
   access,
+  audit,
   jobs: [
     { name: "interfaces", everyMs: 1_000, run: bringInterfacesInLine },
     { name: "accessLogs", everyMs: 2_000, run: deliverAccessLogs },

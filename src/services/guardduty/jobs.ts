@@ -24,10 +24,10 @@ import {
   type PendingExport,
   type StoredFinding,
 } from "./state.ts";
-import { SurroundingsReader } from "./surroundings.ts";
+import { audienceOf, rulingOver } from "./surroundings.ts";
 
 /** A detector's frequency has changed: what waits in its account and its members' is due at another time. */
-async function reschedule(ctx: JobContext, reader: SurroundingsReader): Promise<void> {
+async function reschedule(ctx: JobContext): Promise<void> {
   const { items } = await ctx.store.list({ service: serviceId, type: types.reschedule, limit: 100 });
   for (const { key } of items) {
     const members = await ctx.store.list<Member>({ ...scopeOf(key), type: administrationTypes.member, limit: 10_000 });
@@ -35,14 +35,14 @@ async function reschedule(ctx: JobContext, reader: SurroundingsReader): Promise<
       const at = scopeOf({ account, region: key.region });
       const detector = await ctx.store.get<Detector>({ ...at, type: types.detector, id: types.detector });
       if (!detector) continue;
-      const { audience } = await reader.read(ctx.store, detector.value);
+      const { frequency } = await rulingOver(ctx.store, detector.value);
       let after: string | undefined;
       do {
         const query = { ...at, type: types.finding, prefix: `${detector.value.id}/`, limit: 1000 };
         const page = await ctx.store.list<StoredFinding>({ ...query, ...(after === undefined ? {} : { after }) });
         for (const { key: id, value, version, expiresAt } of page.items) {
           if (value.due === undefined) continue;
-          const stored = scheduled(value, audience, ctx.clock.now());
+          const stored = scheduled(value, { frequency }, ctx.clock.now());
           await unlessChanged(ctx, [findingPut(id, stored, version, expiresAt)]);
         }
         after = page.next;
@@ -64,30 +64,25 @@ function findingPut(
 
 /** Updates whose interval is over. Cross-account by design: findings of every account are looked through. */
 async function publish(ctx: JobContext): Promise<void> {
-  const reader = new SurroundingsReader();
-  await reschedule(ctx, reader);
+  await reschedule(ctx);
   for (;;) {
     const now = ctx.clock.now();
     const query = { service: serviceId, type: types.finding, index: "due", to: pad(now + 1), limit: 100 };
     const { items } = await ctx.store.find<StoredFinding>(query);
     if (items.length === 0 || ctx.signal.aborted) return;
-    for (const document of items) await publishOne(ctx, reader, document, now);
+    for (const document of items) await publishOne(ctx, document, now);
   }
 }
 
-async function publishOne(
-  ctx: JobContext,
-  reader: SurroundingsReader,
-  document: Document<StoredFinding>,
-  now: number,
-): Promise<void> {
+async function publishOne(ctx: JobContext, document: Document<StoredFinding>, now: number): Promise<void> {
   const { key, version, value, expiresAt } = document;
   const at = { account: key.account, region: key.region };
   const detector = await ctx.store.get<Detector>({ ...scopeOf(at), type: types.detector, id: types.detector });
   const { due: _over, ...rest } = value;
   const current = detector && detector.value.id === value.finding.Service!.DetectorId ? detector.value : undefined;
   const stored: StoredFinding = current ? { ...rest, publishedAt: now } : rest;
-  const told = current ? publishing(stored, (await reader.read(ctx.store, current)).audience, now, ctx.random) : [];
+  const audience = current && (await audienceOf(ctx.store, current, await rulingOver(ctx.store, current)));
+  const told = audience ? publishing(stored, audience, now, ctx.random) : [];
   await unlessChanged(ctx, [findingPut(key, stored, version, expiresAt), ...told]);
 }
 

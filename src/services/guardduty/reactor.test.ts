@@ -109,6 +109,13 @@ describe("the reactor", () => {
     assert.deepEqual(await counts(), []);
     await detect([event(2, { awsRegion: "us-east-1", eventSource: "iam.amazonaws.com" })], context());
     assert.deepEqual(await counts(), [1]);
+    // The root user signs in at one Region for all of them.
+    await detect([event(3, { awsRegion: "us-east-1", eventSource: "signin.amazonaws.com" })], context());
+    assert.deepEqual(await counts(), [2]);
+    const user = { type: "IAMUser", principalId: "AIDA", userName: "a" };
+    const kali = { userIdentity: user, userAgent: "kali", eventSource: "signin.amazonaws.com" };
+    await detect([event(4, { ...kali, awsRegion: "us-east-1" })], context());
+    assert.deepEqual(await counts(), [2]);
   });
 
   test("nothing from before the detector was enabled, nothing of accounts without one", async () => {
@@ -125,6 +132,11 @@ describe("the reactor", () => {
       status: "Enabled",
       byOrganization: false,
     };
+    await put({ ...at, account: administrator }, types.detector, types.detector, {
+      ...detector,
+      account: administrator,
+      id: "f".repeat(32),
+    });
     await put(at, administrationTypes.administrator, administrationTypes.administrator, link);
     await detect([event(1)], context());
     assert.deepEqual(told(), [testAccount, administrator]);

@@ -48,8 +48,12 @@ const globalSources = new Set([
   "globalaccelerator.amazonaws.com",
   "health.amazonaws.com",
   "support.amazonaws.com",
-  "signin.amazonaws.com",
 ]);
+
+/** The root user signs in at one place; whoever else at the Region of the console. */
+function isGlobal({ eventSource, userIdentity }: AuditRecord): boolean {
+  return globalSources.has(eventSource) || (eventSource === "signin.amazonaws.com" && userIdentity["type"] === "Root");
+}
 
 /** The reactor; it keeps the entries of lists from one batch to the next. */
 export function detecting(): (events: readonly StoredEvent[], ctx: ReactorContext) => Promise<void> {
@@ -137,7 +141,7 @@ class Chunk {
     if (read !== undefined && offset <= read.offset && time <= read.time) return;
     const record = event as AuditRecord;
     for (const detector of detectors.get(record.recipientAccountId) ?? []) {
-      if (detector.region !== record.awsRegion && !globalSources.has(record.eventSource)) continue;
+      if (detector.region !== record.awsRegion && !isGlobal(record)) continue;
       if (Date.parse(record.eventTime) + 1000 <= detector.enabledAt) continue;
       await this.#look(detector, record);
     }

@@ -32,6 +32,35 @@ export interface Surroundings {
   lists: readonly ActiveList[];
 }
 
+/** The detector of the administrator, or the account's own where it has none. */
+export async function rulingOver(store: Store, detector: Detector): Promise<Detector> {
+  const own = scopeOf(detector);
+  const { administrator } = administrationTypes;
+  const link = await store.get<AdministratorLink>({ ...own, type: administrator, id: administrator });
+  if (link?.value.status !== "Enabled") return detector;
+  const key = { ...own, account: link.value.account, type: types.detector, id: types.detector };
+  return (await store.get<Detector>(key))?.value ?? detector;
+}
+
+/** Who hears of a detector's findings. */
+export async function audienceOf(store: Store, detector: Detector, ruling: Detector): Promise<Audience> {
+  const told = ruling === detector ? [detector] : [detector, ruling];
+  const destinations = await Promise.all(
+    told.map(async ({ account, region, id }) => {
+      const query = { ...scopeOf({ account, region }), type: types.destination, prefix: `${id}/`, limit: 100 };
+      const { items } = await store.list<Destination>(query);
+      return items.map(({ value }) => ({ account, destination: value }));
+    }),
+  );
+  return {
+    account: detector.account,
+    region: detector.region,
+    frequency: ruling.frequency,
+    ...(ruling === detector ? {} : { administrator: ruling.account }),
+    destinations: destinations.flat(),
+  };
+}
+
 /**
  * Reads surroundings from the store; keeps the entries of lists, which are large and never change under one
  * generation.
@@ -46,44 +75,18 @@ export class SurroundingsReader {
   }
 
   async read(store: Store, detector: Detector): Promise<Surroundings> {
-    const own = scopeOf(detector);
-    const link = await store.get<AdministratorLink>({
-      ...own,
-      type: administrationTypes.administrator,
-      id: administrationTypes.administrator,
-    });
-    const administrator = link?.value.status === "Enabled" ? link.value.account : undefined;
-    const ruling = administrator === undefined ? own : { ...own, account: administrator };
-    const above = administrator === undefined ? detector : ((await this.#detector(store, ruling)) ?? detector);
-    const prefix = `${above.id}/`;
-    const filters = await store.list<Filter>({ ...ruling, type: types.filter, prefix, limit: 200 });
-    const audience = above === detector ? [detector] : [detector, above];
-    const destinations = await Promise.all(
-      audience.map(async ({ account, id }) => {
-        const query = { ...own, account, type: types.destination, prefix: `${id}/`, limit: 100 };
-        const { items } = await store.list<Destination>(query);
-        return items.map(({ value }) => ({ account, destination: value }));
-      }),
-    );
+    const ruling = await rulingOver(store, detector);
+    const query = { ...scopeOf(ruling), type: types.filter, prefix: `${ruling.id}/`, limit: 200 };
+    const { items } = await store.list<Filter>(query);
     return {
       detector,
-      audience: {
-        account: detector.account,
-        region: detector.region,
-        frequency: above.frequency,
-        ...(administrator === undefined ? {} : { administrator }),
-        destinations: destinations.flat(),
-      },
-      suppressions: filters.items
+      audience: await audienceOf(store, detector, ruling),
+      suppressions: items
         .map(({ value }) => value)
         .filter(({ action }) => action === "ARCHIVE")
         .toSorted((a, b) => a.rank - b.rank),
-      lists: await this.#lists(store, scopeOf(above), prefix),
+      lists: await this.#lists(store, scopeOf(ruling), `${ruling.id}/`),
     };
-  }
-
-  async #detector(store: Store, scope: ReturnType<typeof scopeOf>): Promise<Detector | undefined> {
-    return (await store.get<Detector>({ ...scope, type: types.detector, id: types.detector }))?.value;
   }
 
   async #lists(store: Store, scope: ReturnType<typeof scopeOf>, prefix: string): Promise<ActiveList[]> {

@@ -1,8 +1,11 @@
-import { defineService } from "#gateway/service.ts";
+import { defineService, type Service } from "#gateway/service.ts";
+import type { XksSettings } from "#keys/stores/xksTransport.ts";
 import { audit } from "./auditRows.ts";
 import { jobs } from "./jobs.ts";
+import { ExternalKeys } from "./keyStores/externalKeys.ts";
 import { aliasAccess, aliasHandlers } from "./operations/aliases.ts";
 import { cryptographyAccess, cryptographyHandlers } from "./operations/cryptography.ts";
+import { customKeyStoreAccess, customKeyStoreHandlers } from "./operations/customKeyStores.ts";
 import { dataKeyAccess, dataKeyHandlers } from "./operations/dataKeys.ts";
 import { grantAccess, grantHandlers } from "./operations/grants.ts";
 import { keyAccessRows, keyHandlers } from "./operations/keys.ts";
@@ -20,45 +23,51 @@ import { tagAccess, tagHandlers } from "./operations/tags.ts";
 import type { Sdk } from "./sdk.ts";
 import { usageReactor } from "./usage.ts";
 
-export const service = defineService<Sdk>()({
-  id: "kms",
-  operations: {
-    ...keyHandlers,
-    ...keyStateHandlers,
-    ...policyHandlers,
-    ...aliasHandlers,
-    ...tagHandlers,
-    ...cryptographyHandlers,
-    ...dataKeyHandlers,
-    ...dataKeyPairHandlers,
-    ...macHandlers,
-    ...signatureHandlers,
-    ...publicKeyHandlers,
-    ...rotationHandlers,
-    ...importHandlers,
-    ...multiRegionHandlers,
-    ...grantHandlers,
-    ...lastUsageHandlers,
-  },
-  access: {
-    ...keyAccessRows,
-    ...keyStateAccess,
-    ...policyAccess,
-    ...aliasAccess,
-    ...tagAccess,
-    ...cryptographyAccess,
-    ...dataKeyAccess,
-    ...dataKeyPairAccess,
-    ...macAccess,
-    ...signatureAccess,
-    ...publicKeyAccess,
-    ...rotationAccess,
-    ...importAccess,
-    ...multiRegionAccess,
-    ...grantAccess,
-    ...lastUsageAccess,
-  },
-  audit,
-  jobs,
-  reactors: [usageReactor],
-});
+/** @param xks how external key store proxies are reached */
+export function kmsService(xks: XksSettings): Service {
+  const external = new ExternalKeys(xks);
+  return defineService<Sdk>()({
+    id: "kms",
+    operations: {
+      ...keyHandlers(external),
+      ...keyStateHandlers,
+      ...policyHandlers,
+      ...aliasHandlers,
+      ...tagHandlers,
+      ...cryptographyHandlers(external),
+      ...dataKeyHandlers(external),
+      ...dataKeyPairHandlers(external),
+      ...macHandlers,
+      ...signatureHandlers,
+      ...publicKeyHandlers,
+      ...rotationHandlers,
+      ...importHandlers,
+      ...multiRegionHandlers,
+      ...grantHandlers,
+      ...lastUsageHandlers,
+      ...customKeyStoreHandlers(external),
+    },
+    access: {
+      ...keyAccessRows,
+      ...keyStateAccess,
+      ...policyAccess,
+      ...aliasAccess,
+      ...tagAccess,
+      ...cryptographyAccess,
+      ...dataKeyAccess,
+      ...dataKeyPairAccess,
+      ...macAccess,
+      ...signatureAccess,
+      ...publicKeyAccess,
+      ...rotationAccess,
+      ...importAccess,
+      ...multiRegionAccess,
+      ...grantAccess,
+      ...lastUsageAccess,
+      ...customKeyStoreAccess,
+    },
+    audit,
+    jobs,
+    reactors: [usageReactor],
+  });
+}

@@ -5,6 +5,7 @@
 import type { JobContext } from "#gateway/context.ts";
 import type { Job } from "#gateway/service.ts";
 import { Conflict, type Document, type DocumentKey, type Operation } from "#store/contract.ts";
+import { externalKeyClaim, storeTypes } from "./keyStores/state.ts";
 import { otherRegions, withVersion } from "./multiRegion.ts";
 import { retiringAccount } from "./operations/grants.ts";
 import { serviceEvent } from "./serviceEvents.ts";
@@ -113,6 +114,11 @@ async function purge(ctx: JobContext, document: Document<KeyDocument>): Promise<
   if (condemned.length > 0) await ctx.store.commit([put({ ...document, version }, rest)]);
 }
 
+/** What keeps the external key of a key in an external key store from a second KMS key. */
+function externalClaim({ external }: KeyDocument): string[] {
+  return external ? [externalKeyClaim(external.storeId, external.keyId)] : [];
+}
+
 /** What the deletion of a replica changes in the others; the last one sets its scheduled primary key's date. */
 function withoutReplica(document: Document<KeyDocument>, region: string, now: number): Operation {
   const { value } = document;
@@ -165,6 +171,7 @@ async function destroy(ctx: JobContext, document: Document<KeyDocument>): Promis
     { op: "delete", key: document.key, ifVersion: version },
     { op: "delete", key: at(types.usage, key.keyId) },
     ...others.map((other) => withoutReplica(other, key.region, ctx.clock.now())),
+    ...externalClaim(key).map((id): Operation => ({ op: "delete", key: at(storeTypes.externalKey, id) })),
     ...key.aliases.map((name): Operation => ({ op: "delete", key: at(types.alias, name) })),
     serviceEvent(ctx, key, "DeleteKey", {}),
   ]);

@@ -2,18 +2,24 @@ import type { Out } from "./sdk.ts";
 import { algorithmsOf } from "./specs.ts";
 import { arnIn, type KeyDocument, type MultiRegion, newestVersion } from "./state.ts";
 
-/** KeyMetadata of DescribeKey and CreateKey. */
-export function metadataOf(key: KeyDocument): NonNullable<Out<"DescribeKey">["KeyMetadata"]> {
+/**
+ * KeyMetadata of DescribeKey and CreateKey.
+ * @param available false for a key in a custom key store that was disconnected: such a key is Unavailable, unless it is
+ * pending deletion (KMS Developer Guide, "Key states", note 13)
+ */
+export function metadataOf(key: KeyDocument, available = true): NonNullable<Out<"DescribeKey">["KeyMetadata"]> {
   const current = newestVersion(key);
+  const state = key.state === "Deleting" ? "PendingDeletion" : key.state;
+  const shown = available || state === "PendingDeletion" ? state : "Unavailable";
   return {
     AWSAccountId: key.account,
     KeyId: key.keyId,
     Arn: key.arn,
     CreationDate: new Date(key.createdAt),
-    Enabled: key.state === "Enabled",
+    Enabled: shown === "Enabled",
     Description: key.description,
     KeyUsage: key.usage,
-    KeyState: key.state === "Deleting" ? "PendingDeletion" : key.state,
+    KeyState: shown,
     ...(key.deletionDate === undefined ? {} : { DeletionDate: new Date(key.deletionDate) }),
     ...(key.pendingWindowDays === undefined ? {} : { PendingDeletionWindowInDays: key.pendingWindowDays }),
     Origin: key.origin ?? "AWS_KMS",
@@ -24,7 +30,10 @@ export function metadataOf(key: KeyDocument): NonNullable<Out<"DescribeKey">["Ke
     ...algorithmsOf(key),
     MultiRegion: key.multiRegion !== undefined,
     ...(key.multiRegion ? { MultiRegionConfiguration: configurationOf(key, key.multiRegion) } : {}),
-    ...(key.spec === "SYMMETRIC_DEFAULT" && current ? { CurrentKeyMaterialId: current.materialId } : {}),
+    ...(key.external
+      ? { CustomKeyStoreId: key.external.storeId, XksKeyConfiguration: { Id: key.external.keyId } }
+      : {}),
+    ...(key.spec === "SYMMETRIC_DEFAULT" && current && !key.external ? { CurrentKeyMaterialId: current.materialId } : {}),
   };
 }
 

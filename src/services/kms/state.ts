@@ -49,7 +49,9 @@ export interface KeyDocument {
   /** `Deleting`: its time has come and its material is being destroyed; callers no longer see it. */
   state: "Enabled" | "Disabled" | "PendingImport" | "PendingDeletion" | "PendingReplicaDeletion" | "Deleting";
   /** Absent: AWS_KMS. */
-  origin?: "EXTERNAL";
+  origin?: "EXTERNAL" | "EXTERNAL_KEY_STORE";
+  /** Of a key in an external key store: the store, and the id of the external key there. */
+  external?: { storeId: string; keyId: string };
   multiRegion?: MultiRegion;
   manager: "CUSTOMER" | "AWS";
   createdAt: number;

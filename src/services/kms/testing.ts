@@ -5,7 +5,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ManualClock } from "#kernel/clock.ts";
+import { ManualClock, systemClock } from "#kernel/clock.ts";
 import { systemRandom } from "#kernel/ids.ts";
 import { silentLogger } from "#kernel/log.ts";
 import { execute } from "#gateway/execute.ts";
@@ -15,9 +15,11 @@ import type { Principal } from "#gateway/principal.ts";
 import type { Runtime } from "#gateway/runtime.ts";
 import { MemoryStore, testConfig } from "#gateway/testing.ts";
 import type { KeyHolder } from "#keys/contract.ts";
+import type { Service } from "#gateway/service.ts";
+import type { XksSettings } from "#keys/stores/xksTransport.ts";
 import { startKeyHolder } from "#keys/client.ts";
 import { loadModel } from "#model/load.ts";
-import { service } from "./index.ts";
+import { kmsService } from "./index.ts";
 
 export const account = "111122223333";
 export const otherAccount = "444455556666";
@@ -61,17 +63,19 @@ export class World {
   readonly dataDir: string;
   /** One for all calls: compiled policies are kept with it. */
   readonly runtime: Runtime;
+  readonly #service: Service;
 
-  private constructor(keys: KeyHolder, dataDir: string) {
+  private constructor(keys: KeyHolder, dataDir: string, xks: Partial<XksSettings>) {
     this.keys = keys;
     this.dataDir = dataDir;
+    this.#service = kmsService({ hosts: new Map(), timeoutMs: 250, clock: systemClock, ...xks });
     this.runtime = this.#build();
   }
 
-  static async open(): Promise<World> {
+  static async open(xks: Partial<XksSettings> = {}): Promise<World> {
     const dataDir = await mkdtemp(join(tmpdir(), "jikimi-kms-"));
     const keys = await startKeyHolder({ dataDir, seal: { kind: "development" }, logger: silentLogger });
-    return new World(keys, dataDir);
+    return new World(keys, dataDir, xks);
   }
 
   async close(): Promise<void> {
@@ -107,7 +111,7 @@ export class World {
 
   /** Runs a job as the job runner does. */
   async run(name: string): Promise<void> {
-    const job = service.jobs.find((each) => each.name === name)!;
+    const job = this.#service.jobs.find((each) => each.name === name)!;
     await job.run(this.#jobContext());
   }
 
@@ -129,7 +133,7 @@ export class World {
 
   /** Lets a reactor follow the audit trail so far, as the reactor runner does. */
   async follow(name: string): Promise<void> {
-    const reactor = service.reactors.find((each) => each.name === name)!;
+    const reactor = this.#service.reactors.find((each) => each.name === name)!;
     const events = this.store.outboxEntries.filter(({ stream }) => stream === reactor.stream);
     const stored = events.map((entry, offset) => ({ ...entry, partition: 0, offset, time: this.clock.now() }));
     await reactor.handle(stored as unknown as Parameters<typeof reactor.handle>[0], this.#jobContext());
@@ -144,7 +148,7 @@ export class World {
 
   #build(): Runtime {
     return {
-      services: new Map([["kms", service]]),
+      services: new Map([["kms", this.#service]]),
       model: loadModel,
       store: this.store,
       blobs: missing("blobs"),

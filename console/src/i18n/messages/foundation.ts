@@ -80,6 +80,11 @@ export const foundation = {
   "lb.name": ["Name", "이름"],
   "lb.subnets": ["Subnets", "서브넷"],
   "lb.subnetsHint": ["At least two, in different Availability Zones.", "서로 다른 가용 영역의 서브넷 두 개 이상."],
+  "lb.securityGroups": ["Security groups", "보안 그룹"],
+  "lb.securityGroupsHint": [
+    "IDs. The VPC's default group lets in only its own members.",
+    "ID를 입력합니다. VPC의 기본 그룹은 같은 그룹의 구성원만 허용합니다.",
+  ],
   "lb.createGroup": ["Create target group", "대상 그룹 생성"],
   "lb.port": ["Port", "포트"],
   "lb.healthPath": ["Health check path", "상태 확인 경로"],

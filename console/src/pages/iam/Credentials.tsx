@@ -122,7 +122,8 @@ interface NewDevice {
   qr: string;
 }
 
-function MfaDevices({ name }: { name: string }) {
+/** @param name of the user; the root user is named by its account id */
+export function MfaDevices({ name, deviceName = name }: { name: string; deviceName?: string }) {
   const { t, time } = useLocale();
   const { api } = useConsole();
   const [device, setDevice] = useState<NewDevice>();
@@ -143,7 +144,7 @@ function MfaDevices({ name }: { name: string }) {
           question: () => ({
             title: t("iam.assignMfa"),
             submit: t("action.create"),
-            fields: [{ name: "VirtualMFADeviceName", label: t("iam.mfaName"), initial: name }],
+            fields: [{ name: "VirtualMFADeviceName", label: t("iam.mfaName"), initial: deviceName }],
             run: async (values) => {
               const { VirtualMFADevice } = await api("iam", "CreateVirtualMFADevice", values);
               setDevice({

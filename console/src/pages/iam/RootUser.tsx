@@ -7,6 +7,7 @@ import { Details } from "../../parts/Details.tsx";
 import { Listing } from "../../parts/Listing.tsx";
 import { Page } from "../../parts/Page.tsx";
 import { useLoad } from "../../parts/useLoad.ts";
+import { MfaDevices } from "./Credentials.tsx";
 
 const reportTries = 20;
 
@@ -27,10 +28,14 @@ async function reportOf(api: Api): Promise<{ row: Record<string, string>; genera
 export default function RootUser() {
   const { t, time } = useLocale();
   const { api, session } = useConsole();
-  const { data, error } = useLoad("root", async () => {
-    const [summary, report] = await Promise.all([api("iam", "GetAccountSummary"), reportOf(api)]);
-    return { summary: summary.SummaryMap, ...report };
-  });
+  const { data, error } = useLoad(
+    "root",
+    async () => {
+      const [summary, report] = await Promise.all([api("iam", "GetAccountSummary"), reportOf(api)]);
+      return { summary: summary.SummaryMap, ...report };
+    },
+    ["iam"],
+  );
   const used = data?.row["password_last_used"] ?? "";
   const isTime = /^\d{4}-/.test(used);
   return (
@@ -51,6 +56,9 @@ export default function RootUser() {
             : []
         }
       />
+      {session.identity.kind === "root" ? (
+        <MfaDevices name={session.identity.account} deviceName="root-account-mfa-device" />
+      ) : null}
       <Listing
         name="root/events"
         title={t("root.events")}

@@ -124,6 +124,12 @@ export const certificateHandlers: AcmHandlers = {
     return {};
   },
 
+  /** What was imported is not given out again: whoever imported it has the key. */
+  async ExportCertificate(input, ctx) {
+    const { arn } = await requireCertificate(ctx, input.CertificateArn ?? "");
+    throw validation(`Certificate ARN: ${arn} is not a private certificate`);
+  },
+
   /** Certificates are issued by an authority; there is none here. */
   RequestCertificate() {
     throw validation("This installation issues no certificates: import one with ImportCertificate.");

@@ -6,6 +6,7 @@ import { type BlobHeader, type BlobKind, blobAad, decodeHeader, encodeHeader, he
 import { dryRun, holding, incorrectKey, invalidCiphertext, invalidKeyUsage, validation } from "../errors.ts";
 import { checkTokens } from "../grants.ts";
 import { ciphertextDenied, identify, isVisible } from "../identify.ts";
+import { type ExternalKeys, opened } from "../keyStores/externalKeys.ts";
 import { type KeyAction, requireState } from "../rules.ts";
 import type { EncryptionContext, In, KmsAccess, KmsHandlers } from "../sdk.ts";
 import { keySpecs } from "../specs.ts";
@@ -21,6 +22,7 @@ const maxCiphertext = 6144;
  */
 export async function encryptionKey(
   ctx: CallContext,
+  external: ExternalKeys,
   action: KeyAction,
   name: string | undefined,
   request: {
@@ -31,6 +33,7 @@ export async function encryptionKey(
 ): Promise<KeyDocument> {
   const { key } = await identify(ctx, action, name ?? "");
   requireEncryption(key, action, request.algorithm, request.context);
+  if (key.external) await external.requireConnected(ctx, key);
   await checkTokens(ctx, request.tokens);
   return key;
 }
@@ -73,12 +76,12 @@ export function recordMaterial(ctx: CallContext, materialId: string): void {
   ctx.audit({ additionalEventData: { keyMaterialId: materialId }, responseElements: null });
 }
 
-async function encrypt(input: In<"Encrypt">, ctx: CallContext) {
+async function encrypt(external: ExternalKeys, input: In<"Encrypt">, ctx: CallContext) {
   const plaintext = input.Plaintext;
   if (!plaintext || plaintext.length === 0 || plaintext.length > maxPlaintext) {
     throw validation(`Plaintext must have 1 to ${maxPlaintext} bytes.`);
   }
-  const key = await encryptionKey(ctx, "Encrypt", input.KeyId, {
+  const key = await encryptionKey(ctx, external, "Encrypt", input.KeyId, {
     algorithm: input.EncryptionAlgorithm,
     tokens: input.GrantTokens,
     context: input.EncryptionContext,
@@ -97,7 +100,7 @@ async function encrypt(input: In<"Encrypt">, ctx: CallContext) {
   recordMaterial(ctx, version.materialId);
   const sealed = await holding(ctx.keys.encrypt(tokenOf(key, version), plaintext, aad), key.arn);
   return {
-    CiphertextBlob: Buffer.concat([header, sealed]),
+    CiphertextBlob: Buffer.concat([header, key.external ? await external.close(ctx, key, sealed, aad) : sealed]),
     KeyId: key.arn,
     EncryptionAlgorithm: symmetric as typeof symmetric,
   };
@@ -178,10 +181,11 @@ function decryptRequest(input: In<"Decrypt">): DecryptRequest {
   };
 }
 
-async function decrypt(input: In<"Decrypt">, ctx: CallContext) {
+async function decrypt(external: ExternalKeys, input: In<"Decrypt">, ctx: CallContext) {
   refuseRecipient(input);
   const found = await source(ctx, decryptRequest(input));
   requireEncryption(found.key, "Decrypt", input.EncryptionAlgorithm, input.EncryptionContext);
+  if (found.key.external) await external.requireConnected(ctx, found.key);
   await checkTokens(ctx, input.GrantTokens);
   if (input.DryRun) throw dryRun();
   const algorithm = input.EncryptionAlgorithm as EncryptionAlgorithm | undefined;
@@ -193,7 +197,8 @@ async function decrypt(input: In<"Decrypt">, ctx: CallContext) {
   }
   const { key, version, sealed, aad } = opening(found, input.CiphertextBlob!, input.EncryptionContext);
   recordMaterial(ctx, version.materialId);
-  const plaintext = await holding(ctx.keys.decrypt(tokenOf(key, version), sealed, aad), key.arn);
+  const inner = key.external ? await external.open(ctx, key, sealed, aad) : sealed;
+  const plaintext = await opened(key, ctx.keys.decrypt(tokenOf(key, version), inner, aad));
   return {
     KeyId: key.arn,
     Plaintext: plaintext,
@@ -243,10 +248,11 @@ function destinationEnd(key: KeyDocument, input: In<"ReEncrypt">): End {
   return { version, header, aad, algorithm, materialId: version.materialId };
 }
 
-async function reEncrypt(input: In<"ReEncrypt">, ctx: CallContext) {
+async function reEncrypt(external: ExternalKeys, input: In<"ReEncrypt">, ctx: CallContext) {
   const found = await source(ctx, reencryptRequest(input));
   requireEncryption(found.key, "ReEncryptFrom", input.SourceEncryptionAlgorithm, input.SourceEncryptionContext);
-  const key = await encryptionKey(ctx, "ReEncryptTo", input.DestinationKeyId, {
+  if (found.key.external) await external.requireConnected(ctx, found.key);
+  const key = await encryptionKey(ctx, external, "ReEncryptTo", input.DestinationKeyId, {
     algorithm: input.DestinationEncryptionAlgorithm,
     tokens: input.GrantTokens,
     context: input.DestinationEncryptionContext,
@@ -258,16 +264,17 @@ async function reEncrypt(input: In<"ReEncrypt">, ctx: CallContext) {
     additionalEventData: { sourceKeyMaterialId: from.materialId, destinationKeyMaterialId: to.materialId },
     responseElements: null,
   });
+  const ciphertext = await external.open(ctx, found.key, from.sealed, from.aad);
   // INVARIANT: the plaintext stays in the key holder.
-  const sealed = await holding(
+  const sealed = await opened(
+    found.key,
     ctx.keys.reencrypt(
-      { token: tokenOf(found.key, from.version), ciphertext: from.sealed, aad: from.aad, algorithm: from.algorithm },
+      { token: tokenOf(found.key, from.version), ciphertext, aad: from.aad, algorithm: from.algorithm },
       { token: tokenOf(key, to.version), aad: to.aad, algorithm: to.algorithm },
     ),
-    found.key.arn,
   );
   return {
-    CiphertextBlob: Buffer.concat([to.header, sealed]),
+    CiphertextBlob: Buffer.concat([to.header, await external.close(ctx, key, sealed, to.aad)]),
     SourceKeyId: found.key.arn,
     KeyId: key.arn,
     SourceEncryptionAlgorithm: from.algorithm,
@@ -283,11 +290,13 @@ export function refuseRecipient(input: { Recipient?: unknown }): void {
     throw validation("Recipient is not supported: attestation documents cannot be verified here.");
 }
 
-export const cryptographyHandlers = {
-  Encrypt: encrypt,
-  Decrypt: decrypt,
-  ReEncrypt: reEncrypt,
-} satisfies KmsHandlers;
+export function cryptographyHandlers(external: ExternalKeys) {
+  return {
+    Encrypt: (input, ctx) => encrypt(external, input, ctx),
+    Decrypt: (input, ctx) => decrypt(external, input, ctx),
+    ReEncrypt: (input, ctx) => reEncrypt(external, input, ctx),
+  } satisfies KmsHandlers;
+}
 
 const algorithmKey = (algorithm: string | undefined) => ({ "kms:EncryptionAlgorithm": algorithm ?? symmetric });
 

@@ -2,6 +2,7 @@ import type { CallContext } from "#gateway/context.ts";
 import type { MaterialSpec } from "#keys/contract.ts";
 import { keyAccess } from "../access.ts";
 import { dryRun, holding, invalidKeyUsage, unsupported } from "../errors.ts";
+import type { ExternalKeys } from "../keyStores/externalKeys.ts";
 import type { In, KmsAccess, KmsHandlers } from "../sdk.ts";
 import { tokenOf } from "../state.ts";
 import { encryptionKey, recordMaterial, refuseRecipient, sealing } from "./cryptography.ts";
@@ -25,13 +26,16 @@ type Action = "GenerateDataKeyPair" | "GenerateDataKeyPairWithoutPlaintext";
 
 async function makePair(
   ctx: CallContext,
+  external: ExternalKeys,
   action: Action,
   input: In<"GenerateDataKeyPairWithoutPlaintext">,
   withPlaintext: boolean,
 ) {
   const spec = pairSpecs.find((each) => each === input.KeyPairSpec);
   if (!spec) throw unsupported(`KeyPairSpec ${input.KeyPairSpec} is not supported in this Region.`);
-  const key = await encryptionKey(ctx, action, input.KeyId, { tokens: input.GrantTokens });
+  const key = await encryptionKey(ctx, external, action, input.KeyId, { tokens: input.GrantTokens });
+  // "You cannot use an asymmetric KMS key or a KMS key in a custom key store."
+  if (key.external) throw unsupported(`${key.arn} origin is ${key.origin} which is not valid for ${action}.`);
   if (key.spec !== "SYMMETRIC_DEFAULT") {
     throw invalidKeyUsage(`${key.arn} key spec is ${key.spec} which is not valid for ${action}.`);
   }
@@ -54,20 +58,20 @@ async function makePair(
   };
 }
 
-async function generateDataKeyPair(input: In<"GenerateDataKeyPair">, ctx: CallContext) {
+async function generateDataKeyPair(external: ExternalKeys, input: In<"GenerateDataKeyPair">, ctx: CallContext) {
   refuseRecipient(input);
-  const { plaintext, answer } = await makePair(ctx, "GenerateDataKeyPair", input, true);
+  const { plaintext, answer } = await makePair(ctx, external, "GenerateDataKeyPair", input, true);
   return { ...answer, PrivateKeyPlaintext: plaintext };
 }
 
-async function generateDataKeyPairWithoutPlaintext(input: In<"GenerateDataKeyPairWithoutPlaintext">, ctx: CallContext) {
-  return (await makePair(ctx, "GenerateDataKeyPairWithoutPlaintext", input, false)).answer;
+export function dataKeyPairHandlers(external: ExternalKeys) {
+  return {
+    GenerateDataKeyPair: (input, ctx) => generateDataKeyPair(external, input, ctx),
+    async GenerateDataKeyPairWithoutPlaintext(input, ctx) {
+      return (await makePair(ctx, external, "GenerateDataKeyPairWithoutPlaintext", input, false)).answer;
+    },
+  } satisfies KmsHandlers;
 }
-
-export const dataKeyPairHandlers = {
-  GenerateDataKeyPair: generateDataKeyPair,
-  GenerateDataKeyPairWithoutPlaintext: generateDataKeyPairWithoutPlaintext,
-} satisfies KmsHandlers;
 
 function access(ctx: CallContext, action: Action, input: In<"GenerateDataKeyPairWithoutPlaintext">) {
   return keyAccess(ctx, action, input.KeyId, {

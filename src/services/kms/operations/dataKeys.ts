@@ -1,6 +1,8 @@
 import type { CallContext } from "#gateway/context.ts";
 import { keyAccess, plainAccess } from "../access.ts";
 import { dryRun, holding, unsupported, validation } from "../errors.ts";
+import type { ExternalKeys } from "../keyStores/externalKeys.ts";
+import { requireStore } from "../keyStores/state.ts";
 import type { In, KmsAccess, KmsHandlers } from "../sdk.ts";
 import { tokenOf } from "../state.ts";
 import { encryptionKey, recordMaterial, refuseRecipient, sealing } from "./cryptography.ts";
@@ -21,46 +23,58 @@ function isByteCount(count: number): boolean {
   return Number.isInteger(count) && count >= 1 && count <= 1024;
 }
 
-async function generateDataKey(input: In<"GenerateDataKey">, ctx: CallContext) {
+async function generateDataKey(external: ExternalKeys, input: In<"GenerateDataKey">, ctx: CallContext) {
   refuseRecipient(input);
   const bytes = sizeOf(input);
-  const key = await encryptionKey(ctx, "GenerateDataKey", input.KeyId, { tokens: input.GrantTokens });
+  const key = await encryptionKey(ctx, external, "GenerateDataKey", input.KeyId, { tokens: input.GrantTokens });
   if (input.DryRun) throw dryRun();
   const { version, header, aad } = sealing(key, "dataKey", input.EncryptionContext);
   recordMaterial(ctx, version.materialId);
   const { plaintext, ciphertext } = await holding(ctx.keys.dataKey(tokenOf(key, version), bytes, aad), key.arn);
   return {
-    CiphertextBlob: Buffer.concat([header, ciphertext]),
+    CiphertextBlob: Buffer.concat([header, key.external ? await external.close(ctx, key, ciphertext, aad) : ciphertext]),
     Plaintext: plaintext,
     KeyId: key.arn,
     KeyMaterialId: version.materialId,
   };
 }
 
-async function generateDataKeyWithoutPlaintext(input: In<"GenerateDataKeyWithoutPlaintext">, ctx: CallContext) {
+async function generateDataKeyWithoutPlaintext(
+  external: ExternalKeys,
+  input: In<"GenerateDataKeyWithoutPlaintext">,
+  ctx: CallContext,
+) {
   const bytes = sizeOf(input);
-  const key = await encryptionKey(ctx, "GenerateDataKeyWithoutPlaintext", input.KeyId, { tokens: input.GrantTokens });
+  const action = "GenerateDataKeyWithoutPlaintext";
+  const key = await encryptionKey(ctx, external, action, input.KeyId, { tokens: input.GrantTokens });
   if (input.DryRun) throw dryRun();
   const { version, header, aad } = sealing(key, "dataKey", input.EncryptionContext);
   recordMaterial(ctx, version.materialId);
-  const ciphertext = await holding(ctx.keys.wrappedDataKey(tokenOf(key, version), bytes, aad), key.arn);
+  const sealed = await holding(ctx.keys.wrappedDataKey(tokenOf(key, version), bytes, aad), key.arn);
+  const ciphertext = await external.close(ctx, key, sealed, aad);
   return { CiphertextBlob: Buffer.concat([header, ciphertext]), KeyId: key.arn, KeyMaterialId: version.materialId };
 }
 
 async function generateRandom(input: In<"GenerateRandom">, ctx: CallContext) {
   refuseRecipient(input);
-  if (input.CustomKeyStoreId !== undefined) throw unsupported("Custom key stores are not supported.");
+  if (input.CustomKeyStoreId !== undefined) {
+    await requireStore(ctx, input.CustomKeyStoreId);
+    // "External key store IDs are not valid for this parameter."
+    throw unsupported("GenerateRandom is not supported in an external key store.");
+  }
   if (input.NumberOfBytes === undefined) throw validation("NumberOfBytes is required.");
   if (!isByteCount(input.NumberOfBytes)) throw validation("NumberOfBytes must be between 1 and 1024.");
   ctx.audit({ responseElements: null });
   return { Plaintext: await holding(ctx.keys.random(input.NumberOfBytes)) };
 }
 
-export const dataKeyHandlers = {
-  GenerateDataKey: generateDataKey,
-  GenerateDataKeyWithoutPlaintext: generateDataKeyWithoutPlaintext,
-  GenerateRandom: generateRandom,
-} satisfies KmsHandlers;
+export function dataKeyHandlers(external: ExternalKeys) {
+  return {
+    GenerateDataKey: (input, ctx) => generateDataKey(external, input, ctx),
+    GenerateDataKeyWithoutPlaintext: (input, ctx) => generateDataKeyWithoutPlaintext(external, input, ctx),
+    GenerateRandom: generateRandom,
+  } satisfies KmsHandlers;
+}
 
 const algorithm = { "kms:EncryptionAlgorithm": "SYMMETRIC_DEFAULT" };
 

@@ -38,7 +38,7 @@ type ImportAction = "GetParametersForImport" | "ImportKeyMaterial" | "DeleteImpo
 async function externalKey(ctx: CallContext, action: ImportAction, name: string | undefined): Promise<KeyDocument> {
   const key = await customerKey(ctx, action, name);
   if (key.origin !== "EXTERNAL") {
-    throw unsupported(`${key.arn} origin is AWS_KMS which is not valid for this operation.`);
+    throw unsupported(`${key.arn} origin is ${key.origin ?? "AWS_KMS"} which is not valid for this operation.`);
   }
   return key;
 }

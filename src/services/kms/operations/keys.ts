@@ -7,6 +7,9 @@ import { checkTokens } from "../grants.ts";
 import { pageFields, pagingOf } from "../paging.ts";
 import { checkLockout, checkPolicy, defaultPolicy } from "../policy.ts";
 import { requireState } from "../rules.ts";
+import type { ExternalKeys } from "../keyStores/externalKeys.ts";
+import { storeOf } from "../keyStores/state.ts";
+import { externalKey } from "../keyStores/newKey.ts";
 import type { In, KmsAccess, KmsHandlers } from "../sdk.ts";
 import { type KeySpecRow, keySpecs, type KeyUsage } from "../specs.ts";
 import { fingerprintBound, type KeyDocument, keyIndexes, newMaterial, types, writeKey } from "../state.ts";
@@ -26,13 +29,17 @@ function specOf(input: In<"CreateKey">): { row: KeySpecRow; usage: KeyUsage } {
   if (input.KeyUsage === undefined && name !== "SYMMETRIC_DEFAULT") {
     throw validation("You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.");
   }
-  if (!["AWS_KMS", "EXTERNAL"].includes(input.Origin ?? "AWS_KMS")) {
-    throw unsupported(`Origin ${input.Origin} is not supported.`);
+  const origin = input.Origin ?? "AWS_KMS";
+  const inStore = origin === "AWS_CLOUDHSM" || origin === "EXTERNAL_KEY_STORE";
+  if (inStore !== (input.CustomKeyStoreId !== undefined)) {
+    throw validation("CustomKeyStoreId is required with Origin AWS_CLOUDHSM or EXTERNAL_KEY_STORE, and valid with these only.");
   }
-  if (input.CustomKeyStoreId !== undefined) {
-    throw validation("CustomKeyStoreId needs Origin AWS_CLOUDHSM or EXTERNAL_KEY_STORE.");
+  if ((origin === "EXTERNAL_KEY_STORE") !== (input.XksKeyId !== undefined)) {
+    throw validation("XksKeyId is required with Origin EXTERNAL_KEY_STORE, and valid with this only.");
   }
-  if (input.XksKeyId !== undefined) throw validation("XksKeyId needs Origin EXTERNAL_KEY_STORE.");
+  if (inStore && (name !== "SYMMETRIC_DEFAULT" || input.MultiRegion)) {
+    throw unsupported("A custom key store holds symmetric encryption keys in a single Region only.");
+  }
   const row = keySpecs.get(name);
   if (!row) throw unsupported(`KeySpec ${name} is not supported in this Region.`);
   const usage = input.KeyUsage ?? row.usages[0];
@@ -62,11 +69,12 @@ export async function checkKeyQuota(ctx: CallContext, region: string): Promise<v
   }
 }
 
-async function createKey(input: In<"CreateKey">, ctx: CallContext) {
+async function createKey(external: ExternalKeys, input: In<"CreateKey">, ctx: CallContext) {
   const { row, usage } = specOf(input);
   const policy = input.Policy === undefined ? { policy: defaultPolicy(ctx) } : await checkPolicy(ctx, input.Policy);
   const tags = withTags({}, input.Tags ?? []);
   await checkKeyQuota(ctx, ctx.region);
+  const inStore = await externalKey(ctx, external, input);
   const key = await ctx.once("create", async (): Promise<KeyDocument> => {
     const uuid = ctx.random.uuid();
     const keyId = input.MultiRegion ? `mrk-${uuid.replaceAll("-", "")}` : uuid;
@@ -87,12 +95,14 @@ async function createKey(input: In<"CreateKey">, ctx: CallContext) {
       aliases: [],
       grants: 0,
       ...material,
+      ...inStore?.members,
       ...(input.MultiRegion
         ? { multiRegion: { type: "PRIMARY" as const, primaryRegion: ctx.region, replicaRegions: [] } }
         : {}),
     };
   });
   if (input.Policy !== undefined && !input.BypassPolicyLockoutSafetyCheck) await checkLockout(ctx, key);
+  inStore?.claim(key.keyId);
   ctx.state.put(types.key, key.keyId, key, { indexes: keyIndexes(key), version: 0 });
   return { KeyMetadata: metadataOf(key) };
 }
@@ -100,7 +110,9 @@ async function createKey(input: In<"CreateKey">, ctx: CallContext) {
 async function describeKey(input: In<"DescribeKey">, ctx: CallContext) {
   const { key } = await identify(ctx, "DescribeKey", input.KeyId ?? "");
   await checkTokens(ctx, input.GrantTokens);
-  return { KeyMetadata: metadataOf(key) };
+  if (!key.external) return { KeyMetadata: metadataOf(key) };
+  const { connection } = await storeOf(ctx, key, key.external.storeId);
+  return { KeyMetadata: metadataOf(key, connection.state !== "DISCONNECTED") };
 }
 
 async function listKeys(input: In<"ListKeys">, ctx: CallContext) {
@@ -135,12 +147,14 @@ export async function customerKey(
   return key;
 }
 
-export const keyHandlers = {
-  CreateKey: createKey,
-  DescribeKey: describeKey,
-  ListKeys: listKeys,
-  UpdateKeyDescription: updateKeyDescription,
-} satisfies KmsHandlers;
+export function keyHandlers(external: ExternalKeys) {
+  return {
+    CreateKey: (input, ctx) => createKey(external, input, ctx),
+    DescribeKey: describeKey,
+    ListKeys: listKeys,
+    UpdateKeyDescription: updateKeyDescription,
+  } satisfies KmsHandlers;
+}
 
 export const keyAccessRows = {
   CreateKey(input, ctx) {

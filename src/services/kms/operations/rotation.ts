@@ -26,8 +26,9 @@ const maxOnDemand = 25;
 /** RotateKeyOnDemand, ConflictException: "scheduled to begin within the next 20 minutes". */
 const quietMs = 20 * 60_000;
 
-/** Only symmetric encryption keys rotate. @throws UnsupportedOperationException */
+/** Only symmetric encryption keys rotate, and none of a custom key store. @throws UnsupportedOperationException */
 function requireRotatable(key: KeyDocument): void {
+  if (key.external) throw unsupported(`${key.arn} origin is ${key.origin} which is not valid for this operation.`);
   if (key.spec !== "SYMMETRIC_DEFAULT") {
     throw unsupported(`${key.arn} key spec is ${key.spec} which is not valid for this operation.`);
   }

@@ -3,8 +3,8 @@ import { createServer, type IncomingHttpHeaders, request as send, type Server } 
 import type { AddressInfo } from "node:net";
 import { EC2 } from "@aws-sdk/client-ec2";
 import { ElasticLoadBalancingV2 } from "@aws-sdk/client-elastic-load-balancing-v2";
-import { ownAddress } from "../../src/edge/config.ts";
-import { eventually, type Instance } from "../instance.ts";
+import { ownAddress } from "../src/edge/config.ts";
+import { eventually, type Instance } from "./instance.ts";
 
 export interface Reply {
   status: number;

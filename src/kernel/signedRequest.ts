@@ -1,12 +1,13 @@
+/** Requests that we send to services that verify AWS signatures. */
 import { createHash, createHmac } from "node:crypto";
 
-export interface S3Credentials {
+export interface SigningCredentials {
   accessKeyId: string;
   secretAccessKey: string;
   sessionToken?: string;
 }
 
-export interface S3Request {
+export interface UnsignedRequest {
   method: string;
   host: string;
   /** Percent-encoded, as it goes on the request line. */
@@ -17,13 +18,14 @@ export interface S3Request {
 }
 
 /**
- * Headers of a request signed with Signature Version 4 for service `s3`, its payload hash included.
- * Source: Amazon S3 API Reference, "Authenticating Requests: Using the Authorization Header".
+ * Headers of a request signed with Signature Version 4, its payload hash included. The path is signed as it is.
+ * Source: IAM User Guide, "Create a signed AWS API request"; Amazon S3 API Reference, "Authenticating Requests: Using the
+ * Authorization Header" (the payload hash as a header).
  */
-export function signS3Request(
-  request: S3Request,
-  region: string,
-  credentials: S3Credentials,
+export function signRequest(
+  request: UnsignedRequest,
+  { region, service }: { region: string; service: string },
+  credentials: SigningCredentials,
   now: number,
 ): Record<string, string> {
   const time = new Date(now).toISOString().replace(/[-:]|\.\d{3}/g, "");
@@ -46,9 +48,9 @@ export function signS3Request(
     names.join(";"),
     hash,
   ].join("\n");
-  const scope = `${date}/${region}/s3/aws4_request`;
+  const scope = `${date}/${region}/${service}/aws4_request`;
   const text = ["AWS4-HMAC-SHA256", time, scope, createHash("sha256").update(canonical).digest("hex")].join("\n");
-  const key = [date, region, "s3", "aws4_request"].reduce<string | Buffer>(hmac, `AWS4${credentials.secretAccessKey}`);
+  const key = [date, region, service, "aws4_request"].reduce<string | Buffer>(hmac, `AWS4${credentials.secretAccessKey}`);
   const signature = hmac(key, text).toString("hex");
   headers["authorization"] =
     `AWS4-HMAC-SHA256 Credential=${credentials.accessKeyId}/${scope}, SignedHeaders=${names.join(";")}, Signature=${signature}`;
