@@ -150,6 +150,11 @@ export interface Store {
   /** Resolves when a change after `after` may exist, or after `timeoutMs`. Rejects as other calls do: pause before the next. */
   waitForChange(after: number, timeoutMs: number): Promise<void>;
   lastChange(): Promise<number>;
+  /**
+   * The newest change that this process has heard of, without asking: at least that of each of its own commits that has
+   * resolved. Absent where commits are another process's.
+   */
+  readonly knownChange?: number;
 
   /** Oldest outbox entries not yet removed. */
   outbox(limit: number): Promise<OutboxEntry[]>;

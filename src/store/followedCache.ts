@@ -4,6 +4,8 @@
  *
  * INVARIANT: an answer that was read before a change is not kept past that change: what is being loaded while
  * something relevant changes is used once and not stored. While the feed cannot be followed nothing is served from here.
+ * INVARIANT: what this process has committed, and been told so, is seen by the next question: a policy that was put or
+ * taken away holds from then on. Changes by other processes are seen as soon as the feed tells of them.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "#kernel/log.ts";
@@ -50,6 +52,9 @@ export class FollowedCache {
   /** Rises with each relevant change anywhere. */
   #generation = 0;
   #heardAt = Number.NEGATIVE_INFINITY;
+  /** The newest change that has been applied; undefined while the feed is not followed. */
+  #applied: number | undefined;
+  #catchingUp: Promise<void> | undefined;
 
   constructor(options: FollowedCacheOptions) {
     this.#options = options;
@@ -70,6 +75,10 @@ export class FollowedCache {
     keep: (value: T) => Entry<S> | undefined,
   ): Promise<T> {
     if (this.#options.monotonic() - this.#heardAt > trustMs) return load();
+    if (this.#isBehind()) {
+      const hit = () => shelf.entries.get(id)?.answer ?? this.#load(shelf, id, load, keep);
+      return this.#caughtUp().then(() => (this.#isBehind() ? load() : hit()));
+    }
     return shelf.entries.get(id)?.answer ?? this.#load(shelf, id, load, keep);
   }
 
@@ -103,26 +112,56 @@ export class FollowedCache {
     this.#clear();
   }
 
+  #isBehind(): boolean {
+    return this.#applied !== undefined && (this.#options.store.knownChange ?? 0) > this.#applied;
+  }
+
+  /** Applies what this process knows of and the feed has not come to yet. */
+  #caughtUp(): Promise<void> {
+    this.#catchingUp ??= this.#catchUp().finally(() => (this.#catchingUp = undefined));
+    return this.#catchingUp;
+  }
+
+  async #catchUp(): Promise<void> {
+    const { store } = this.#options;
+    try {
+      while (this.#applied !== undefined && this.#isBehind()) {
+        const known = store.knownChange ?? 0;
+        const changes = await store.changes(this.#applied, batch);
+        for (const change of changes) this.#apply(change);
+        // A number may have been given to a commit that came to nothing.
+        this.#reached(changes.at(-1)?.sequence ?? known);
+      }
+    } catch {
+      // What cannot be followed is not trusted: `#follow` meets the same failure, and tells.
+      this.#clear();
+    }
+  }
+
+  #reached(sequence: number): void {
+    if (this.#applied !== undefined && sequence > this.#applied) this.#applied = sequence;
+  }
+
   async #follow(): Promise<void> {
     const { store, log, monotonic, what } = this.#options;
     const { signal } = this.#stopped;
-    let after: number | undefined;
     while (!signal.aborted) {
       try {
-        after ??= await store.lastChange();
+        this.#applied ??= await store.lastChange();
+        const after = this.#applied;
         const changes: Change[] = await store.changes(after, batch);
         if (signal.aborted) return;
         for (const change of changes) this.#apply(change);
         this.#heardAt = monotonic();
-        after = changes.at(-1)?.sequence ?? after;
+        this.#reached(changes.at(-1)?.sequence ?? after);
         if (changes.length > 0) continue;
-        await store.waitForChange(after, waitMs);
+        await store.waitForChange(this.#applied, waitMs);
         await delay(idleMs, undefined, { ref: false, signal });
       } catch (error) {
         if (signal.aborted) return;
         this.#heardAt = Number.NEGATIVE_INFINITY;
         this.#clear();
-        after = undefined;
+        this.#applied = undefined;
         log.warn({ err: error }, `cannot follow the change feed; ${what} are read from the store`);
         await delay(retryMs, undefined, { ref: false, signal }).catch(() => undefined);
       }

@@ -54,7 +54,7 @@ const methods = {
   expire: true,
   backup: true,
   ping: false,
-} as const satisfies Record<Exclude<keyof Store, "close">, boolean>;
+} as const satisfies Record<Exclude<keyof Store, "close" | "knownChange">, boolean>;
 
 type Method = keyof typeof methods;
 

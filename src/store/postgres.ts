@@ -188,6 +188,10 @@ export class PostgresStore implements Store {
     await this.#changed.waitAbove(after, timeoutMs);
   }
 
+  get knownChange(): number {
+    return this.#changed.value;
+  }
+
   async lastChange(): Promise<number> {
     const rows = await this.#client.read<{ change: number; outbox: number }>(sql.head);
     return rows[0]?.change ?? 0;

@@ -96,6 +96,10 @@ export class SqliteStore implements Store {
     await this.#changed.waitAbove(after, timeoutMs);
   }
 
+  get knownChange(): number {
+    return this.#changed.value;
+  }
+
   async lastChange(): Promise<number> {
     return this.#reads.lastChange();
   }
