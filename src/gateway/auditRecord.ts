@@ -35,6 +35,8 @@ export interface AuditRecord {
   sharedEventID?: string;
   eventCategory: "Management" | "Data" | "Insight";
   tlsDetails?: { tlsVersion: string; cipherSuite: string; clientProvidedHostHeader: string };
+  /** "Shows whether or not an event originated from an AWS Management Console session": absent otherwise. */
+  sessionCredentialFromConsole?: "true";
 }
 
 /** Services whose events CloudTrail files under us-east-1 whatever Region the client named. */
@@ -117,7 +119,12 @@ export function auditRecord(call: AuditInput): AuditRecord {
           },
         }
       : {}),
+    ...(fromConsole(call.principal) ? { sessionCredentialFromConsole: "true" as const } : {}),
   };
+}
+
+function fromConsole(principal: Principal): boolean {
+  return "session" in principal && principal.session?.console === true;
 }
 
 /** Longest user agent and error message, in characters: "maximum size of 1 KB". */
@@ -227,6 +234,8 @@ function sessionAttributes(session: SessionContext) {
       creationDate: isoSeconds(session.createdAt),
       mfaAuthenticated: String(session.mfaAuthenticated),
     },
+    // Source: CloudTrail User Guide, "Example events for AssumeRoot".
+    ...(session.assumedRoot ? { assumedRoot: "true" } : {}),
     ...(session.sourceIdentity ? { sourceIdentity: session.sourceIdentity } : {}),
     ...(session.federatedProvider ? { webIdFederationData: { federatedProvider: session.federatedProvider } } : {}),
   };

@@ -5,6 +5,7 @@
  * INVARIANT: no path returns a principal other than anonymous without a verified signature.
  */
 import { AwsError } from "#kernel/errors.ts";
+import { Sealed } from "#keys/contract.ts";
 import {
   authError,
   authFamily,
@@ -114,7 +115,7 @@ export class Authenticator {
   }
 
   async #credential(accessKeyId: string, sessionToken: string | undefined, addressed: Addressed) {
-    const credential: Credential | undefined = await this.#runtime.identity.credential(accessKeyId);
+    const credential = await this.#known(accessKeyId);
     if (!credential || credential.status === "Inactive") throw unknownAccessKey(addressed, accessKeyId);
     const { principal } = credential;
     if (credential.status === "Expired") {
@@ -124,6 +125,16 @@ export class Authenticator {
       throw new SignatureRefused(unknownAccessKey(addressed, accessKeyId), principal);
     }
     return { principal, credential };
+  }
+
+  /** @throws AwsError ServiceUnavailable, which every SDK tries again, where the secret of the key cannot be read */
+  async #known(accessKeyId: string): Promise<Credential | undefined> {
+    try {
+      return await this.#runtime.identity.credential(accessKeyId);
+    } catch (error) {
+      // Whose call it is cannot be known: neither refused as a wrong signature nor believed.
+      throw error instanceof Sealed ? sealedSignatures(error) : error;
+    }
   }
 
   async #body(
@@ -138,6 +149,12 @@ export class Authenticator {
     const payload = openPayload(request, { addressed, mode, ...(signature ? { signature } : {}) });
     return { body: streaming ? payload.stream : await collect(payload.stream, bodyOf(route)), payload };
   }
+}
+
+function sealedSignatures(cause: Sealed): AwsError {
+  const why =
+    "Jikimi is sealed: no signature can be verified until it is opened with `jikimi unseal`. Please retry then.";
+  return new AwsError("ServiceUnavailable", why, 503, { cause });
 }
 
 function hasStreamingInput(route: Route): boolean {

@@ -3,6 +3,7 @@
  * leave. The organization is looked at for some seconds after it, or the setting, has changed, and not otherwise: each
  * look is a recorded call.
  */
+import { AwsError } from "#kernel/errors.ts";
 import { Conflict, type Operation } from "#store/contract.ts";
 import type { StoredEvent } from "#stream/contract.ts";
 import { administrationTypes, dissociate, type AdministratorLink, type Member } from "./administration.ts";
@@ -67,6 +68,19 @@ export async function organizationAccounts(
   return found;
 }
 
+/** The service's own role in an account that joins; it may be there. Source: IAM User Guide, "Service-linked roles". */
+export async function ensureServiceRole(
+  asService: (at: { account: string; region: string }) => Clients,
+  principal: string,
+  at: { account: string; region: string },
+): Promise<void> {
+  try {
+    await asService(at).iam.CreateServiceLinkedRole({ AWSServiceName: principal });
+  } catch (error) {
+    if (!(error instanceof AwsError) || error.code !== "InvalidInput") throw error;
+  }
+}
+
 /** Reactor of the audit stream: when an organization changes, its administrators look at it anew. */
 export function followOrganizations({ service }: Enrolment) {
   return async (events: readonly StoredEvent[], ctx: ReactorContext): Promise<void> => {
@@ -122,8 +136,9 @@ async function sweep(ctx: JobContext, enrolment: Enrolment, at: { account: strin
   const asService = (where: { account: string; region: string }) => ctx.asService(enrolment.principal, where);
   const accounts = await organizationAccounts(asService, organization.managementAccount, at.region);
   for (const account of accounts) {
-    if (account.account !== at.account)
-      await write(ctx, enrolment, at, (state) => enrolment.join(state, at, account, ctx));
+    if (account.account === at.account) continue;
+    const joined = await write(ctx, enrolment, at, (state) => enrolment.join(state, at, account, ctx));
+    if (joined) await ensureServiceRole(asService, enrolment.principal, { ...at, account: account.account });
   }
   const present = new Set(accounts.map(({ account }) => account));
   const query = { ...at, service: enrolment.service, type: administrationTypes.member, limit: 10_000 };
@@ -134,19 +149,21 @@ async function sweep(ctx: JobContext, enrolment: Enrolment, at: { account: strin
   }
 }
 
-/** One batch; what met a change is looked at again with the next sweep. */
+/** One batch; whether anything was written. What met a change is looked at again with the next sweep. */
 async function write(
   ctx: JobContext,
   { service }: Enrolment,
   at: { account: string; region: string },
   work: (state: State) => Promise<void>,
-): Promise<void> {
+): Promise<boolean> {
   const state = new UnitOfWork(ctx.store, { ...at, service }, () => ctx.random.uuid());
   await work(state);
-  if (state.operations.length === 0) return;
+  if (state.operations.length === 0) return false;
   try {
     await ctx.store.commit(state.operations);
+    return true;
   } catch (error) {
     if (!(error instanceof Conflict)) throw error;
+    return false;
   }
 }

@@ -9,7 +9,7 @@ export interface SessionContext {
   mfaAuthenticated: boolean;
   /** Epoch milliseconds of the MFA check. */
   mfaAt?: number;
-  /** Opened by signing in to the console; absent for sessions that STS issued. */
+  /** Opened by signing in to the console, or a role taken from there; absent for what programs asked STS for. */
   console?: true;
   /** Of AssumeRoot: a root session that its task policy narrows. */
   assumedRoot?: true;

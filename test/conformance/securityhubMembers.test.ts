@@ -1,6 +1,7 @@
 /** Security Hub over several accounts and Regions: invitations, the organization's administrator, aggregation. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { IAM } from "@aws-sdk/client-iam";
 import { Organizations } from "@aws-sdk/client-organizations";
 import { SecurityHub } from "@aws-sdk/client-securityhub";
 import { STS } from "@aws-sdk/client-sts";
@@ -135,6 +136,10 @@ test("a new account of the organization joins by itself; its administrator sees 
     (await hubOf(other).listMembers({})).Members!.map(({ AccountId }) => AccountId),
     [third.account],
   );
+  // With the role that the service works with there; nobody of the account made it.
+  const iam = new IAM({ ...instance.client, credentials: third.credentials });
+  const RoleName = "AWSServiceRoleForSecurityHub";
+  await eventually(async () => (await iam.getRole({ RoleName })).Role!.Path!.startsWith("/aws-service-role/"));
   await sends(third, "of-third");
   await sends(other, "of-other");
   assert.deepEqual(await seenBy(other), ["of-other", "of-third"]);

@@ -99,6 +99,20 @@ interface ServiceLinkedInput {
   CustomSuffix?: string | undefined;
 }
 
+/** A service makes its own role, in an account that its organization has given it to look after; no other's. */
+async function createServiceLinkedRole(input: ServiceLinkedInput, ctx: CallContext): Promise<Access> {
+  const service = input.AWSServiceName!;
+  const access = await ask("CreateServiceLinkedRole", serviceLinkedRole, () => ({ "iam:AWSServiceName": service }))(
+    input,
+    ctx,
+  );
+  if (ctx.principal.kind !== "service" || ctx.principal.service !== service) return access;
+  const { action: Action, resource: Resource } = access;
+  const own = { Effect: "Allow", Principal: { Service: service }, Action, Resource };
+  const document = JSON.stringify({ Version: "2012-10-17", Statement: [own] });
+  return { ...access, resourcePolicies: [{ name: "the service's own role", document }] };
+}
+
 function namedArnOf<I>(arnOf: (input: I, ctx: CallContext) => string) {
   return async (input: I, ctx: CallContext) => ({ arn: arnOf(input, ctx), tags: [] });
 }
@@ -258,9 +272,7 @@ export const access = {
   ListRolePolicies: ask("ListRolePolicies", theRole),
   PutRolePermissionsBoundary: ask("PutRolePermissionsBoundary", theRole, askedBoundary),
   DeleteRolePermissionsBoundary: ask("DeleteRolePermissionsBoundary", theRole, itsBoundary),
-  CreateServiceLinkedRole: ask("CreateServiceLinkedRole", serviceLinkedRole, (input) => ({
-    "iam:AWSServiceName": input.AWSServiceName!,
-  })),
+  CreateServiceLinkedRole: createServiceLinkedRole,
   DeleteServiceLinkedRole: ask("DeleteServiceLinkedRole", theRole),
   GetServiceLinkedRoleDeletionStatus: ask("GetServiceLinkedRoleDeletionStatus", deletionTaskRole),
 

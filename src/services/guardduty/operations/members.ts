@@ -18,10 +18,11 @@ import type { CallContext } from "#gateway/context.ts";
 import { invalidParameter, memberForbidden } from "../errors.ts";
 import { changedFeatures, isEnabled, shownDataSources, shownFeatures } from "../features.ts";
 import { detectorOf, enableByOrganization } from "../membership.ts";
+import { ensureServiceRole } from "#gateway/enrolment.ts";
 import { delegatedOrganization } from "../organization.ts";
 import { pageOf } from "../paging.ts";
 import type { Input, Output } from "../sdk.ts";
-import { administratorOf, requireDetector, types, type Detector } from "../state.ts";
+import { servicePrincipal, administratorOf, requireDetector, types, type Detector } from "../state.ts";
 
 interface Unprocessed {
   AccountId: string;
@@ -73,6 +74,10 @@ export async function createMembers(input: Input<"CreateMembers">, ctx: CallCont
         return "the given account ID is already an associated member of another master account";
       }
       await enableByOrganization(ctx.state, { account: ctx.account, region: ctx.region }, { account, email }, ctx);
+      const asService = (at: { account: string; region: string }) => ctx.asService(servicePrincipal, at);
+      await ctx.once(`role ${account}`, () =>
+        ensureServiceRole(asService, servicePrincipal, { account, region: ctx.region }),
+      );
       return undefined;
     }
     addMember(ctx.state, ctx.account, account, email, ctx.now);

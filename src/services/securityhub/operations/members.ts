@@ -3,12 +3,13 @@
  * Source: Security Hub API Reference, CreateMembers, InviteMembers …; User Guide, "Managing administrator and member accounts".
  */
 import * as administration from "#gateway/administration.ts";
+import { ensureServiceRole } from "#gateway/enrolment.ts";
 import type { CallContext } from "#gateway/context.ts";
 import { invalidAccess, invalidInput } from "../errors.ts";
 import { isDelegated, joinHub } from "../organization.ts";
 import { offsetOf, tokenAfter } from "../paging.ts";
 import type { HubHandlers } from "../sdk.ts";
-import { requireHub } from "../state.ts";
+import { requireHub, servicePrincipal } from "../state.ts";
 
 export const memberHandlers: HubHandlers = {
   async CreateMembers(input, ctx) {
@@ -24,6 +25,10 @@ export const memberHandlers: HubHandlers = {
       if (delegated && (await sameOrganization(ctx, account))) {
         if (await isTaken(ctx, account)) return "The account is a member of another administrator";
         await joinHub(ctx.state, ctx, { account, email }, ctx);
+        const asService = (at: { account: string; region: string }) => ctx.asService(servicePrincipal, at);
+        await ctx.once(`role ${account}`, () =>
+          ensureServiceRole(asService, servicePrincipal, { account, region: ctx.region }),
+        );
       } else administration.addMember(ctx.state, ctx.account, account, email, ctx.now);
       return undefined;
     });
