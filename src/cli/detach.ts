@@ -71,6 +71,7 @@ function detachedArguments(options: UpOptions, dataDir: string): string[] {
     ["--stream", options.stream],
     ["--blob", options.blob],
     ["--passphrase-file", options.passphraseFile],
+    ["--seal", options.seal],
     ["--lang", options.lang],
   ];
   for (const [name, value] of values) if (value !== undefined) args.push(name, value);

@@ -5,8 +5,8 @@ import { CliError, exitCodes } from "./cliError.ts";
 import type { Cli } from "./cli.ts";
 
 /** One line end at the end does not belong to it: editors and `echo` add one. */
-export async function takePassphrase(cli: Cli, file: string | undefined): Promise<string> {
-  const text = file === undefined ? await fromStandardInput(cli) : fromFile(cli, file);
+export async function takePassphrase(cli: Cli, file: string | undefined, prompt?: string): Promise<string> {
+  const text = file === undefined ? await fromStandardInput(cli, prompt) : fromFile(cli, file);
   const passphrase = text.replace(/\r?\n$/, "");
   if (passphrase === "") {
     throw new CliError(cli.text.noPassphrase, {
@@ -27,18 +27,18 @@ function fromFile(cli: Cli, file: string): string {
   }
 }
 
-async function fromStandardInput(cli: Cli): Promise<string> {
+async function fromStandardInput(cli: Cli, prompt = cli.text.unsealPrompt): Promise<string> {
   const { stdin } = cli.host;
-  if (stdin.isTTY) return await typed(cli);
+  if (stdin.isTTY) return await typed(cli, prompt);
   let text = "";
   for await (const chunk of stdin) text += String(chunk);
   return text;
 }
 
 /** Raw mode: nothing is echoed. Ctrl-C and Ctrl-D give up. */
-function typed(cli: Cli): Promise<string> {
+export function typed(cli: Cli, prompt: string): Promise<string> {
   const { stdin } = cli.host;
-  cli.host.stderr.write(cli.text.unsealPrompt);
+  cli.host.stderr.write(prompt);
   return new Promise((done) => {
     let text = "";
     const finish = (result: string): void => {

@@ -2,7 +2,9 @@
 import { accessSync, constants, existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { isAccountId } from "#kernel/arn.ts";
+import { BadBindPolicy, edgeBind } from "../roles/edgeBind.ts";
 import type { RoleConfig } from "../roles/role.ts";
+import { parseSeal, sealKindOf } from "../roles/seal.ts";
 import { CliError, exitCodes } from "./cliError.ts";
 import type { Cli } from "./cli.ts";
 
@@ -18,6 +20,7 @@ export interface ConfigOptions {
   adjustableClock?: boolean;
   ephemeral?: boolean;
   passphraseFile?: string;
+  seal?: string;
 }
 
 /** The port LocalStack made known; AWS tools' examples use it. */
@@ -39,6 +42,7 @@ export function roleConfig(cli: Cli, options: ConfigOptions, dataDir: string): R
       throw new CliError(cli.text.badUrl(url), { fix: cli.text.usageFix, exitCode: exitCodes.usage });
     }
   }
+  checkEdgeBind(cli);
   const apiProcesses = parseProcesses(cli, options.apiProcesses ?? env("API_PROCESSES") ?? "1", storeUrl);
   const config: RoleConfig = {
     dataDir,
@@ -56,7 +60,45 @@ export function roleConfig(cli: Cli, options: ConfigOptions, dataDir: string): R
   if (accountId !== undefined) config.accountId = parseAccount(cli, accountId);
   const passphraseFile = options.passphraseFile ?? env("PASSPHRASE_FILE");
   if (passphraseFile !== undefined) config.passphraseFile = readableFile(cli, passphraseFile);
+  const seal = options.seal ?? env("SEAL");
+  if (seal !== undefined) {
+    if (!parseSeal(seal)) {
+      throw new CliError(cli.text.badSeal(seal), { fix: cli.text.badSealFix, exitCode: exitCodes.usage });
+    }
+    config.seal = seal;
+  }
   return config;
+}
+
+/** @throws CliError when the folder is under another seal than it is started with, or a new one cannot be opened again */
+export async function checkSeal(cli: Cli, config: RoleConfig): Promise<void> {
+  const { text } = cli;
+  const has = await sealKindOf(config.dataDir);
+  const told = config.seal === undefined ? undefined : parseSeal(config.seal)?.kind;
+  const wanted = told ?? (config.passphraseFile === undefined ? undefined : "passphrase");
+  if (has !== undefined && wanted !== undefined && has !== wanted) {
+    throw new CliError(text.otherSeal(has, wanted), { fix: text.otherSealFix, exitCode: exitCodes.usage });
+  }
+  if (has !== undefined) return;
+  if (told !== undefined && told !== "passphrase" && config.passphraseFile !== undefined) {
+    throw new CliError(text.otherSeal(told, "passphrase"), { fix: text.usageFix, exitCode: exitCodes.usage });
+  }
+  if (told === "passphrase" && config.passphraseFile === undefined) {
+    throw new CliError(text.firstPassphrase, { fix: text.firstPassphraseFix, exitCode: exitCodes.usage });
+  }
+  if (told === "shamir" && config.sealKeeper === undefined) {
+    throw new CliError(text.firstShares, { fix: text.firstSharesFix, exitCode: exitCodes.usage });
+  }
+}
+
+/** The edge starts later, when nobody looks: what it cannot use is said now. */
+function checkEdgeBind(cli: Cli): void {
+  try {
+    edgeBind(cli.host.env);
+  } catch (error) {
+    if (!(error instanceof BadBindPolicy)) throw error;
+    throw new CliError(error.message, { exitCode: exitCodes.usage });
+  }
 }
 
 function parsePort(cli: Cli, text: string): number {

@@ -56,6 +56,8 @@ export class ClientConnection {
   upload: { received: number; seen: number; since: number; paused: () => boolean } | undefined;
   /** Written bytes that the client had taken at the last look, and since when it has taken none. */
   taken = { bytes: 0, since: 0 };
+  /** Bytes that had gone in and out at the last look, and since when none have. */
+  moved = { bytes: 0, since: this.openedTick };
   /** Tick at which the last request was done. */
   idleSince = 0;
   /** No more requests after those under way. */

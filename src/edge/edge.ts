@@ -239,12 +239,18 @@ export class Edge {
   #served(arn: string, state: ListenerState): ServedListener {
     let served = this.#listeners.get(arn);
     if (!served) {
-      const { clock, observer } = this.#options;
+      const { clock, observer, log } = this.#options;
       const events = {
         clock,
         serve: (exchange: Exchange, upgrade?: Parameters<typeof serve>[2]) => {
           this.#isFor(exchange.connection, exchange.state);
-          serve(exchange, this.#context, upgrade);
+          try {
+            serve(exchange, this.#context, upgrade);
+          } catch (error) {
+            // INVARIANT: no request ends the process, and none that failed half-way is forwarded.
+            log.error({ err: error, frontEnd: exchange.state.frontEnd.arn }, "a request could not be served");
+            exchange.fail(500);
+          }
         },
         finished: (exchange: Exchange) => observer.finished(exchange),
         unreadable: (at: ListenerState, connection: ClientConnection, status: number) =>

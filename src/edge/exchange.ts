@@ -116,7 +116,13 @@ export class Exchange implements RoutedRequest {
     if (!has("content-length")) all.push(["Content-Length", String(bytes.length)]);
     if (this.checked.closeAfter || this.connection.closing) all.push(["Connection", "close"]);
     for (const cookie of this.cookies) all.push(["Set-Cookie", cookie]);
-    this.writeHead(status, reasonPhrase(status), all.flat());
+    try {
+      this.writeHead(status, reasonPhrase(status), all.flat());
+    } catch {
+      // A header that cannot be written, or a client that has just gone: there is nothing to say any more.
+      this.response.destroy();
+      return;
+    }
     this.sent += bytes.length;
     if (this.method === "HEAD") this.response.end();
     else this.response.end(bytes);

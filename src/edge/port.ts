@@ -9,6 +9,7 @@ import type { Clock } from "#kernel/clock.ts";
 import { readClientHello, type ClientHello } from "./clientHello.ts";
 import { ClientConnection, type ServingPort } from "./connection.ts";
 import { hostWithoutPort } from "./exchange.ts";
+import { publicKeyHost } from "./oidc/userClaims.ts";
 import type { RandomHex } from "./randomHex.ts";
 import type { ServedListener } from "./servedListener.ts";
 import { chooseCertificate } from "./tlsContexts.ts";
@@ -74,6 +75,8 @@ export class Port implements ServingPort {
     if (this.listeners.length === 1) return this.listeners[0];
     if (host === undefined) return undefined;
     const name = hostWithoutPort(host).toLowerCase();
+    // The key that user claims are signed with is the same everywhere.
+    if (name.startsWith(publicKeyHost)) return this.listeners[0];
     return this.listeners.find(({ state }) => state.frontEnd.dnsName === name);
   }
 

@@ -110,8 +110,10 @@ test("50 reloads under load: no request is dropped, no connection ends", async (
   };
   const load = Promise.all([...Array.from({ length: 8 }, overHttp1), ...Array.from({ length: 8 }, overHttp2)]);
   for (let turn = 1; turn <= 50; turn++) {
+    const before = answered;
     await reload(turn);
-    await delay(15);
+    // Requests are answered between any two reloads, however slow the machine is.
+    while (answered < before + 16 && failures.length === 0) await delay(1);
   }
   running = false;
   await load;
@@ -119,7 +121,6 @@ test("50 reloads under load: no request is dropped, no connection ends", async (
   agent.destroy();
   assert.deepEqual(failures, []);
   assert.equal(sockets.size, 8);
-  assert.ok(answered > 300, `${answered} answered`);
 });
 
 test("the next reload is in force for a connection that is up", async () => {

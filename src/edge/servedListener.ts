@@ -1,6 +1,7 @@
 /** A listener's HTTP side: from a connection that may speak to one exchange after another. */
 import { createServer as createHttp1, ServerResponse, type IncomingMessage, type Server } from "node:http";
 import {
+  constants as http2Constants,
   createServer as createHttp2,
   type Http2Server,
   type Http2ServerRequest,
@@ -26,6 +27,9 @@ export interface ListenerEvents {
 
 /** Heads a little over the limits are read, so that the answer says which limit it was. */
 const mostHeadBytes = limits.headers + limits.requestLine + 8 * 1024;
+
+/** A silent target is given up before. */
+const streamGraceMs = 5_000;
 
 /** Streams at a time on one HTTP/2 connection. Source: Elastic Load Balancing User Guide, "HTTP/2". */
 const mostStreams = 128;
@@ -127,10 +131,13 @@ export class ServedListener {
     const age = performance.now() - connection.openedTick;
     if (age > state.frontEnd.attributes.clientKeepAliveSeconds * 1000) connection.closing = true;
     this.#watchUpload(exchange);
+    this.#watchStream(exchange);
     const ended = (): void => {
       if (exchange.finished) return;
       exchange.finished = true;
       connection.active--;
+      // Whoever has not been answered went away.
+      exchange.status ||= 460;
       connection.exchanges.delete(exchange);
       connection.upload = undefined;
       connection.bytesBefore = connection.raw.bytesRead;
@@ -149,6 +156,14 @@ export class ServedListener {
       return;
     }
     this.#events.serve(exchange, upgrade);
+  }
+
+  /** A stream on which nothing happens must not live by what happens on others of its connection. */
+  #watchStream({ request, http2, state }: Exchange): void {
+    if (!http2) return;
+    const { stream } = request as Http2ServerRequest;
+    const idleMs = state.frontEnd.attributes.idleTimeoutSeconds * 1000;
+    stream.setTimeout(idleMs + streamGraceMs, () => stream.close(http2Constants.NGHTTP2_CANCEL));
   }
 
   /** A body of a known length has to come at a minimum rate; an open-ended one may take its time. */

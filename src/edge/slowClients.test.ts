@@ -47,6 +47,7 @@ before(async () => {
       headMs: 400,
       windowMs: 600,
       windowBytes: 200,
+      graceMs: 200,
     },
   });
   await edge.apply({
@@ -112,9 +113,15 @@ test("a body that crawls", async () => {
   const socket = await open(http);
   socket.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n");
   const drip = setInterval(() => socket.write("a"), 100);
-  await ended(socket);
+  assert.match(await ended(socket), /^HTTP\/1\.1 408 /);
   clearInterval(drip);
   assert.ok(edge.slow.includes("upload"));
+});
+
+test("a body without a length that does not go on: 408 after the idle timeout", async () => {
+  const socket = await open(http);
+  socket.write("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+  assert.match(await ended(socket), /^HTTP\/1\.1 408 /);
 });
 
 test("an answer that nobody reads does not stay, nor does its target have to wait", async () => {

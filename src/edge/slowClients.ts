@@ -16,6 +16,8 @@ export interface ClientLimits {
   /** A body of known length, and an answer, have to move by so many bytes within each window. */
   windowMs: number;
   windowBytes: number;
+  /** Beyond the idle timeout, for requests under way: a silent target is given up before. */
+  graceMs: number;
 }
 
 export const clientLimits: ClientLimits = {
@@ -25,6 +27,7 @@ export const clientLimits: ClientLimits = {
   headMs: 10_000,
   windowMs: 10_000,
   windowBytes: 2_400,
+  graceMs: 5_000,
 };
 
 export type Slowness = "handshake" | "head" | "upload" | "download" | "idle";
@@ -105,8 +108,11 @@ export class SlowClients {
   }
 
   #crawls(connection: ClientConnection, tick: number): Slowness | undefined {
-    const { upload, taken, socket } = connection;
-    const { windowMs, windowBytes } = this.#limits;
+    const { upload, taken, socket, raw, moved } = connection;
+    const { windowMs, windowBytes, graceMs } = this.#limits;
+    const bytes = raw.bytesRead + raw.bytesWritten;
+    if (bytes !== moved.bytes) connection.moved = { bytes, since: tick };
+    else if (tick - moved.since > this.#idleMs(connection) + graceMs) return "idle";
     if (upload) {
       if (upload.paused()) {
         upload.since = tick;
@@ -134,6 +140,17 @@ function end(connection: ClientConnection, why: Slowness): void {
   if (connection.session) {
     connection.session.destroy();
     return;
+  }
+  const [exchange] = connection.exchanges;
+  if (why === "idle" || why === "upload") {
+    // The client is what was waited for: it is told, where nothing has been said yet.
+    if (exchange && !exchange.answered && connection.exchanges.size === 1 && !exchange.websocket) {
+      exchange.abandon?.();
+      exchange.checked.closeAfter = true;
+      exchange.fail(408);
+      setTimeout(() => raw.destroy(), 1000).unref();
+      return;
+    }
   }
   // Nothing may follow an answer that has begun; a handshake has no HTTP yet.
   if (why === "head" && connection.active === 0) {

@@ -1,30 +1,23 @@
-import { randomBytes } from "node:crypto";
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Clock, systemClock } from "#kernel/clock.ts";
 import type { Logger } from "#kernel/log.ts";
+import { result } from "./answers.ts";
 import {
   DecryptError,
   type EncryptionAlgorithm,
-  InvalidInput,
-  InvalidWrappingKey,
   KeyDestroyed,
   type KeyHolder,
   KeyHolderUnavailable,
   type KeyToken,
   type MaterialSpec,
   Sealed,
-  SealError,
   type SealState,
-  UnsupportedMaterial,
 } from "./contract.ts";
-import { createDurably, isErrno, makeFolder } from "./files.ts";
-import { type Keyring, KeyringFile } from "./keyring.ts";
+import { isErrno, makeFolder } from "./files.ts";
 import { PairClient } from "./pairClient.ts";
 import { HolderProcess } from "./process.ts";
 import { type Message, Op, Status } from "./protocol.ts";
-import { developmentKeyBytes } from "./seals/development.ts";
-import { seals } from "./seals/index.ts";
+import { type Proposal, type Rekeying, SealedKeyring, type SealSecret } from "./sealedKeyring.ts";
 import type { SealConfig } from "./seals/seal.ts";
 import { TombstoneFiles } from "./tombstones.ts";
 import { groupOf } from "./vault.ts";
@@ -33,6 +26,8 @@ export interface KeyHolderOptions {
   /** The installation's data folder; everything of ours is under `keys/`. */
   dataDir: string;
   seal: SealConfig;
+  /** Who keeps what the seal of a new installation hands out: public key of a `BoxReader`. */
+  recipient?: Uint8Array;
   logger: Logger;
   clock?: Clock;
   /** How long a call waits for a holder that is starting again before it is rejected; 10 s. */
@@ -43,31 +38,47 @@ const none = new Uint8Array(0);
 /** Domain keys are changed monthly, like those of AWS KMS ("AWS KMS cryptographic details", domain keys). */
 const domainKeyAgeMs = 30 * 24 * 3600_000;
 const slowestRestartMs = 5_000;
+/** Processes in a row that ended before they answered, after which the first start is given up; 3 s of pauses. */
+const firstStartTries = 7;
+
+/** What the operator does with the seal. */
+export interface SealControl {
+  /** Public key for boxes that the holder process reads; another one after each of its starts. */
+  boxKey(): Promise<Uint8Array>;
+  /** As `unseal`; of a seal with shares, one of them at a time. Resolves with the state after it. */
+  offer(secret: SealSecret): Promise<SealState>;
+  /** @see SealedKeyring.propose */
+  proposeRekey(rekeying: Rekeying): Promise<Proposal>;
+  /** @see SealedKeyring.confirm */
+  confirmRekey(id: string): Promise<SealState>;
+  /** What the seal of a new installation handed out, in a box for the recipient; once. */
+  takeHandedOut(): Uint8Array | undefined;
+}
 
 /**
  * Starts the holder process and returns its client. Resolves when the process answers, sealed or not. Rejects with
  * `SealError` when the data folder was sealed in another way, or its keyring is damaged, and with
- * `KeyHolderUnavailable` when the process does not come up within `waitMs`.
+ * `KeyHolderUnavailable` when the process ends again and again before it answers. How long it takes is no reason: argon2id
+ * on a busy machine is slow, and who started this role has a limit of its own.
  */
 export async function startKeyHolder(
   options: KeyHolderOptions,
-): Promise<KeyHolder & { readonly pid: number | undefined }> {
+): Promise<KeyHolder & SealControl & { readonly pid: number | undefined }> {
   const client = new KeyHolderClient(options);
   await client.start();
   return client;
 }
 
-class KeyHolderClient extends PairClient implements KeyHolder {
+class KeyHolderClient extends PairClient implements KeyHolder, SealControl {
   readonly #options: KeyHolderOptions;
   readonly #folder: string;
   readonly #clock: Clock;
-  readonly #keyringFile: KeyringFile;
+  readonly #sealed: SealedKeyring;
   readonly #tombstones: TombstoneFiles;
   /** Groups destroyed by this process: closes the gap between reading a tombstone key and its destruction. */
   readonly #destroyed = new Set<string>();
   /** One generation per group at a time, so that a group gets one tombstone key. */
   readonly #generating = new Map<string, Promise<unknown>>();
-  #keyring: Keyring | undefined;
   #process: HolderProcess | undefined;
   #state: SealState | undefined;
   /** Resolves when the state is known again after a (re)start. */
@@ -76,7 +87,7 @@ class KeyHolderClient extends PairClient implements KeyHolder {
   /** Somebody sealed it: it stays sealed over restarts until somebody unseals. */
   #sealedByHand = false;
   #failures = 0;
-  #rotating: Promise<void> = Promise.resolve();
+  #changing: Promise<unknown> = Promise.resolve();
   #rotation: NodeJS.Timeout | undefined;
 
   constructor(options: KeyHolderOptions) {
@@ -84,7 +95,7 @@ class KeyHolderClient extends PairClient implements KeyHolder {
     this.#options = options;
     this.#folder = join(options.dataDir, "keys");
     this.#clock = options.clock ?? systemClock;
-    this.#keyringFile = new KeyringFile(this.#folder);
+    this.#sealed = new SealedKeyring(this.#folder, options.seal, this.#clock, options.recipient);
     this.#tombstones = new TombstoneFiles(this.#folder);
   }
 
@@ -93,16 +104,11 @@ class KeyHolderClient extends PairClient implements KeyHolder {
   }
 
   async start(): Promise<void> {
-    const { seal } = this.#options;
     await makeFolder(this.#folder);
-    this.#keyring = await this.#keyringFile.read();
-    if (this.#keyring && this.#keyring.seal.kind !== seal.kind) {
-      throw new SealError(`this data folder is sealed with "${this.#keyring.seal.kind}", not "${seal.kind}"`);
-    }
-    if (seal.kind === "development" && !this.#keyring) await this.#makeDevelopmentKey();
-    this.#ready = this.#spawn();
+    await this.#sealed.load();
+    this.#ready = this.#spawn(firstStartTries);
     try {
-      await this.#waitUntilReady();
+      await this.#ready;
     } catch (error) {
       await this.close();
       throw error;
@@ -112,28 +118,70 @@ class KeyHolderClient extends PairClient implements KeyHolder {
 
   async state(): Promise<SealState> {
     await this.#ready;
-    return this.#state ?? this.#sealedState("the key holder is restarting");
+    return this.#state ?? this.#sealed.sealedState("the key holder is restarting");
   }
 
   async unseal(secret: Uint8Array): Promise<void> {
+    await this.offer({ bytes: secret, boxed: false });
+  }
+
+  async offer(secret: SealSecret): Promise<SealState> {
     for (let attempt = 1; ; attempt++) {
       await this.#ready;
       const process = this.#process;
       if (!process || this.#closed) throw new KeyHolderUnavailable();
       try {
-        await this.#open(process, this.#options.seal.kind === "development" ? none : secret);
+        // Shares of an open one would only be collected.
+        if (this.#state?.sealed === false && this.#sealed.kind === "shamir") return this.#state;
+        await this.#open(process, secret);
         this.#sealedByHand = false;
-        return;
+        return this.#state!;
       } catch (error) {
-        // It died under us: the next one is on its way, and has the same keyring.
-        if (!(error instanceof KeyHolderUnavailable) || attempt === 3) throw error;
+        // It died under us: the next one is on its way, and has the same keyring, but another key for boxes.
+        if (!(error instanceof KeyHolderUnavailable) || secret.boxed || attempt === 3) throw error;
       }
     }
   }
 
+  async boxKey(): Promise<Uint8Array> {
+    await this.#ready;
+    const [key] = result(await this.#alive().call(Op.boxKey, []));
+    return key!;
+  }
+
+  proposeRekey(rekeying: Rekeying): Promise<Proposal> {
+    return this.#changeKeyring(() => this.#sealed.propose(this.#opened(), rekeying));
+  }
+
+  confirmRekey(id: string): Promise<SealState> {
+    return this.#changeKeyring(async () => {
+      this.#state = await this.#sealed.confirm(this.#opened(), id);
+      this.#warnOfDevelopmentSeal();
+      this.#options.logger.info({ seal: this.#state.seal }, "the keys are under another seal");
+      return this.#state;
+    });
+  }
+
+  takeHandedOut(): Uint8Array | undefined {
+    const handedOut = this.#sealed.firstHandedOut;
+    this.#sealed.firstHandedOut = undefined;
+    return handedOut;
+  }
+
+  #alive(): HolderProcess {
+    if (!this.#process || this.#closed) throw new KeyHolderUnavailable();
+    return this.#process;
+  }
+
+  #opened(): HolderProcess {
+    const process = this.#alive();
+    if (this.#state?.sealed !== false) throw new Sealed();
+    return process;
+  }
+
   async seal(): Promise<void> {
     this.#sealedByHand = true;
-    this.#state = this.#sealedState("sealed by an operator");
+    this.#state = this.#sealed.sealedState("sealed by an operator");
     this.#process?.kill();
     this.#process = undefined;
     this.#ready = this.#spawn();
@@ -253,23 +301,14 @@ class KeyHolderClient extends PairClient implements KeyHolder {
   }
 
   rotateDomainKey(): Promise<void> {
-    // One after the other: two rotations at once would give two keys the same id, and lose one of them.
-    const work = this.#rotating.catch(() => undefined).then(() => this.#addDomainKey());
-    this.#rotating = work;
-    return work;
+    return this.#changeKeyring(() => this.#sealed.addDomainKey((op, fields) => this.#call(op, fields)));
   }
 
-  async #addDomainKey(): Promise<void> {
-    const keyring = this.#keyring;
-    if (!keyring) throw new Sealed();
-    const id = Math.max(...keyring.domainKeys.map((key) => key.id)) + 1;
-    const [wrapped] = await this.#call(Op.newDomainKey, [bytes(String(id))]);
-    const entry = { id, createdAt: this.#clock.now(), wrapped: Buffer.from(wrapped!).toString("base64") };
-    const next: Keyring = { ...keyring, current: id, domainKeys: [...keyring.domainKeys, entry] };
-    // INVARIANT: a domain key wraps nothing before it is on disk.
-    await this.#keyringFile.write(next);
-    this.#keyring = next;
-    await this.#call(Op.useDomainKey, [bytes(String(id)), wrapped!]);
+  /** One after the other: two rotations at once would give two keys the same id, and lose one of them. */
+  #changeKeyring<T>(change: () => Promise<T>): Promise<T> {
+    const work = this.#changing.catch(() => undefined).then(change);
+    this.#changing = work;
+    return work;
   }
 
   async protect(purpose: string, bound: string, secret: Uint8Array): Promise<Uint8Array> {
@@ -351,8 +390,11 @@ class KeyHolderClient extends PairClient implements KeyHolder {
     }
   }
 
-  /** Starts a process and brings it to a known state; starts another with growing pauses while that fails. Never rejects. */
-  async #spawn(): Promise<void> {
+  /**
+   * Starts a process and brings it to a known state; starts another with growing pauses while that fails. Rejects, with
+   * `KeyHolderUnavailable`, only after so many `tries`.
+   */
+  async #spawn(tries = Infinity): Promise<void> {
     while (!this.#closed) {
       try {
         this.#state = undefined;
@@ -365,10 +407,11 @@ class KeyHolderClient extends PairClient implements KeyHolder {
         if (!(error instanceof KeyHolderUnavailable)) {
           // A wrong or missing secret: a further start would meet the same.
           const reason = error instanceof Error ? error.message : "unknown";
-          this.#state = this.#sealedState(reason);
+          this.#state = this.#sealed.sealedState(reason);
           this.#options.logger.error({ reason }, "the key holder stays sealed");
           return;
         }
+        if (this.#failures + 1 >= tries) throw error;
         const pause = Math.min(slowestRestartMs, 25 * 2 ** this.#failures++);
         await new Promise((resolve) => setTimeout(resolve, pause));
       }
@@ -384,7 +427,7 @@ class KeyHolderClient extends PairClient implements KeyHolder {
     const start = (file: string | undefined): HolderProcess => new HolderProcess(file, this.#options.logger, onExit);
     let process: HolderProcess;
     try {
-      process = start(this.#secretFile());
+      process = start(this.#sealed.secretFile());
     } catch (error) {
       if (!isErrno(error, "ENOENT") && !isErrno(error, "EACCES")) throw error;
       // Without its secret it answers "cannot be read", which becomes the reason of the sealed state.
@@ -397,71 +440,38 @@ class KeyHolderClient extends PairClient implements KeyHolder {
     // A sign of life; also rejects with `KeyHolderUnavailable` when the process ended at once.
     result(await process.call(Op.forget, [none]));
     if (this.#sealedByHand) {
-      this.#state = this.#sealedState("sealed by an operator");
-    } else if (this.#secretFile() === undefined) {
-      this.#state = this.#sealedState(this.#keyring ? "waiting for the passphrase" : "waiting for a first passphrase");
+      this.#state = this.#sealed.sealedState("sealed by an operator");
+    } else if (this.#sealed.opensItself) {
+      await this.#open(process);
     } else {
-      await this.#open(process, none);
+      this.#state = this.#sealed.sealedState();
     }
   }
 
-  /** Opens the seal in a process; makes the keyring first where there is none. An empty secret means descriptor 3. */
-  async #open(process: HolderProcess, secret: Uint8Array): Promise<void> {
-    if (!this.#keyring) {
-      const kind = this.#options.seal.kind;
-      const seal = { kind, parameters: seals[kind]!.newParameters() };
-      const [wrapped] = result(await process.call(Op.create, [bytes(JSON.stringify(seal)), secret]));
-      const keyring: Keyring = {
-        version: 1,
-        seal,
-        current: 1,
-        domainKeys: [{ id: 1, createdAt: this.#clock.now(), wrapped: Buffer.from(wrapped!).toString("base64") }],
-      };
-      await this.#keyringFile.write(keyring);
-      this.#keyring = keyring;
-    }
-    result(await process.call(Op.unseal, [bytes(JSON.stringify(this.#keyring)), secret]));
-    const { kind, development } = seals[this.#keyring.seal.kind]!;
-    this.#state = { sealed: false, seal: kind, development };
-    if (development) {
-      this.#options.logger.warn(
-        "DEVELOPMENT SEAL: the key of all keys lies in the data folder; use a passphrase seal for anything real",
-      );
-    }
+  /** Opens the seal in a process; makes the keyring first where there is none. Without a secret: descriptor 3. */
+  async #open(process: HolderProcess, secret?: SealSecret): Promise<void> {
+    this.#state = await this.#sealed.open(process, secret);
+    if (this.#state.sealed) return;
+    this.#warnOfDevelopmentSeal();
     void this.#rotateWhenDue();
   }
 
+  #warnOfDevelopmentSeal(): void {
+    if (this.#state?.sealed !== false || !this.#state.development) return;
+    this.#options.logger.warn(
+      "DEVELOPMENT SEAL: the key of all keys lies in the data folder; use a passphrase seal for anything real",
+    );
+  }
+
   async #rotateWhenDue(): Promise<void> {
-    const current = this.#keyring?.domainKeys.find((key) => key.id === this.#keyring?.current);
-    if (!current || this.#state?.sealed !== false) return;
-    if (this.#clock.now() - current.createdAt < domainKeyAgeMs) return;
+    const since = this.#sealed.currentSince;
+    if (since === undefined || this.#state?.sealed !== false) return;
+    if (this.#clock.now() - since < domainKeyAgeMs) return;
     try {
       await this.rotateDomainKey();
       this.#options.logger.info("a new domain key is in use");
     } catch (error) {
       this.#options.logger.warn({ reason: error instanceof Error ? error.message : "" }, "domain key rotation failed");
-    }
-  }
-
-  #sealedState(reason: string): SealState & { sealed: true } {
-    return { sealed: true, seal: this.#options.seal.kind, reason };
-  }
-
-  #secretFile(): string | undefined {
-    const { seal } = this.#options;
-    return seal.kind === "development" ? join(this.#folder, "development.key") : seal.file;
-  }
-
-  async #makeDevelopmentKey(): Promise<void> {
-    const path = join(this.#folder, "development.key");
-    if (existsSync(path)) return;
-    const key = randomBytes(developmentKeyBytes);
-    try {
-      await createDurably(path, key);
-    } catch (error) {
-      if (!isErrno(error, "EEXIST")) throw error;
-    } finally {
-      key.fill(0);
     }
   }
 }
@@ -473,28 +483,4 @@ function bytes(text: string): Buffer {
 function wholeNumber(count: number): number {
   if (!Number.isInteger(count) || count < 1 || count > 65536) throw new RangeError("a number of bytes from 1 to 65536");
   return count;
-}
-
-/** The fields of a good answer; the error that the status stands for otherwise. */
-function result(answer: { code: number; fields: Buffer[] }): Buffer[] {
-  const detail = (): string => answer.fields[0]?.toString("utf8") ?? "";
-  switch (answer.code) {
-    case Status.ok:
-      return answer.fields;
-    case Status.sealed:
-      throw new Sealed();
-    case Status.decrypt:
-    case Status.needsTombstoneKey:
-      throw new DecryptError();
-    case Status.seal:
-      throw new SealError(detail());
-    case Status.unsupported:
-      throw new UnsupportedMaterial(detail());
-    case Status.input:
-      throw new InvalidInput(detail());
-    case Status.wrappingKey:
-      throw new InvalidWrappingKey();
-    default:
-      throw new Error(`the key holder failed: ${detail()}`);
-  }
 }

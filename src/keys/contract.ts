@@ -68,7 +68,8 @@ export interface WrappingKey {
 
 export type SealState =
   | { sealed: false; seal: string; development: boolean }
-  | { sealed: true; seal: string; reason: string };
+  /** `shares`: of a seal with shares, once some have been entered. */
+  | { sealed: true; seal: string; reason: string; shares?: { entered: number; needed: number } };
 
 /**
  * Every call rejects with `Sealed` while sealed, with `KeyHolderUnavailable` when the process died under it (it may

@@ -6,10 +6,9 @@
  * `unusualSignatures.ts`.
  */
 import { randomBytes } from "node:crypto";
-import { fstatSync, readSync } from "node:fs";
+import { type KeyringRecord, Opening, type SealRecord } from "./opening.ts";
 import { type Answer, pairHandlers } from "./pairOperations.ts";
 import { encodeFrame, FrameReader, type Message, Op, Status } from "./protocol.ts";
-import { seals } from "./seals/index.ts";
 import { SealInputError } from "./seals/seal.ts";
 import {
   groupOf,
@@ -26,58 +25,34 @@ const vault = new Vault();
 const empty = Buffer.alloc(0);
 /** Descriptor 3 is the seal's secret file; without the word it may be anything of Node's own. */
 const hasSecretFile = process.argv[2] === "with-secret-file";
-
-/** Shape of the keyring as it comes from the client: what `keyring.ts` keeps in its file. */
-interface Keyring {
-  seal: { kind: string; parameters: Record<string, unknown> };
-  current: number;
-  domainKeys: { id: number; wrapped: string }[];
-}
+const opening = new Opening(hasSecretFile);
 
 type Handler = (fields: readonly Buffer[]) => Answer;
 
 const text = (field: Buffer | undefined): string => (field ?? empty).toString("utf8");
+const received = (secret: Buffer | undefined, how: Buffer | undefined): Buffer =>
+  opening.received(secret ?? empty, text(how) === "box");
 const field = (fields: readonly Buffer[], index: number): Buffer => fields[index] ?? empty;
 
-/** The secret that was sent, or the content of descriptor 3 when none was. */
-function secretOf(sent: Buffer): Buffer {
-  if (sent.length > 0) return sent;
-  try {
-    if (!hasSecretFile) throw new Error("no descriptor was passed");
-    const size = Math.min(fstatSync(3).size, 65536);
-    const secret = Buffer.alloc(size);
-    const read = readSync(3, secret, 0, size, 0);
-    // A line break that an editor left at the end of a passphrase file is not part of the passphrase.
-    let end = read;
-    if (size !== 32) while (end > 0 && (secret[end - 1] === 10 || secret[end - 1] === 13)) end--;
-    return secret.subarray(0, end);
-  } catch {
-    throw new SealInputError("the seal's secret file cannot be read");
-  }
-}
-
-function rootOf(seal: Keyring["seal"], sent: Buffer) {
-  const definition = seals[seal.kind];
-  if (!definition) throw new SealInputError(`unknown seal "${seal.kind}"`);
-  const secret = secretOf(sent);
-  try {
-    return Vault.root(definition.root(secret, seal.parameters));
-  } finally {
-    secret.fill(0);
-  }
-}
-
 const handlers: Readonly<Record<number, Handler>> = {
-  [Op.create]: ([seal, secret]) => [Vault.newDomainKey(rootOf(JSON.parse(text(seal)), secret ?? empty), 1)],
-  [Op.unseal]: ([keyringJson, secret]) => {
-    const keyring = JSON.parse(text(keyringJson)) as Keyring;
-    const domains = keyring.domainKeys.map(({ id, wrapped }) => ({ id, wrapped: Buffer.from(wrapped, "base64") }));
-    try {
-      vault.unseal(rootOf(keyring.seal, secret ?? empty), keyring.current, domains);
-    } catch (error) {
-      if (error instanceof VaultDecrypt) throw new SealInputError("the secret does not open this keyring");
-      throw error;
-    }
+  [Op.boxKey]: () => [Buffer.from(opening.publicKey)],
+  [Op.propose]: ([seal, secret, how, recipient, id]) =>
+    opening.propose(
+      vault,
+      JSON.parse(text(seal)) as SealRecord,
+      received(secret, how),
+      recipient ?? empty,
+      Number(text(id)),
+    ),
+  [Op.adopt]: ([keyring]) => {
+    opening.adopt(vault, JSON.parse(text(keyring)) as KeyringRecord);
+    return [];
+  },
+  [Op.offer]: ([keyring, share, how]) => [
+    opening.offer(vault, JSON.parse(text(keyring)) as KeyringRecord, received(share, how)),
+  ],
+  [Op.unseal]: ([keyring, secret, how]) => {
+    opening.unseal(vault, JSON.parse(text(keyring)) as KeyringRecord, received(secret, how));
     return [];
   },
   [Op.newDomainKey]: ([id]) => [vault.nextDomainKey(Number(text(id)))],
@@ -108,7 +83,7 @@ const handlers: Readonly<Record<number, Handler>> = {
 };
 
 /** Operations that make sense while the vault is sealed. */
-const unsealed = new Set<number>([Op.create, Op.unseal, Op.forget]);
+const unsealed = new Set<number>([Op.propose, Op.adopt, Op.unseal, Op.offer, Op.boxKey, Op.forget]);
 
 function handle(message: Message): Answer {
   const pairHandler = pairHandlers[message.code];

@@ -9,7 +9,7 @@
  * system calls, so calls that arrive together share them. No strings are made of secret fields on either side.
  */
 export const Op = {
-  create: 1,
+  propose: 1,
   unseal: 2,
   newDomainKey: 3,
   useDomainKey: 4,
@@ -35,6 +35,9 @@ export const Op = {
   newWrappingKey: 24,
   importMaterial: 25,
   rewrap: 26,
+  boxKey: 27,
+  adopt: 28,
+  offer: 29,
 } as const;
 
 export const Status = {

@@ -86,7 +86,7 @@ export class Vault {
   /** A new domain key, wrapped under `root` for the keyring file; it is not used until `useDomainKey`. */
   static newDomainKey(root: KeyObject, id: number): Buffer {
     const material = randomBytes(32);
-    const wrapped = sealBlob(root, "jikimi domain key", material, frameAad("domain", String(id)));
+    const wrapped = wrapDomainKey(root, id, material);
     material.fill(0);
     return wrapped;
   }
@@ -105,6 +105,16 @@ export class Vault {
     for (const [id, key] of opened) this.#domains.set(id, key);
     this.#root = root;
     this.#current = current;
+  }
+
+  /** Every domain key in use, wrapped under another root. */
+  domainKeysUnder(root: KeyObject): { id: number; wrapped: Buffer }[] {
+    return [...this.#domains].map(([id, key]) => {
+      const raw = key.export();
+      const wrapped = wrapDomainKey(root, id, raw);
+      raw.fill(0);
+      return { id, wrapped };
+    });
   }
 
   nextDomainKey(id: number): Buffer {
@@ -293,6 +303,10 @@ function opened(raw: Buffer, group: string): Material {
 
 function isPairMaterial(material: Material): material is Pair {
   return "publicKey" in material;
+}
+
+function wrapDomainKey(root: KeyObject, id: number, raw: Uint8Array): Buffer {
+  return sealBlob(root, "jikimi domain key", raw, frameAad("domain", String(id)));
 }
 
 function openDomainKey(root: KeyObject, id: number, wrapped: Uint8Array): KeyObject {

@@ -5,6 +5,7 @@
  * Errors are `{ code, message }` with a 4xx or 5xx status.
  */
 import type { Denial } from "#gateway/denials.ts";
+import type { ProxyConfiguration, ProxyView } from "../services/kms/xksProxy/operator.ts";
 
 export interface AdminError {
   code: string;
@@ -21,7 +22,7 @@ export interface AdminStatus {
   /** Epoch milliseconds of the installation's clock, which may have been moved. */
   now: number;
   uptimeMs: number;
-  seal: { sealed: boolean; seal: string; development?: boolean; reason?: string };
+  seal: AdminSealState;
   services: { id: string; operations: number }[];
   /** What the edge serves, and what it cannot serve and why. */
   listeners: { served: number; troubled: AdminListenerTrouble[] };
@@ -33,6 +34,37 @@ export interface AdminListenerTrouble {
   /** `impaired`: some of its addresses are served. */
   state: "impaired" | "failed";
   reason: string;
+}
+
+/** Of `POST /_jikimi/seal` and `POST /_jikimi/unseal`, too. */
+export interface AdminSealState {
+  sealed: boolean;
+  /** Its kind. */
+  seal: string;
+  development?: boolean;
+  /** Why it is sealed. */
+  reason?: string;
+  /** Of a seal with shares, once some of them have been entered. */
+  shares?: { entered: number; needed: number };
+}
+
+/**
+ * `GET /_jikimi/seal-key`: what secrets are encrypted to (`sealSecrets.ts`) for `POST /_jikimi/unseal` with `{ secret }`: the
+ * passphrase, or one share at a time. 403 `SealError` when it does not open.
+ */
+export interface AdminSealKey {
+  publicKey: string;
+}
+
+/**
+ * `POST /_jikimi/seal/rekey` with `{ to, secret?, recipient?, passphraseFile? }`: the first half of coming under another
+ * seal. `POST /_jikimi/seal/confirm` with `{ id }` is the second, when what was handed out is kept; until then the old
+ * seal holds.
+ */
+export interface AdminRekey {
+  id: string;
+  /** In a box for the recipient. */
+  handedOut?: string;
 }
 
 /** `GET /_jikimi/why-denied?requestId=`. 404 `NotFound` when no refused call has that id. */
@@ -64,6 +96,18 @@ export interface AdminRootLink {
   expiresAt: number;
 }
 
+/**
+ * `GET /_jikimi/xks-proxies`: this installation's own XKS proxies. `POST` with `{ name, action }`, where `action` is
+ * "create" or "add-credential" (answered with `AdminXksConfiguration`), "delete", "remove-credential" with
+ * `{ accessKeyId }`, "put-key" with `{ externalKeyId, keyArn, usage? }` or "remove-key" with `{ externalKeyId }`.
+ */
+export interface AdminXksProxies {
+  proxies: ProxyView[];
+}
+
+/** The file that KMS's console takes; its secret is told this once. */
+export type AdminXksConfiguration = ProxyConfiguration;
+
 /** `POST /_jikimi/backup` with `{ path }`: absolute, must not exist. Answers when all of it is on disk. */
 export interface AdminBackup {
   path: string;
@@ -81,6 +125,10 @@ export const adminPaths = {
   time: "/_jikimi/time",
   unseal: "/_jikimi/unseal",
   seal: "/_jikimi/seal",
+  sealKey: "/_jikimi/seal-key",
+  rekey: "/_jikimi/seal/rekey",
+  confirmRekey: "/_jikimi/seal/confirm",
   rootLink: "/_jikimi/root-link",
   backup: "/_jikimi/backup",
+  xksProxies: "/_jikimi/xks-proxies",
 } as const;

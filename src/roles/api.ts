@@ -12,6 +12,7 @@ import type { RoleConfig, RunningRole, SupervisorLink } from "./role.ts";
 import { answerRoute, ownPrefix, type Routes } from "./routes.ts";
 import { hostSuffixes, openServing, type Serving } from "./serving.ts";
 import { openTlsIdentity } from "./tlsIdentity.ts";
+import { proxyPrefix } from "../services/kms/xksProxy/state.ts";
 
 /** Longest a running request may take once the role has been told to stop. */
 const drainMs = 20_000;
@@ -89,6 +90,7 @@ class Front {
   #answer(request: HttpRequest, signal: AbortSignal): HttpResponse | Promise<HttpResponse> {
     const serving = this.#serving;
     if (!serving) return { status: 503, headers: { "retry-after": "1" }, body: "starting\n" };
+    if (request.path.startsWith(proxyPrefix)) return serving.xksProxy.answer(request);
     if (request.path.startsWith(ownPrefix)) return this.#own(request);
     if (isFrontDoor(request)) return { status: 302, headers: { location: consolePath }, body: "" };
     const certificate = serving.certificates.answer(request.method, request.path);

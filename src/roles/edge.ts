@@ -8,8 +8,8 @@ import { connectIpc } from "#ipc/client.ts";
 import { DecryptError } from "#keys/contract.ts";
 import { createDurably, isErrno, makeFolder } from "#keys/files.ts";
 import { streamErrors } from "#stream/ipc.ts";
-import { bindPolicy } from "../edge/bindPolicy.ts";
 import { untilDone } from "../edge/process.ts";
+import { edgeBind } from "./edgeBind.ts";
 import { openEdge } from "./edgeParts.ts";
 import { followClock, openClock } from "./clock.ts";
 import { callErrors, remoteCalls } from "./internalCalls.ts";
@@ -24,7 +24,7 @@ const secretPurpose = "edge-secret";
 export async function start(config: RoleConfig, log: Logger, supervisor: SupervisorLink): Promise<RunningRole> {
   // Expressions of routing rules come from users; the engine leaves backtracking when it gets long.
   setFlagsFromString("--enable-experimental-regexp-engine-on-excessive-backtracks");
-  const bind = bindPolicy(process.env["JIKIMI_EDGE_BIND"], process.platform);
+  const bind = edgeBind(process.env);
   const folder = join(config.dataDir, "edge");
   await makeFolder(folder);
   const location = await openLocationFiles(process.env);

@@ -8,7 +8,7 @@ import { systemRandom } from "#kernel/ids.ts";
 import type { Logger } from "#kernel/log.ts";
 import type { InstallationConfig } from "#gateway/context.ts";
 import type { Runtime } from "#gateway/runtime.ts";
-import { startKeyHolder } from "#keys/client.ts";
+import { type SealControl, startKeyHolder } from "#keys/client.ts";
 import { loadModel } from "#model/load.ts";
 import { openStore } from "#store/open.ts";
 import { openStream } from "#stream/open.ts";
@@ -29,6 +29,7 @@ export interface Installation {
   administrator: Administrator;
   metrics: RoleMetrics;
   runtime: Runtime;
+  seal: SealControl;
   /** Calls that only wait answer now; comes before the port is closed. */
   drain(): void;
   close(): Promise<void>;
@@ -47,6 +48,7 @@ export async function openInstallation(
   const keys = await startKeyHolder({
     dataDir: config.dataDir,
     seal: await sealOf(config),
+    ...(config.sealKeeper === undefined ? {} : { recipient: Buffer.from(config.sealKeeper, "base64") }),
     logger: log,
     clock,
   });
@@ -76,6 +78,7 @@ export async function openInstallation(
     administrator: first,
     metrics,
     runtime,
+    seal: keys,
     drain: () => draining.abort(),
     async close() {
       await identity.close();

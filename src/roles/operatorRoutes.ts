@@ -2,7 +2,6 @@
 import type { AdjustableClock } from "#kernel/clock.ts";
 import { AwsError } from "#kernel/errors.ts";
 import { denialKey, type Denial } from "#gateway/denials.ts";
-import { SealError } from "#keys/contract.ts";
 import type { AdminRootLink, AdminStatus, AdminTime, AdminWhyDenied } from "./adminContract.ts";
 import { backup } from "./backup.ts";
 import { advanceClock } from "./clock.ts";
@@ -13,7 +12,9 @@ import type { Installation } from "./installation.ts";
 import type { ApiReady, RoleConfig } from "./role.ts";
 import { newRootLink } from "./rootLink.ts";
 import type { Routes } from "./routes.ts";
+import { sealRoutes } from "./sealRoutes.ts";
 import { version } from "./version.ts";
+import { xksProxyRoutes } from "./xksProxyRoutes.ts";
 
 export function operatorRoutes(config: RoleConfig, installation: Installation, ready: ApiReady): Routes {
   const { runtime, clock } = installation;
@@ -54,26 +55,12 @@ export function operatorRoutes(config: RoleConfig, installation: Installation, r
       }
       return { now: clock.now(), offsetMs: (clock as AdjustableClock).offset };
     },
-    "POST /_jikimi/unseal": async (_query, body) => {
-      if (typeof body["passphrase"] !== "string") {
-        throw new AwsError("InvalidRequest", "passphrase must be a string.", 400);
-      }
-      try {
-        await runtime.keys.unseal(Buffer.from(body["passphrase"], "utf8"));
-      } catch (error) {
-        if (error instanceof SealError) throw new AwsError("SealError", error.message, 403);
-        throw error;
-      }
-      return await runtime.keys.state();
-    },
-    "POST /_jikimi/seal": async () => {
-      await runtime.keys.seal();
-      return await runtime.keys.state();
-    },
+    ...sealRoutes(runtime.keys, installation.seal),
     "POST /_jikimi/root-link": async (): Promise<AdminRootLink> => await newRootLink(runtime, ready.accountId),
     "POST /_jikimi/backup": async (_query, body) => {
       if (typeof body["path"] !== "string") throw new AwsError("InvalidRequest", "path must be a string.", 400);
       return await backup(config, installation, body["path"]);
     },
+    ...xksProxyRoutes(runtime),
   };
 }

@@ -19,7 +19,10 @@ export function publicRoutes(installation: Installation, reset: () => Promise<vo
       if (seal.sealed) throw new AwsError("NotReady", `The key holder is sealed: ${seal.reason}.`, 503);
       return { status: "ready" };
     },
-    "GET /_jikimi/health": () => ({ services: served(installation) }),
+    "GET /_jikimi/health": async () => {
+      const { sealed, seal } = await runtime.keys.state();
+      return { services: served(installation), seal: { sealed, seal } };
+    },
     "GET /_jikimi/metrics": async () => new Rendered(metrics.contentType, await metrics.render()),
     "POST /_jikimi/reset": async () => {
       await reset();

@@ -28,7 +28,11 @@ export interface RoleConfig {
   adjustableClock: boolean;
   /** Nothing is kept; `POST /_jikimi/reset` empties everything. */
   ephemeral: boolean;
-  /** File with the passphrase of the seal. Absent: the development seal, or sealed where a passphrase sealed the folder. */
+  /** Seal of a new installation, as `parseSeal` reads it. A folder that has one stays under it. */
+  seal?: string;
+  /** Public key of the process that shows a person what a new seal hands out (`sealSecrets.ts`). */
+  sealKeeper?: string;
+  /** File with the passphrase of the seal. Absent: sealed where a passphrase sealed the folder. */
   passphraseFile?: string;
 }
 
@@ -43,6 +47,8 @@ export interface ApiReady {
   secretAccessKey: string;
   /** Only at the first start: the one-time link that sets the root user's password. */
   rootLink?: string;
+  /** Only when a new seal handed something out: in a box for `sealKeeper`. */
+  handedOut?: string;
   warnings: string[];
 }
 

@@ -2,14 +2,45 @@
 import { join } from "node:path";
 import { KeyringFile } from "#keys/keyring.ts";
 import type { SealConfig } from "#keys/seals/seal.ts";
+import { isSharing } from "#keys/seals/shamir.ts";
 import type { RoleConfig } from "./role.ts";
 
+/** `development`, `passphrase`, `shamir:<threshold>/<shares>`. `undefined` when it is none of them. */
+export function parseSeal(text: string): SealConfig | undefined {
+  if (text === "development") return { kind: "development" };
+  if (text === "passphrase") return { kind: "passphrase" };
+  const sharing = /^shamir:(\d{1,2})\/(\d{1,2})$/.exec(text);
+  if (!sharing) return undefined;
+  const [threshold, shares] = [Number(sharing[1]), Number(sharing[2])];
+  return isSharing(threshold, shares) ? { kind: "shamir", threshold, shares } : undefined;
+}
+
+/** Kind of the seal that a data folder is under; `undefined` of a new one. @throws SealError for a damaged keyring */
+export async function sealKindOf(dataDir: string): Promise<string | undefined> {
+  return (await new KeyringFile(join(dataDir, "keys")).read())?.seal.kind;
+}
+
 /**
- * A data folder that a passphrase sealed stays so: without the passphrase file it starts sealed and waits for
- * `jikimi unseal`. @throws SealError for a damaged keyring
+ * A data folder stays under the seal it has, whatever the role was told when it was started: it may have come under
+ * another since. What it was told decides for a new one. @throws SealError for a damaged keyring
  */
 export async function sealOf(config: RoleConfig): Promise<SealConfig> {
-  if (config.passphraseFile !== undefined) return { kind: "passphrase", file: config.passphraseFile };
+  const told = toldSeal(config);
   const keyring = await new KeyringFile(join(config.dataDir, "keys")).read();
-  return keyring?.seal.kind === "passphrase" ? { kind: "passphrase" } : { kind: "development" };
+  if (!keyring) return told;
+  const { kind, parameters } = keyring.seal;
+  if (kind === "shamir") {
+    return { kind, threshold: Number(parameters["threshold"]), shares: Number(parameters["shares"]) };
+  }
+  return kind === "passphrase" ? passphraseSeal(config) : { kind: "development" };
+}
+
+function toldSeal(config: RoleConfig): SealConfig {
+  const seal = config.seal === undefined ? undefined : parseSeal(config.seal);
+  if (seal && seal.kind !== "passphrase") return seal;
+  return seal || config.passphraseFile !== undefined ? passphraseSeal(config) : { kind: "development" };
+}
+
+function passphraseSeal({ passphraseFile }: RoleConfig): SealConfig {
+  return passphraseFile === undefined ? { kind: "passphrase" } : { kind: "passphrase", file: passphraseFile };
 }

@@ -21,6 +21,8 @@ import { rootLinkUrl } from "./rootLink.ts";
 import { S3Browser } from "./s3Browser.ts";
 import { SigningCertificates } from "./signingCertificates.ts";
 import { serveUnix } from "./unixServer.ts";
+import { XksProxy } from "../services/kms/xksProxy/proxy.ts";
+import { version } from "./version.ts";
 
 /** Host names whose first label may be a bucket. */
 export const hostSuffixes = ["localhost", "jikimi.internal"];
@@ -30,6 +32,7 @@ export interface Serving {
   gateway: Gateway;
   browser: S3Browser;
   certificates: SigningCertificates;
+  xksProxy: XksProxy;
   ready: ApiReady;
   /** Ends what is behind the port, in the order in which it depends on one another. */
   close(): Promise<void>;
@@ -55,6 +58,7 @@ export async function openServing(
     gateway: new Gateway(runtime, wire),
     browser: new S3Browser(runtime, wire),
     certificates: new SigningCertificates(config.dataDir, runtime.store),
+    xksProxy: new XksProxy(runtime, await version()),
     ready,
     async close() {
       for (const socket of sockets) await socket.close();
@@ -97,6 +101,7 @@ async function openSockets(
 async function readyMessage(config: RoleConfig, installation: Installation, endpoint: string): Promise<ApiReady> {
   const { accountId, accessKeyId, secretAccessKey, rootToken } = installation.administrator;
   const seal = await installation.runtime.keys.state();
+  const handedOut = installation.seal.takeHandedOut();
   return {
     endpoint,
     consoleUrl: `${endpoint}${consolePath}`,
@@ -105,6 +110,7 @@ async function readyMessage(config: RoleConfig, installation: Installation, endp
     accessKeyId,
     secretAccessKey,
     ...(rootToken === undefined ? {} : { rootLink: rootLinkUrl(endpoint, accountId, rootToken) }),
+    ...(handedOut === undefined ? {} : { handedOut: Buffer.from(handedOut).toString("base64") }),
     warnings: !seal.sealed && seal.development ? ["development-seal"] : [],
   };
 }

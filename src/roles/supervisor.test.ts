@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { RoleFailed } from "./processChild.ts";
+import { RoleFailed, type RoleSpec } from "./processChild.ts";
 import { identify, isRunning } from "./processIdentity.ts";
 import { CrashLoop, Supervisor, type RestartLimits, type SupervisorEvent } from "./supervisor.ts";
 import type { RoleConfig } from "./role.ts";
@@ -36,7 +36,7 @@ function config(): RoleConfig {
 
 function supervise(
   events: SupervisorEvent[] = [],
-  more: { limits?: RestartLimits; drainMs?: number; startMs?: number } = {},
+  more: { roles?: readonly RoleSpec[]; limits?: RestartLimits; drainMs?: number; startMs?: number } = {},
 ): Supervisor {
   return new Supervisor({
     roles: [standinEntry("api"), standinEntry("jobs")],
@@ -100,6 +100,45 @@ test("a killed role is started again on the same port", async () => {
   await until(async () => supervisor.pids()["api"] !== first && (await answers(endpoint)) === "api", "api again");
   assert.ok(events.some((event) => event.type === "ended" && event.role === "api" && event.how === "SIGKILL"));
   await supervisor.stop();
+});
+
+const onDemand = () => [standinEntry("api"), standinEntry("jobs"), { ...standinEntry("edge"), onDemand: true }];
+
+test("a role on demand does not start before it is wanted", async () => {
+  const supervisor = supervise([], { roles: onDemand() });
+  await supervisor.start();
+  await supervisor.stop();
+  assert.ok(!journal().some((line) => line.startsWith("edge")));
+});
+
+test("a wanted role starts, gets what its last process had kept, and goes first", async () => {
+  behave("api", { wants: "edge" });
+  behave("edge", { keeps: "a secret" });
+  const supervisor = supervise([], { roles: onDemand() });
+  await supervisor.start();
+  await until(() => journal().includes("edge started"), "edge");
+  await until(() => supervisor.pids()["edge"] !== undefined, "its process");
+  const first = supervisor.pids()["edge"]!;
+  process.kill(first, "SIGKILL");
+  await until(() => journal().includes("edge started with a secret"), "edge again");
+  await supervisor.stop();
+  assert.deepEqual(
+    journal().filter((line) => line.endsWith("stopped")),
+    ["edge stopped", "jobs stopped", "api stopped"],
+  );
+  assert.ok(!readFileSync(join(dataDir, "logs/edge.log"), "utf8").includes("a secret"));
+});
+
+test("a role on demand that ends again and again leaves the others running", async () => {
+  behave("api", { wants: "edge" });
+  behave("edge", { endAfterReadyMs: 1 });
+  const events: SupervisorEvent[] = [];
+  const supervisor = supervise(events, { roles: onDemand() });
+  const endpoint = String((await supervisor.start()).get("api")?.["endpoint"]);
+  await until(() => events.filter(({ type, role }) => type === "ended" && role === "edge").length > 3, "its ends");
+  assert.equal(await answers(endpoint), "api");
+  await supervisor.stop();
+  await supervisor.done;
 });
 
 test("a role that ends again and again stops everything with the reason", async () => {

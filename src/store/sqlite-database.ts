@@ -67,7 +67,7 @@ export class SqliteDatabase {
 
   /** Adds a component that lives in the same file and writes in the same groups; gives its `value`. */
   async use(component: Component): Promise<unknown> {
-    this.#refuseWhenDown();
+    this.refuseWhenDown();
     try {
       this.#migrate(component);
     } catch (error) {
@@ -118,7 +118,7 @@ export class SqliteDatabase {
   }
 
   all<Row>(text: string, ...values: SQLInputValue[]): Row[] {
-    this.#refuseWhenDown();
+    this.refuseWhenDown();
     try {
       return this.#reader.all<Row>(text, ...values);
     } catch (error) {
@@ -127,7 +127,7 @@ export class SqliteDatabase {
   }
 
   get<Row>(text: string, ...values: SQLInputValue[]): Row | undefined {
-    this.#refuseWhenDown();
+    this.refuseWhenDown();
     try {
       return this.#reader.get<Row>(text, ...values);
     } catch (error) {
@@ -138,14 +138,15 @@ export class SqliteDatabase {
   /** Runs a command of a component in the next group; rejects with `Refusal` when it refuses. */
   write<T>(command: string, now: number, ...args: readonly unknown[]): Promise<T> {
     try {
-      this.#refuseWhenDown();
+      this.refuseWhenDown();
       return this.#writer.write(command, now, args) as Promise<T>;
     } catch (error) {
       return Promise.reject(error as Error);
     }
   }
 
-  #refuseWhenDown(): void {
+  /** @throws StoreUnavailable closed, or its writer has failed */
+  refuseWhenDown(): void {
     if (this.#closing) throw new StoreUnavailable("the database is closed");
     if (this.#writer.broken !== undefined) {
       throw new StoreUnavailable(`the database failed earlier: ${this.#writer.broken}`);
@@ -154,7 +155,7 @@ export class SqliteDatabase {
 
   /** Copies the file beside its writer; the copy appears under its name only when it is whole and on disk. */
   async backup(path: string): Promise<void> {
-    this.#refuseWhenDown();
+    this.refuseWhenDown();
     if (existsSync(path)) throw new StoreUnavailable(`${path} exists already`);
     const partial = `${path}.partial`;
     rmSync(partial, { force: true });

@@ -10,6 +10,7 @@ import type {
   OutboxEntry,
   Page,
 } from "./contract.ts";
+import type { KeptDocuments } from "./keptDocuments.ts";
 import { checkKey } from "./limits.ts";
 import {
   copyKey,
@@ -45,17 +46,24 @@ const sql = {
 export class SqliteReads {
   readonly #rows: RowSource;
   readonly #clock: Clock;
+  readonly #kept: KeptDocuments | undefined;
 
-  constructor(rows: RowSource, clock: Clock) {
+  /** @param kept only for the process through which every write of the file goes */
+  constructor(rows: RowSource, clock: Clock, kept?: KeptDocuments) {
     this.#rows = rows;
     this.#clock = clock;
+    this.#kept = kept;
   }
 
   get<T>(key: DocumentKey): Document<T> | undefined {
     checkKey(key);
-    const row = this.#rows.get<ValueRow>(sql.get, key.service, key.type, key.account, key.region, key.id);
+    const row = this.#kept ? this.#kept.read(key, () => this.#row(key)) : this.#row(key);
     if (!row || (row.expires_at !== null && row.expires_at <= this.#clock.now())) return undefined;
     return toDocument<T>(copyKey(key), row);
+  }
+
+  #row({ service, type, account, region, id }: DocumentKey): ValueRow | undefined {
+    return this.#rows.get<ValueRow>(sql.get, service, type, account, region, id);
   }
 
   getMany<T>(keys: readonly DocumentKey[]): (Document<T> | undefined)[] {

@@ -13,6 +13,7 @@ import {
   type Page,
   type Store,
 } from "./contract.ts";
+import { KeptDocuments } from "./keptDocuments.ts";
 import { checkText } from "./limits.ts";
 import { storeMigrations } from "./migrations/index.ts";
 import { keyOf, prepareOperation, type PreparedOperation } from "./operations.ts";
@@ -28,6 +29,7 @@ export class SqliteStore implements Store {
   /** The file, for what lives in it beside the store. */
   readonly database: SqliteDatabase;
   readonly #clock: Clock;
+  readonly #kept = new KeptDocuments(() => this.database.refuseWhenDown());
   readonly #reads: SqliteReads;
   readonly #changed = new Watermark();
   readonly #queued = new Watermark();
@@ -40,7 +42,7 @@ export class SqliteStore implements Store {
       commands: new URL("./sqlite-commands.ts", import.meta.url).href,
       onMarks: (marks: StoreMarks) => this.#raise(marks),
     });
-    this.#reads = new SqliteReads(this.database, options.clock);
+    this.#reads = new SqliteReads(this.database, options.clock, this.#kept);
     this.#raise({ change: this.#reads.lastChange(), outbox: this.#reads.lastOutbox() });
   }
 
@@ -81,8 +83,12 @@ export class SqliteStore implements Store {
 
   /** The same for a batch that another process has checked and serialised (`prepareOperation`). */
   async commitPrepared(batch: readonly PreparedOperation[]): Promise<void> {
+    const changed = batch.flatMap((operation) =>
+      operation.op === "put" || operation.op === "delete" ? [operation.key] : [],
+    );
+    const write = () => this.database.write<undefined>("store.commit", this.#clock.now(), packBatch(batch));
     try {
-      await this.database.write("store.commit", this.#clock.now(), packBatch(batch));
+      await (changed.length === 0 ? write() : this.#kept.writing(changed, write));
     } catch (error) {
       throw error instanceof Refusal ? new Conflict(keyOf(batch[Number(error.value)]!)) : error;
     }
@@ -135,7 +141,7 @@ export class SqliteStore implements Store {
   }
 
   async expire(limit: number): Promise<number> {
-    return await this.database.write<number>("store.expire", this.#clock.now(), limit);
+    return await this.#kept.sweeping(() => this.database.write<number>("store.expire", this.#clock.now(), limit));
   }
 
   async backup(path: string): Promise<void> {

@@ -17,6 +17,8 @@ export interface ServedOperation {
   draft: Draft;
 }
 
+const uuid = "00000000-0000-4000-8000-000000000001";
+
 /** Values that the model asks for and no resource of the hostile tests has. */
 const formed: Readonly<Record<string, Known>> = {
   iam: { AuthenticationCode1: "123456", AuthenticationCode2: "654321" },
@@ -31,7 +33,11 @@ const formed: Readonly<Record<string, Known>> = {
     PrimaryEmail: "member@example.com",
     Otp: "123456",
   },
-  cloudtrail: { QueryId: "00000000-0000-4000-8000-000000000001", QueryStatement: "SELECT eventID FROM ordinary" },
+  acm: { DomainName: "www.example.com" },
+  cloudtrail: { QueryId: uuid, QueryStatement: `SELECT eventID FROM ${uuid}` },
+  logs: { queryString: "fields @message", logGroupName: "ordinary" },
+  guardduty: { AccountDetails: [{ AccountId: "000000000001", Email: "member@example.com" }] },
+  wafv2: { Id: uuid, LockToken: uuid, WebACLId: uuid },
   kms: { ReplicaRegion: "eu-west-1", PrimaryRegion: "eu-west-1" },
   organizations: {
     RootId: "r-abcd",

@@ -1,6 +1,9 @@
 /** Operations that need a second permission for what else they bring: who has all but that one is refused. */
 import { after, before, test } from "node:test";
 import assert from "node:assert/strict";
+import { ACM } from "@aws-sdk/client-acm";
+import { EC2 } from "@aws-sdk/client-ec2";
+import { ElasticLoadBalancingV2 } from "@aws-sdk/client-elastic-load-balancing-v2";
 import {
   AddRoleToInstanceProfileCommand,
   CreateInstanceProfileCommand,
@@ -37,6 +40,8 @@ let account: string;
 let key: string;
 let ciphertext: Uint8Array;
 let uploadId: string;
+let vpc: string;
+let subnets: string[];
 
 const Tags = [{ Key: "team", Value: "blue" }];
 const tomorrow = () => new Date(Date.now() + 86_400_000);
@@ -58,11 +63,15 @@ before(async () => {
     await admin.s3.send(new CreateBucketCommand({ Bucket, ObjectLockEnabledForBucket: Bucket === "second" }));
   }
   await admin.s3.send(new PutObjectCommand({ Bucket: "source", Key: "k", Body: "x", Tagging: "a=b" }));
+  const { Subnets } = await new EC2(instance.client).describeSubnets({});
+  vpc = Subnets![0]!.VpcId!;
+  subnets = Subnets!.slice(0, 2).map(({ SubnetId }) => SubnetId!);
   uploadId = (await admin.s3.send(new CreateMultipartUploadCommand({ Bucket: "second", Key: "k" }))).UploadId!;
 });
 after(() => instance?.stop());
 
 const object = { Bucket: "second", Key: "k", Body: "x" };
+const own = ({ credentials }: Person) => ({ ...instance.client, credentials });
 
 /** What is missing (and where), and the call that would do it beside what it is called. */
 const table: readonly [missing: string, on: string, call: (who: Person) => Promise<unknown>][] = [
@@ -206,6 +215,40 @@ const table: readonly [missing: string, on: string, call: (who: Person) => Promi
         }),
       ),
   ],
+  [
+    "ec2:CreateTags",
+    "*",
+    (who) =>
+      new EC2(own(who)).createVpc({ CidrBlock: "10.0.0.0/16", TagSpecifications: [{ ResourceType: "vpc", Tags }] }),
+  ],
+  [
+    "ec2:CreateSubnet",
+    "arn:aws:ec2:*:*:vpc/*",
+    (who) => new EC2(own(who)).createSubnet({ VpcId: vpc, CidrBlock: "172.31.200.0/24" }),
+  ],
+  [
+    "elasticloadbalancing:AddTags",
+    "*",
+    (who) =>
+      new ElasticLoadBalancingV2(own(who)).createTargetGroup({
+        Name: "new",
+        Protocol: "HTTP",
+        Port: 80,
+        VpcId: vpc,
+        TargetType: "ip",
+        Tags,
+      }),
+  ],
+  [
+    "iam:CreateServiceLinkedRole",
+    "*",
+    (who) => new ElasticLoadBalancingV2(own(who)).createLoadBalancer({ Name: "new", Subnets: subnets }),
+  ],
+  [
+    "acm:AddTagsToCertificate",
+    "*",
+    (who) => new ACM(own(who)).importCertificate({ Certificate: Buffer.from("x"), PrivateKey: Buffer.from("x"), Tags }),
+  ],
 ];
 
 for (const [row, [missing, on, call]] of table.entries()) {
@@ -217,7 +260,7 @@ for (const [row, [missing, on, call]] of table.entries()) {
       Resource: on,
     });
     const writes = await writesFrom(instance);
-    assert.match(await refusal(call(who)), /^AccessDenied(Exception)?$/);
+    assert.match(await refusal(call(who)), /^(AccessDenied(Exception)?|UnauthorizedOperation)$/);
     assert.deepEqual(await writes(), []);
   });
 }

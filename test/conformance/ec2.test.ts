@@ -309,6 +309,139 @@ describe("EC2: the network of an account", () => {
     assert.equal(Vpcs.length, 1);
   });
 
+  test("routes, associations and blocks are replaced", async () => {
+    const VpcId = (await ec2.createVpc({ CidrBlock: "10.40.0.0/16" })).Vpc!.VpcId!;
+    const more = await ec2.associateVpcCidrBlock({ VpcId, CidrBlock: "10.41.0.0/16" });
+    await assert.rejects(ec2.associateVpcCidrBlock({ VpcId, CidrBlock: "10.41.3.0/24" }), refused("InvalidVpc.Range"));
+    const { Subnet } = await ec2.createSubnet({ VpcId, CidrBlock: "10.41.1.0/24" });
+    const SubnetId = Subnet!.SubnetId!;
+    const AssociationId = more.CidrBlockAssociation!.AssociationId!;
+    await assert.rejects(ec2.disassociateVpcCidrBlock({ AssociationId }), refused("DependencyViolation"));
+    const [primary] = (await ec2.describeVpcs({ VpcIds: [VpcId] })).Vpcs![0]!.CidrBlockAssociationSet!;
+    await assert.rejects(
+      ec2.disassociateVpcCidrBlock({ AssociationId: primary!.AssociationId! }),
+      refused("OperationNotPermitted", /primary IPv4 CIDR block/),
+    );
+    const main = (await ec2.describeRouteTables({ Filters: [{ Name: "vpc-id", Values: [VpcId] }] })).RouteTables![0]!;
+    assert.deepEqual(
+      main.Routes!.map(({ DestinationCidrBlock }) => DestinationCidrBlock),
+      ["10.40.0.0/16", "10.41.0.0/16"],
+    );
+    const RouteTableId = (await ec2.createRouteTable({ VpcId })).RouteTable!.RouteTableId!;
+    const gateways = [];
+    for (let i = 0; i < 2; i++)
+      gateways.push((await ec2.createInternetGateway({})).InternetGateway!.InternetGatewayId!);
+    const [GatewayId, other] = gateways as [string, string];
+    await ec2.attachInternetGateway({ VpcId, InternetGatewayId: GatewayId });
+    const route = { RouteTableId, DestinationCidrBlock: "0.0.0.0/0", GatewayId };
+    await assert.rejects(ec2.replaceRoute(route), refused("InvalidParameterValue", /Use CreateRoute instead/));
+    await ec2.createRoute(route);
+    await ec2.replaceRoute(route);
+    await assert.rejects(
+      ec2.createRoute({ ...route, DestinationCidrBlock: "10.40.1.0/24" }),
+      refused("InvalidParameterValue", /equal to or more specific than/),
+    );
+    await assert.rejects(
+      ec2.createRoute({ RouteTableId, DestinationCidrBlock: "10.50.0.0/16", NatGatewayId: "nat-1" }),
+      refused("UnsupportedOperation", "A route with NatGatewayId is not supported by this installation."),
+    );
+    await assert.rejects(
+      ec2.deleteRoute({ RouteTableId, DestinationCidrBlock: "10.40.0.0/16" }),
+      refused("InvalidParameterValue", /cannot remove local route/),
+    );
+    const replaced = await ec2.replaceRouteTableAssociation({
+      AssociationId: main.Associations![0]!.RouteTableAssociationId!,
+      RouteTableId,
+    });
+    const tables = await ec2.describeRouteTables({ RouteTableIds: [RouteTableId] });
+    assert.deepEqual(
+      tables.RouteTables![0]!.Associations!.map((each) => [each.RouteTableAssociationId, each.Main]),
+      [[replaced.NewAssociationId, true]],
+    );
+    await assert.rejects(
+      ec2.disassociateRouteTable({ AssociationId: replaced.NewAssociationId! }),
+      refused("InvalidParameterValue", /cannot disassociate the main route table association/),
+    );
+    const forVpc = await ec2.getSecurityGroupsForVpc({ VpcId });
+    const GroupId = forVpc.SecurityGroupForVpcs![0]!.GroupId!;
+    const IpPermissions = [
+      { ...permission(80, "10.0.0.0/8"), IpRanges: [{ CidrIp: "10.0.0.0/8", Description: "now" }] },
+    ];
+    await ec2.authorizeSecurityGroupIngress({ GroupId, IpPermissions: [permission(80, "10.0.0.0/8")] });
+    await ec2.updateSecurityGroupRuleDescriptionsIngress({ GroupId, IpPermissions });
+    const shown = (await ec2.describeSecurityGroups({ GroupIds: [GroupId] })).SecurityGroups![0]!;
+    const [web] = shown.IpPermissions!.filter(({ FromPort }) => FromPort === 80);
+    assert.equal(web!.IpRanges![0]!.Description, "now");
+    await assert.rejects(
+      ec2.revokeSecurityGroupIngress({ GroupId, IpPermissions: [permission(81, "10.0.0.0/8")] }),
+      refused("InvalidPermission.NotFound", "The specified rule does not exist in this security group."),
+    );
+
+    await ec2.deleteRoute({ RouteTableId, DestinationCidrBlock: "0.0.0.0/0" });
+    await ec2.detachInternetGateway({ VpcId, InternetGatewayId: GatewayId });
+    for (const InternetGatewayId of [GatewayId, other]) await ec2.deleteInternetGateway({ InternetGatewayId });
+    await ec2.deleteSubnet({ SubnetId });
+    await ec2.disassociateVpcCidrBlock({ AssociationId });
+    await ec2.deleteRouteTable({ RouteTableId: main.RouteTableId! });
+    await ec2.deleteVpc({ VpcId });
+  });
+
+  test("of a deletion and of what would need what is deleted, one succeeds", async () => {
+    for (let round = 0; round < 5; round++) {
+      const VpcId = (await ec2.createVpc({ CidrBlock: "10.60.0.0/16" })).Vpc!.VpcId!;
+      const [made, deleted] = await Promise.allSettled([
+        ec2.createSubnet({ VpcId, CidrBlock: "10.60.1.0/24" }),
+        ec2.deleteVpc({ VpcId }),
+      ]);
+      assert.notEqual(made.status, deleted.status);
+      if (made.status === "rejected") continue;
+      await ec2.deleteSubnet({ SubnetId: made.value.Subnet!.SubnetId! });
+      await ec2.deleteVpc({ VpcId });
+    }
+    for (let round = 0; round < 5; round++) {
+      const create = async (name: string) =>
+        (await ec2.createSecurityGroup({ GroupName: `${name}-${round}`, Description: name })).GroupId!;
+      const [one, other] = [await create("one"), await create("other")];
+      const IpPermissions = [{ IpProtocol: "-1", UserIdGroupPairs: [{ GroupId: other }] }];
+      const [named, deleted] = await Promise.allSettled([
+        ec2.authorizeSecurityGroupIngress({ GroupId: one, IpPermissions }),
+        ec2.deleteSecurityGroup({ GroupId: other }),
+      ]);
+      assert.notEqual(named.status, deleted.status);
+      await ec2.deleteSecurityGroup({ GroupId: one });
+      if (deleted.status === "rejected") await ec2.deleteSecurityGroup({ GroupId: other });
+    }
+  });
+
+  test("the default network can be deleted, stays so, and can be had again", async () => {
+    const client = new EC2({ ...instance.client, region: "eu-central-1" });
+    const [vpc] = (await client.describeVpcs({})).Vpcs!;
+    const VpcId = vpc!.VpcId!;
+    await assert.rejects(client.createDefaultVpc({}), refused("DefaultVpcAlreadyExists"));
+    for (const { SubnetId } of (await client.describeSubnets({})).Subnets!)
+      await client.deleteSubnet({ SubnetId: SubnetId! });
+    const [gateway] = (await client.describeInternetGateways({})).InternetGateways!;
+    const InternetGatewayId = gateway!.InternetGatewayId!;
+    await client.detachInternetGateway({ VpcId, InternetGatewayId });
+    await client.deleteInternetGateway({ InternetGatewayId });
+    await client.deleteVpc({ VpcId });
+    assert.deepEqual((await client.describeVpcs({})).Vpcs, []);
+    await assert.rejects(
+      client.createSecurityGroup({ GroupName: "a", Description: "a" }),
+      refused("VPCIdNotSpecified", "No default VPC for this user"),
+    );
+    const again = (await client.createDefaultVpc({})).Vpc!;
+    assert.notEqual(again.VpcId, VpcId);
+    const [first] = (await client.describeSubnets({})).Subnets!;
+    await client.deleteSubnet({ SubnetId: first!.SubnetId! });
+    const AvailabilityZone = first!.AvailabilityZone!;
+    assert.equal((await client.createDefaultSubnet({ AvailabilityZone })).Subnet!.CidrBlock, first!.CidrBlock);
+    await assert.rejects(
+      client.createDefaultSubnet({ AvailabilityZone }),
+      refused("DefaultSubnetAlreadyExistsInAvailabilityZone"),
+    );
+  });
+
   test("a policy decides by tag who may change a group", async () => {
     const iam = new IAM(instance.client);
     await iam.createUser({ UserName: "network" });

@@ -9,12 +9,10 @@ import { createServer as createListener, type AddressInfo } from "node:net";
 import type { Browser, Page } from "playwright-core";
 import { EC2 } from "@aws-sdk/client-ec2";
 import { ElasticLoadBalancingV2 } from "@aws-sdk/client-elastic-load-balancing-v2";
-import { CreateLoginProfileCommand, IAMClient } from "@aws-sdk/client-iam";
 import { eventually, startInstance, type Instance } from "../instance.ts";
-import { launch, newPage, noBrowser, type Watched } from "./browser.ts";
+import { admitAdministrator, launch, noBrowser, signedInAdministrator, type Watched } from "./browser.ts";
 
 const skip = noBrowser();
-const password = "Correct-Horse-1";
 
 let instance: Instance;
 let browser: Browser;
@@ -26,16 +24,10 @@ before(async () => {
   if (skip) return;
   application = createServer((_request, response) => response.end("the application")).listen(0, "127.0.0.1");
   instance = await startInstance({ args: ["--ephemeral"] });
-  await new IAMClient(instance.client).send(new CreateLoginProfileCommand({ UserName: "admin", Password: password }));
+  await admitAdministrator(instance);
   browser = await launch();
-  watched = await newPage(browser, instance, { language: "en" });
+  watched = await signedInAdministrator(browser, instance, { language: "en" });
   page = watched.page;
-  await page.goto(`${instance.endpoint}/`);
-  await page.getByLabel("Account ID (12 digits) or account alias").fill(instance.ready.accountId);
-  await page.getByLabel("IAM user name").fill("admin");
-  await page.getByLabel("Password").fill(password);
-  await page.keyboard.press("Enter");
-  await page.locator("#content h1").waitFor();
 });
 after(async () => {
   await browser?.close();

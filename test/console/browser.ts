@@ -2,6 +2,7 @@
 import { globSync } from "node:fs";
 import { existsSync } from "node:fs";
 import { chromium, type Browser, type Page } from "playwright-core";
+import { CreateLoginProfileCommand, IAMClient } from "@aws-sdk/client-iam";
 import type { Instance } from "../instance.ts";
 
 const paths = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
@@ -65,6 +66,32 @@ export async function newPage(browser: Browser, instance: Instance, look: Look):
     timezoneId: "Asia/Seoul",
     colorScheme: look.dark ? "dark" : "light",
   });
-  context.setDefaultTimeout(10_000);
+  // Conditions are waited for; a machine that tests everything at once is slow.
+  context.setDefaultTimeout(30_000);
   return new Watched(await context.newPage(), instance);
+}
+
+const password = "Correct-Horse-1";
+
+/** Gives the administrator of the first start a password. */
+export async function admitAdministrator(instance: Instance): Promise<void> {
+  await new IAMClient(instance.client).send(new CreateLoginProfileCommand({ UserName: "admin", Password: password }));
+}
+
+/** A page on which the administrator has signed in. */
+export async function signedInAdministrator(browser: Browser, instance: Instance, look: Look): Promise<Watched> {
+  const watched = await newPage(browser, instance, look);
+  const { page } = watched;
+  await page.goto(`${instance.endpoint}/`);
+  await enterAdministrator(page, instance);
+  await page.locator("#content h1").waitFor();
+  return watched;
+}
+
+/** Fills and sends the form that lies open, in whichever language. */
+export async function enterAdministrator(page: Page, instance: Instance): Promise<void> {
+  await page.locator("form input").nth(0).fill(instance.ready.accountId);
+  await page.locator("form input").nth(1).fill("admin");
+  await page.locator("input[type=password]").fill(password);
+  await page.keyboard.press("Enter");
 }

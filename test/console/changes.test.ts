@@ -10,7 +10,6 @@ import {
   PutLogEventsCommand,
 } from "@aws-sdk/client-cloudwatch-logs";
 import {
-  CreateLoginProfileCommand,
   GetAccountPasswordPolicyCommand,
   GetUserPolicyCommand,
   IAMClient,
@@ -29,10 +28,9 @@ import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import { timeStep, totpCode } from "../../src/services/iam/totp.ts";
 import { startInstance, type Instance } from "../instance.ts";
 import { fromBase32 } from "./base32.ts";
-import { launch, newPage, noBrowser, type Watched } from "./browser.ts";
+import { admitAdministrator, launch, noBrowser, signedInAdministrator, type Watched } from "./browser.ts";
 
 const skip = noBrowser();
-const password = "Correct-Horse-1";
 
 let instance: Instance;
 let browser: Browser;
@@ -42,16 +40,10 @@ let page: Page;
 before(async () => {
   if (skip) return;
   instance = await startInstance({ args: ["--ephemeral"] });
-  await new IAMClient(instance.client).send(new CreateLoginProfileCommand({ UserName: "admin", Password: password }));
+  await admitAdministrator(instance);
   browser = await launch();
-  watched = await newPage(browser, instance, { language: "en" });
+  watched = await signedInAdministrator(browser, instance, { language: "en" });
   page = watched.page;
-  await page.goto(`${instance.endpoint}/`);
-  await page.getByLabel("Account ID (12 digits) or account alias").fill(instance.ready.accountId);
-  await page.getByLabel("IAM user name").fill("admin");
-  await page.getByLabel("Password").fill(password);
-  await page.keyboard.press("Enter");
-  await page.locator("#content h1").waitFor();
 });
 after(async () => {
   await browser?.close();

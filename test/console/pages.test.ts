@@ -7,13 +7,20 @@ import assert from "node:assert/strict";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
-import { CreateLoginProfileCommand, IAMClient } from "@aws-sdk/client-iam";
 import { startInstance, type Instance } from "../instance.ts";
-import { launch, newPage, noBrowser, type Look, type Watched } from "./browser.ts";
+import {
+  admitAdministrator,
+  enterAdministrator,
+  launch,
+  newPage,
+  noBrowser,
+  signedInAdministrator,
+  type Look,
+  type Watched,
+} from "./browser.ts";
 import { furnish } from "./pages.ts";
 
 const skip = noBrowser();
-const password = "Correct-Horse-1";
 const screenshots = process.env["JIKIMI_SCREENSHOTS"];
 
 let instance: Instance;
@@ -23,7 +30,7 @@ let pages: string[];
 before(async () => {
   if (skip) return;
   instance = await startInstance({ args: ["--ephemeral"] });
-  await new IAMClient(instance.client).send(new CreateLoginProfileCommand({ UserName: "admin", Password: password }));
+  await admitAdministrator(instance);
   pages = await furnish(instance);
   browser = await launch();
 });
@@ -32,18 +39,7 @@ after(async () => {
   await instance?.stop();
 });
 
-async function signedIn(look: Look): Promise<Watched> {
-  const watched = await newPage(browser, instance, look);
-  const { page } = watched;
-  await page.goto(`${instance.endpoint}/`);
-  const [account, userName] = [page.locator("input").nth(0), page.locator("input").nth(1)];
-  await account.fill(instance.ready.accountId);
-  await userName.fill("admin");
-  await page.locator("input[type=password]").fill(password);
-  await page.keyboard.press("Enter");
-  await page.locator("#content h1").waitFor();
-  return watched;
-}
+const signedIn = (look: Look): Promise<Watched> => signedInAdministrator(browser, instance, look);
 
 /** The page has its heading, and waits for nothing any more. */
 async function settled(page: Page): Promise<void> {
@@ -57,7 +53,7 @@ const accessibility = readFileSync(new URL("accessibility.js", import.meta.url),
 const looks: Look[] = [{ language: "ko" }, { language: "en", width: 420 }];
 
 for (const look of looks) {
-  test(`every page in ${look.language}, ${look.width ?? "wide"}`, { skip, timeout: 90_000 }, async () => {
+  test(`every page in ${look.language}, ${look.width ?? "wide"}`, { skip, timeout: 180_000 }, async () => {
     const { page, misdeeds } = await signedIn(look);
     const problems: string[] = [];
     for (const path of pages) {
@@ -116,10 +112,7 @@ test("the first route is at most 450 KB on the wire, and its files are kept for 
   let bytes = 0;
   session.on("Network.loadingFinished", ({ encodedDataLength }) => (bytes += encodedDataLength));
   await page.goto(`${instance.endpoint}/_jikimi/console/`);
-  await page.locator("input").nth(0).fill(instance.ready.accountId);
-  await page.locator("input").nth(1).fill("admin");
-  await page.locator("input[type=password]").fill(password);
-  await page.keyboard.press("Enter");
+  await enterAdministrator(page, instance);
   await settled(page);
   // Every tile has its number, so everything that the page needs has been loaded.
   await page.locator(".tiles").filter({ hasNotText: "…" }).waitFor();

@@ -82,6 +82,8 @@ test("root signs in, lists buckets, and the trail has AWS's event", async () => 
   const client = clientOf(instance, view);
   assert.ok((await new S3Client({ ...client, forcePathStyle: true }).send(new ListBucketsCommand({}))).Buckets);
   assert.ok((await new IAMClient(client).send(new ListUsersCommand({}))).Users);
+  const call = await events("us-east-1", "ListUsers", (each) => each.userIdentity.type === "Root");
+  assert.equal(call.sessionCredentialFromConsole, "true");
   const event = await events("us-east-1", "ConsoleLogin", (each) => each.userIdentity.type === "Root");
   const { accountId } = instance.ready;
   const { eventID, eventTime, ...rest } = event;
@@ -336,6 +338,10 @@ test("switching roles: authorized like AssumeRole, kept over a reload, recorded,
   assert.equal(switched.body.identity.arn, arn);
   assert.equal(switched.body.switchedFrom.displayName, "Audit");
   assert.equal((await visitor.post("session")).body.identity.arn, arn);
+  const asRole = new IAMClient(clientOf(instance, switched.body));
+  await assert.rejects(asRole.send(new ListUsersCommand({})), { name: "AccessDenied" });
+  const refusal = await events("us-east-1", "ListUsers", (each) => each.userIdentity.arn === arn);
+  assert.equal(refusal.sessionCredentialFromConsole, "true");
   const event = await events(region, "SwitchRole", () => true);
   assert.equal(event.userIdentity.arn, arn);
   assert.equal(event.additionalEventData.SwitchFrom, view.identity.arn);

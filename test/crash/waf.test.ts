@@ -33,7 +33,6 @@ before(async () => {
     Rules: [blocking("/first")],
   });
   webAcl = { Name: "crash", Id: Summary!.Id!, ARN: Summary!.ARN! };
-  await waf.associateWebACL({ WebACLArn: webAcl.ARN, ResourceArn: application.loadBalancerArn });
   await new CloudWatchLogs(instance.client).createLogGroup({ logGroupName });
   const { region, accountId } = instance.ready;
   await waf.putLoggingConfiguration({
@@ -42,6 +41,8 @@ before(async () => {
       LogDestinationConfigs: [`arn:aws:logs:${region}:${accountId}:log-group:${logGroupName}`],
     },
   });
+  // Last: the edge hears of changes in their order, so whoever is blocked is logged as well.
+  await waf.associateWebACL({ WebACLArn: webAcl.ARN, ResourceArn: application.loadBalancerArn });
   await eventually(async () => (await application.status({ path: "/first" })) === 403);
 });
 after(async () => {

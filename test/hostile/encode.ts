@@ -50,8 +50,10 @@ function jsonDraft(service: ServiceModel, operation: OperationModel, input: Inpu
   };
 }
 
-function jsonValue(_key: string, value: unknown): unknown {
-  // Buffer has a toJSON of its own, which has run by now.
+function jsonValue(this: unknown, key: string, value: unknown): unknown {
+  // Buffer and Date have a toJSON of their own, which has run by now; timestamps in JSON are seconds since the epoch.
+  const given = (this as Record<string, unknown>)[key];
+  if (given instanceof Date) return given.getTime() / 1000;
   if (value !== null && typeof value === "object" && (value as { type?: unknown }).type === "Buffer") {
     return Buffer.from((value as { data: number[] }).data).toString("base64");
   }

@@ -396,7 +396,10 @@ describe("an application behind a load balancer", { timeout: 170_000 }, () => {
       { every: 500 },
     );
     const [line] = text.split("\n");
-    assert.match(line!, /^h2 \d{4}-\d\d-\d\dT[\d:.]+Z app\/shop\/[0-9a-f]{16} 127\.0\.0\.1:\d+ 127\.0\.0\.1:\d+ /);
+    assert.match(
+      line!,
+      /^(?:h2|https) \d{4}-\d\d-\d\dT[\d:.]+Z app\/shop\/[0-9a-f]{16} 127\.0\.0\.1:\d+ 127\.0\.0\.1:\d+ /,
+    );
     assert.match(line!, new RegExp(`"GET ${httpsUrl("/logged")} HTTP/\\S+"`));
   });
 

@@ -13,6 +13,7 @@ export function configOptions(cli: Cli): Option[] {
     new Option("--blob <url>", text.optionBlob),
     new Option("--account <id>", text.optionAccount),
     new Option("--api-processes <n>", text.optionApiProcesses),
+    new Option("--seal <seal>", text.optionSeal),
     new Option("--passphrase-file <file>", text.optionPassphraseFile),
     new Option("--adjustable-clock", text.optionAdjustableClock),
   ];

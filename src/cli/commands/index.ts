@@ -20,6 +20,7 @@ import { test } from "./test.ts";
 import { bench } from "./bench.ts";
 import { completion } from "./completion.ts";
 import { version } from "./version.ts";
+import { xksProxy } from "./xksProxy.ts";
 
 export const commands: readonly CommandDefinition[] = [
   up,
@@ -38,6 +39,7 @@ export const commands: readonly CommandDefinition[] = [
   coverage,
   backup,
   restore,
+  xksProxy,
   run,
   test,
   bench,

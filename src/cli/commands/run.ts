@@ -3,7 +3,7 @@ import { serveAlone, serveSupervised, type RoleProcessHost } from "../../roles/p
 import { prepareDataFolder } from "../dataFolder.ts";
 import { defineCommand } from "../program.ts";
 import { isRoleName, roleModule, roleNames } from "../roleEntries.ts";
-import { roleConfig, type ConfigOptions } from "../roleConfig.ts";
+import { checkSeal, roleConfig, type ConfigOptions } from "../roleConfig.ts";
 import { configOptions } from "./configOptions.ts";
 
 /** One role in this process: for the supervisor that forked it, or by itself on one of several machines. */
@@ -21,7 +21,9 @@ export const run = defineCommand<ConfigOptions & { role: string }>({
     const log = createLogger(options.role);
     if (process.send) return serveSupervised(module, log, roleProcessHost());
     const dataDir = prepareDataFolder(cli, options);
-    const running = await serveAlone(module, roleConfig(cli, options, dataDir), log, roleProcessHost());
+    const config = roleConfig(cli, options, dataDir);
+    if (options.role === "api") await checkSeal(cli, config);
+    const running = await serveAlone(module, config, log, roleProcessHost());
     if (options.json) cli.printJson({ role: options.role, ...running.ready, pid: process.pid });
   },
 });

@@ -13,7 +13,7 @@ export const status = defineCommand({
       cli.printJson({ ...answer, pid: instance.run.pid, dataDir: instance.dataDir });
       return;
     }
-    const sealText = answer.seal.sealed ? text.sealClosed(answer.seal.seal) : text.sealOpen(answer.seal.seal);
+    const sealText = answer.seal.sealed ? text.sealClosed(answer.seal.seal, answer.seal.reason) : text.sealOpen(answer.seal.seal);
     cli.printRows([
       [text.labelEndpoint, answer.endpoint],
       [text.labelConsole, answer.consoleUrl],
@@ -28,6 +28,7 @@ export const status = defineCommand({
       [text.labelListeners, String(answer.listeners.served)],
     ]);
     for (const { listener, reason } of answer.listeners.troubled) cli.warn(text.listenerTrouble(listener, reason));
+    if (answer.seal.sealed) cli.warn(text.sealClosedMeans);
     if (answer.seal.development) cli.warn(text.developmentSeal);
   },
 });

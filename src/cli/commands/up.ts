@@ -8,6 +8,7 @@ import type { DemoReady } from "../../roles/demo.ts";
 import { isDemo } from "../../roles/demoKept.ts";
 import { roleLogPath } from "../../roles/processLog.ts";
 import { dataPaths, type ApiReady } from "../../roles/role.ts";
+import { SealKeeper } from "../../roles/sealSecrets.ts";
 import { Supervisor, type SupervisorEvent } from "../../roles/supervisor.ts";
 import { CliError, errorText, exitCodes, type ExitCode } from "../cliError.ts";
 import type { Cli, GlobalOptions } from "../cli.ts";
@@ -15,7 +16,7 @@ import { buildConsole } from "../consoleBuild.ts";
 import { prepareDataFolder, removeStaleSockets } from "../dataFolder.ts";
 import { checkPort, portError } from "../portCheck.ts";
 import { rolesOf, withFollowers } from "../roleEntries.ts";
-import { roleConfig, type ConfigOptions } from "../roleConfig.ts";
+import { checkSeal, roleConfig, type ConfigOptions } from "../roleConfig.ts";
 import { printReady } from "../readyText.ts";
 import { upDetached, tellParent } from "../detach.ts";
 import { defineCommand } from "../program.ts";
@@ -47,7 +48,9 @@ async function upHere(cli: Cli, options: UpOptions): Promise<ExitCode> {
   try {
     await untilGone(leftovers);
     removeStaleSockets(dataDir);
-    const config = roleConfig(cli, options, dataDir);
+    const keeper = new SealKeeper();
+    const config = { ...roleConfig(cli, options, dataDir), sealKeeper: keeper.publicKey };
+    await checkSeal(cli, config);
     await checkPort(cli, config.host, config.port);
     const supervisor = new Supervisor({
       roles: withFollowers(rolesOf(cli.host.roles, demo), config.apiProcesses),
@@ -64,7 +67,8 @@ async function upHere(cli: Cli, options: UpOptions): Promise<ExitCode> {
       const ready = said.get("api") as unknown as ApiReady;
       const shown = said.get("demo") as unknown as DemoReady | undefined;
       updateRunFile(Object.assign(run, { endpoint: ready.endpoint, consoleUrl: ready.consoleUrl }));
-      const facts = { ...ready, pid: process.pid, dataDir, ...(shown ? { demo: shown } : {}) };
+      const shares = ready.handedOut === undefined ? {} : { shares: keeper.lines(ready.handedOut) };
+      const facts = { ...ready, ...shares, pid: process.pid, dataDir, ...(shown ? { demo: shown } : {}) };
       if (!tellParent({ type: "ready", facts })) printReady(cli, facts, options);
       const endBuild = buildConsole(cli);
       try {

@@ -164,7 +164,24 @@ function statement(reader: SqlReader, at: number): Found | undefined {
   if (is(0, "drop", "truncate", "alter", "create") && reader.tokens[at + 1]?.word === "object") {
     const name = named(is(2, "if") ? (reader.is(at + 3, "not") ? at + 5 : at + 4) : at + 2);
     if (name < 0) return undefined;
-    return reader.ends(name) || is(0, "create", "alter") ? strong(name) : weak(name);
+    // "Drop the table tennis" goes on in English, SQL with one of these.
+    const goesOn =
+      reader.type(name) === "open" ||
+      reader.is(
+        name,
+        "cascade",
+        "restrict",
+        "as",
+        "add",
+        "drop",
+        "set",
+        "rename",
+        "modify",
+        "on",
+        "with",
+        "identified",
+      );
+    return goesOn || reader.ends(name) ? strong(name) : undefined;
   }
   if (is(0, "insert", "replace") && is(1, "into")) {
     const name = named(at + 2);

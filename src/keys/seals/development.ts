@@ -11,6 +11,7 @@ export const developmentKeyBytes = 32;
 export const developmentSeal: SealDefinition = {
   kind: "development",
   development: true,
+  secret: "given",
   newParameters: () => ({}),
   root(secret) {
     if (secret.length !== developmentKeyBytes) {

@@ -1,9 +1,11 @@
 import { developmentSeal } from "./development.ts";
 import { passphraseSeal } from "./passphrase.ts";
 import type { SealDefinition } from "./seal.ts";
+import { shamirSeal } from "./shamir.ts";
 
-/** Every seal, by kind. A new one (Shamir shares, TPM, PKCS#11, XKS) is a file beside these and a row here. */
+/** Every seal, by kind. A new one is a file beside these and a row here. */
 export const seals: Readonly<Record<string, SealDefinition>> = {
   development: developmentSeal,
   passphrase: passphraseSeal,
+  shamir: shamirSeal,
 };

@@ -11,6 +11,7 @@ export const minimumPassphraseBytes = 12;
 export const passphraseSeal: SealDefinition = {
   kind: "passphrase",
   development: false,
+  secret: "given",
   newParameters: () => ({
     algorithm: "argon2id",
     memoryKiB: 256 * 1024,

@@ -1,25 +1,38 @@
 /**
- * A seal turns what an operator holds (a passphrase, a key file, later shares, a TPM, a token) into the root key.
- * The derivation runs inside the key holder, so these files import nothing but `node:crypto`.
+ * A seal turns what an operator holds (a passphrase, a key file, shares, a key in somebody else's keeping) into the
+ * root key. The derivation runs inside the key holder, so these files import nothing but `node:` modules.
  */
 export interface SealDefinition {
   /** Name in the keyring file and in `SealState`. */
   kind: string;
   /** True when anybody who can read the data folder can open it; the state carries a warning then. */
   development: boolean;
+  /**
+   * `given`: the operator or a file has the secret. `made`: the holder draws it, and hands it out once, in a box, to
+   * whoever is to keep it.
+   */
+  secret: "given" | "made";
   /** Parameters for a new keyring, kept in clear beside the wrapped domain keys. */
-  newParameters(): Record<string, unknown>;
+  newParameters(config: SealConfig): Record<string, unknown>;
   /**
    * 32 bytes, owned by the caller, who zeroes them. Throws `SealInputError` on parameters or secrets that cannot be
    * right; a wrong secret is noticed later, when the domain keys do not unwrap.
    */
   root(secret: Uint8Array, parameters: Record<string, unknown>): Buffer;
+  /** Only of `made`: what is handed out of 32 new bytes. */
+  handOut?(secret: Uint8Array, parameters: Record<string, unknown>): Buffer;
 }
 
 /** Which seal an installation uses, and where its secret comes from when it can open by itself. */
 export type SealConfig =
   | { kind: "development" }
   /** `file`: opened at start and after a restart, e.g. a systemd credential. Without it, somebody calls `unseal`. */
-  | { kind: "passphrase"; file?: string };
+  | { kind: "passphrase"; file?: string }
+  /** Any `threshold` of `shares` people open it together. */
+  | { kind: "shamir"; threshold: number; shares: number };
+
+/** What boxes are for (`box.ts`): a secret on its way to the holder, and what the holder hands out. */
+export const secretPurpose = "secret of the seal";
+export const handedOutPurpose = "handed out by the seal";
 
 export class SealInputError extends Error {}

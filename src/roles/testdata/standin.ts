@@ -1,6 +1,7 @@
 /**
  * A role for the tests of supervisor and commands: it serves `/` on its port and can be told, by the file
- * `<data>/standin-<name>.json`, to refuse its start, to end by itself or to be slow to stop.
+ * `<data>/standin-<name>.json`, to refuse its start, to end by itself, to be slow to stop, or
+ * to ask something of the supervisor.
  */
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -18,12 +19,16 @@ interface Behaviour {
   stuck?: boolean;
   /** Never answers "stop". */
   hang?: boolean;
+  /** Wants this role to run. */
+  wants?: string;
+  /** Has this kept for its next process. */
+  keeps?: string;
 }
 
 const name = process.argv[2] ?? "standin";
 
 const standin: RoleModule = {
-  async start(config: RoleConfig) {
+  async start(config: RoleConfig, _log, supervisor) {
     const path = join(config.dataDir, `standin-${name}.json`);
     const behaviour: Behaviour = existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as Behaviour) : {};
     const record = (what: string): void => appendFileSync(join(config.dataDir, "standin.journal"), `${name} ${what}\n`);
@@ -32,7 +37,9 @@ const standin: RoleModule = {
     const server = createServer((_request, response) => response.end(name));
     if (name === "api") await new Promise<void>((resolve) => server.listen(config.port, config.host, resolve));
     process.stdout.write(`${name} writes a log line\n`);
-    record("started");
+    record(supervisor.kept ? `started with ${Buffer.from(supervisor.kept).toString()}` : "started");
+    if (behaviour.keeps !== undefined) supervisor.keep(Buffer.from(behaviour.keeps));
+    if (behaviour.wants !== undefined) supervisor.want(behaviour.wants);
     if (behaviour.endAfterReadyMs !== undefined) setTimeout(() => process.exit(7), behaviour.endAfterReadyMs);
     const port = (server.address() as AddressInfo | null)?.port;
     return {

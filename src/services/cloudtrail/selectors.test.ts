@@ -100,6 +100,18 @@ const rows: [name: string, selection: Selection, record: AuditRecord, selected: 
     false,
   ],
   [
+    "advanced: from the console",
+    advanced({ field: "sessionCredentialFromConsole", equals: ["true"] }),
+    record({ sessionCredentialFromConsole: "true" }),
+    true,
+  ],
+  [
+    "advanced: not from the console",
+    advanced({ field: "sessionCredentialFromConsole", equals: ["true"] }),
+    record(),
+    false,
+  ],
+  [
     "advanced: by who",
     advanced(
       { field: "eventCategory", equals: ["Management"] },

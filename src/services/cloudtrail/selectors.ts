@@ -90,7 +90,7 @@ function valuesOf(field: string, record: AuditRecord): string[] {
     case "errorCode":
       return record.errorCode === undefined ? [] : [record.errorCode];
     case "sessionCredentialFromConsole":
-      return [];
+      return record.sessionCredentialFromConsole === undefined ? [] : [record.sessionCredentialFromConsole];
     default:
       return [];
   }

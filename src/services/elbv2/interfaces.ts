@@ -24,7 +24,7 @@ export function requestInterfaces(ctx: CallContext, loadBalancer: LoadBalancer):
   ctx.state.put(types.interfaces, loadBalancer.arn, work, { version: "any" });
 }
 
-const mostWork = 100;
+const mostWork = 1_000;
 
 export async function bringInterfacesInLine(ctx: JobContext): Promise<void> {
   const { items } = await ctx.store.list<InterfacesWork>({
@@ -34,7 +34,7 @@ export async function bringInterfacesInLine(ctx: JobContext): Promise<void> {
   });
   for (const document of items) {
     if (ctx.signal.aborted) return;
-    await one(ctx, document);
+    if ((document.value.notBefore ?? 0) <= ctx.clock.now()) await one(ctx, document);
   }
 }
 
@@ -48,7 +48,7 @@ async function one(ctx: JobContext, document: Document<InterfacesWork>): Promise
   } catch (error) {
     if (!(error instanceof AwsError) || error.status >= 500) throw error;
     // What a deleted load balancer leaves behind is taken away as soon as that can be done.
-    if (document.value.subnets.length === 0) return;
+    if (document.value.subnets.length === 0) return await postpone(ctx, document);
     ctx.log.warn(
       { loadBalancer: document.key.id, code: error.code },
       "a load balancer cannot have its network interfaces",
@@ -78,6 +78,22 @@ async function apply(ec2: Clients["ec2"], work: InterfacesWork): Promise<void> {
   }
 }
 
+const patienceMs = 60_000;
+
+async function postpone(ctx: JobContext, { key, version, value }: Document<InterfacesWork>): Promise<void> {
+  const later: InterfacesWork = { ...value, notBefore: ctx.clock.now() + patienceMs };
+  await commitUnlessReplaced(ctx, [{ op: "put", key, value: later, ifVersion: version }]);
+}
+
+async function commitUnlessReplaced(ctx: JobContext, operations: readonly Operation[]): Promise<void> {
+  try {
+    await ctx.store.commit(operations);
+  } catch (error) {
+    // The next turn looks again.
+    if (!(error instanceof Conflict)) throw error;
+  }
+}
+
 function sameGroups(one: readonly string[], other: readonly string[]): boolean {
   return new Set(one).symmetricDifference(new Set(other)).size === 0;
 }
@@ -93,10 +109,5 @@ async function settle(ctx: JobContext, { key, version, value }: Document<Interfa
       reason === undefined ? { ...rest, state: "active" } : { ...rest, state: "failed", reason };
     operations.push({ op: "put", key: loadBalancerKey, value: changed, ifVersion: found.version });
   }
-  try {
-    await ctx.store.commit(operations);
-  } catch (error) {
-    // The next turn looks again.
-    if (!(error instanceof Conflict)) throw error;
-  }
+  await commitUnlessReplaced(ctx, operations);
 }

@@ -139,4 +139,6 @@ export interface InterfacesWork {
   /** Name of the load balancer's document. */
   name: string;
   description: string;
+  /** Epoch milliseconds; it failed, and is tried again then. */
+  notBefore?: number;
 }

@@ -203,7 +203,7 @@ describe("data keys and randomness", () => {
     });
     await assert.rejects(world.call("GenerateRandom", { NumberOfBytes: 1025 }), { code: "ValidationException" });
     await assert.rejects(world.call("GenerateRandom", { NumberOfBytes: 8, CustomKeyStoreId: "cks-1" }), {
-      code: "UnsupportedOperationException",
+      code: "CustomKeyStoreNotFoundException",
     });
   });
 

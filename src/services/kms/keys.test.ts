@@ -63,8 +63,21 @@ describe("CreateKey and DescribeKey", () => {
       /CustomerMasterKeySpec is deprecated/,
     ],
     ["a spec of other Regions", { KeySpec: "SM2", KeyUsage: "SIGN_VERIFY" }, "UnsupportedOperationException", /SM2/],
-    ["a key store's origin", { Origin: "AWS_CLOUDHSM" }, "UnsupportedOperationException", /AWS_CLOUDHSM/],
-    ["key store", { CustomKeyStoreId: "cks-1" }, "ValidationException", /CustomKeyStoreId/],
+    ["a key store's origin without a store", { Origin: "AWS_CLOUDHSM" }, "ValidationException", /CustomKeyStoreId/],
+    ["a store without its origin", { CustomKeyStoreId: "cks-1" }, "ValidationException", /CustomKeyStoreId/],
+    ["an external key of no store", { XksKeyId: "one" }, "ValidationException", /XksKeyId/],
+    [
+      "a store that is not there",
+      { CustomKeyStoreId: "cks-1", Origin: "AWS_CLOUDHSM" },
+      "CustomKeyStoreNotFoundException",
+      /./,
+    ],
+    [
+      "a signing key in a store",
+      { CustomKeyStoreId: "cks-1", Origin: "AWS_CLOUDHSM", KeySpec: "RSA_2048", KeyUsage: "SIGN_VERIFY" },
+      "UnsupportedOperationException",
+      /symmetric/,
+    ],
     ["policy that is no JSON", { Policy: "{" }, "MalformedPolicyDocumentException", /./],
     [
       "policy too long",

@@ -33,7 +33,9 @@ export function metadataOf(key: KeyDocument, available = true): NonNullable<Out<
     ...(key.external
       ? { CustomKeyStoreId: key.external.storeId, XksKeyConfiguration: { Id: key.external.keyId } }
       : {}),
-    ...(key.spec === "SYMMETRIC_DEFAULT" && current && !key.external ? { CurrentKeyMaterialId: current.materialId } : {}),
+    ...(key.spec === "SYMMETRIC_DEFAULT" && current && !key.external
+      ? { CurrentKeyMaterialId: current.materialId }
+      : {}),
   };
 }
 

@@ -6,7 +6,7 @@ import SpaceBetween from "@cloudscape-design/components/space-between";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import Tabs from "@cloudscape-design/components/tabs";
 import { ApiError } from "../../aws/client.ts";
-import { useConsole } from "../../frame/context.ts";
+import { every, useConsole } from "../../frame/context.ts";
 import type { PageProps } from "../../frame/pages.tsx";
 import { hrefOf } from "../../frame/router.ts";
 import { useLocale, type MessageKey } from "../../i18n/i18n.tsx";
@@ -23,6 +23,8 @@ export default function S3({ path: [bucket, ...folder] }: PageProps) {
   return bucket === undefined ? <Buckets /> : <BucketPage bucket={bucket} folder={folder} />;
 }
 
+const continuation = ["ContinuationToken", "ContinuationToken"] as const;
+
 function Buckets() {
   const { t, time } = useLocale();
   const { api, region } = useConsole();
@@ -31,7 +33,8 @@ function Buckets() {
       <Listing
         name="s3/buckets"
         title={t("s3.buckets")}
-        load={async () => ({ items: (await api("s3", "ListBuckets")).Buckets, more: false })}
+        // Without a page size, buckets come without their Region.
+        load={() => every(api, "s3", "ListBuckets", { MaxBuckets: 1000 }, "Buckets", continuation)}
         rowId={(bucket) => bucket.Name}
         columns={[
           {

@@ -14,9 +14,7 @@ export type ConnectionErrorCode =
   | "XKS_PROXY_TIMED_OUT";
 
 /** Connecting and disconnecting are done when the call answers: no store is ever CONNECTING or DISCONNECTING. */
-export type Connection =
-  | { state: "CONNECTED" | "DISCONNECTED" }
-  | { state: "FAILED"; errorCode: ConnectionErrorCode };
+export type Connection = { state: "CONNECTED" | "DISCONNECTED" } | { state: "FAILED"; errorCode: ConnectionErrorCode };
 
 export interface KeyStoreDocument {
   /** `cks-` and 17 hexadecimal digits. */

@@ -132,12 +132,16 @@ export function customKeyStoreHandlers(external: ExternalKeys) {
   async function updateCustomKeyStore(input: In<"UpdateCustomKeyStore">, ctx: CallContext) {
     const store = await requireStore(ctx, input.CustomKeyStoreId!);
     if (input.KeyStorePassword !== undefined || input.CloudHsmClusterId !== undefined) {
-      throw validation("KeyStorePassword and CloudHsmClusterId are valid for custom key stores of type AWS_CLOUDHSM only.");
+      throw validation(
+        "KeyStorePassword and CloudHsmClusterId are valid for custom key stores of type AWS_CLOUDHSM only.",
+      );
     }
     const { state } = store.connection;
     const needsDisconnected = input.XksProxyUriEndpoint !== undefined || input.XksProxyConnectivity !== undefined;
     if (state === "FAILED" || (needsDisconnected && state !== "DISCONNECTED")) {
-      throw storeState(`To change this, the connection state of the custom key store must be DISCONNECTED; it is ${state}.`);
+      throw storeState(
+        `To change this, the connection state of the custom key store must be DISCONNECTED; it is ${state}.`,
+      );
     }
     if (input.XksProxyConnectivity === "VPC_ENDPOINT_SERVICE" || input.XksProxyVpcEndpointServiceName) {
       refuseEndpointService(input.XksProxyVpcEndpointServiceName);
@@ -172,7 +176,9 @@ export function customKeyStoreHandlers(external: ExternalKeys) {
   async function connectCustomKeyStore(input: In<"ConnectCustomKeyStore">, ctx: CallContext) {
     const store = await requireStore(ctx, input.CustomKeyStoreId!);
     if (store.connection.state === "FAILED") {
-      throw storeState("The custom key store is in the FAILED state. Disconnect it, correct the error, and connect it again.");
+      throw storeState(
+        "The custom key store is in the FAILED state. Disconnect it, correct the error, and connect it again.",
+      );
     }
     const secret = await secretOf(ctx, store);
     const connection = await ctx.once("connect", async (): Promise<KeyStoreDocument["connection"]> => {

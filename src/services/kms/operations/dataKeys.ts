@@ -32,7 +32,10 @@ async function generateDataKey(external: ExternalKeys, input: In<"GenerateDataKe
   recordMaterial(ctx, version.materialId);
   const { plaintext, ciphertext } = await holding(ctx.keys.dataKey(tokenOf(key, version), bytes, aad), key.arn);
   return {
-    CiphertextBlob: Buffer.concat([header, key.external ? await external.close(ctx, key, ciphertext, aad) : ciphertext]),
+    CiphertextBlob: Buffer.concat([
+      header,
+      key.external ? await external.close(ctx, key, ciphertext, aad) : ciphertext,
+    ]),
     Plaintext: plaintext,
     KeyId: key.arn,
     KeyMaterialId: version.materialId,

@@ -32,7 +32,9 @@ function specOf(input: In<"CreateKey">): { row: KeySpecRow; usage: KeyUsage } {
   const origin = input.Origin ?? "AWS_KMS";
   const inStore = origin === "AWS_CLOUDHSM" || origin === "EXTERNAL_KEY_STORE";
   if (inStore !== (input.CustomKeyStoreId !== undefined)) {
-    throw validation("CustomKeyStoreId is required with Origin AWS_CLOUDHSM or EXTERNAL_KEY_STORE, and valid with these only.");
+    throw validation(
+      "CustomKeyStoreId is required with Origin AWS_CLOUDHSM or EXTERNAL_KEY_STORE, and valid with these only.",
+    );
   }
   if ((origin === "EXTERNAL_KEY_STORE") !== (input.XksKeyId !== undefined)) {
     throw validation("XksKeyId is required with Origin EXTERNAL_KEY_STORE, and valid with this only.");

@@ -73,6 +73,7 @@ export async function assumeRole(input: Input<"AssumeRole">, ctx: CallContext): 
     expiresAt: ctx.now + 1000 * duration(ctx, role, input.DurationSeconds),
     mfaAuthenticated: mfaProved,
     ...(mfaProved ? { mfaAt: ctx.now } : {}),
+    ...(previous?.console ? { console: true as const } : {}),
     ...(sourceIdentity === undefined ? {} : { sourceIdentity }),
     ...(Object.keys(tags.tags).length > 0 ? { tags: tags.tags } : {}),
     ...(tags.transitive.length > 0 ? { transitiveTagKeys: tags.transitive } : {}),
