@@ -1,13 +1,15 @@
 /** What an external key store proxy may do wrong, and what KMS says of it: each row of the table, by a proxy that does it. */
 import assert from "node:assert/strict";
-import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, KeyObject, randomBytes, webcrypto } from "node:crypto";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer as createPlainServer } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
+import type { TLSSocket } from "node:tls";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, test } from "node:test";
+import * as x509 from "@peculiar/x509";
 import { systemClock } from "#kernel/clock.ts";
 import { integrityValue } from "#keys/stores/xksClient.ts";
 import { xksErrors } from "#keys/stores/xksApi.ts";
@@ -364,6 +366,46 @@ describe("a proxy that", () => {
 });
 
 describe("what a proxy is asked", () => {
+  test("with the operator's client certificate, where the proxy wants one", async () => {
+    const name = "CN=cks.kms.ap-northeast-2.amazonaws.com";
+    const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
+    const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+    const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+      name,
+      keys,
+      signingAlgorithm: algorithm,
+    });
+    const privateKey = KeyObject.from(keys.privateKey).export({ type: "pkcs8", format: "pem" }) as string;
+    const tls = await openTlsIdentity(dataDir, systemClock, ["jikimi.internal"]);
+    const names: (string | string[] | undefined)[] = [];
+    const strict = createServer(
+      { ...tls, requestCert: true, rejectUnauthorized: true, ca: certificate.toString("pem") },
+      (request, response) => {
+        names.push((request.socket as TLSSocket).getPeerCertificate().subject["CN"]);
+        response.end(JSON.stringify(health));
+      },
+    );
+    await new Promise<void>((resolve) => strict.listen(0, "127.0.0.1", resolve));
+    const settings = {
+      hosts: new Map([[host, { address: "127.0.0.1", port: (strict.address() as AddressInfo).port }]]),
+      authorities: await readFile(join(dataDir, "tls/ca.pem"), "utf8"),
+      timeoutMs: 1_000,
+    };
+    const without = await World.open(settings);
+    assert.equal(
+      (await errorOf(without.call("CreateCustomKeyStore", storeOf("mtls")))).code,
+      "XksProxyUriUnreachableException",
+    );
+    await without.close();
+    const clientCertificate = `${certificate.toString("pem")}\n${privateKey}`;
+    const other = await World.open({ ...settings, clientCertificate });
+    await other.call("CreateCustomKeyStore", storeOf("mtls"));
+    await other.close();
+    strict.closeAllConnections();
+    await new Promise((resolve) => strict.close(resolve));
+    assert.deepEqual(names, ["cks.kms.ap-northeast-2.amazonaws.com"]);
+  });
+
   test("signed as the specification says, with its metadata, and neither context nor plaintext in clear", async () => {
     const EncryptionContext = { secretive: "context" };
     const Plaintext = Buffer.from("a plaintext that is not to be seen");

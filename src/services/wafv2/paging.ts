@@ -1,8 +1,10 @@
 /** NextMarker and Limit of the listings: 1 to 100, 100 unless told otherwise. */
 import type { StateQuery } from "#gateway/context.ts";
+import { PageTokens } from "#gateway/pageTokens.ts";
 import { invalidParameter, reasons } from "./errors.ts";
 
-const mark = "jikimi-waf:";
+const tokens = new PageTokens("waf", () => invalidParameter("ENTITY_LIMIT", "NextMarker", reasons.formatting));
+
 export const pageSize = 100;
 
 /** @throws WAFInvalidParameterException */
@@ -11,12 +13,10 @@ export function pageQuery(
   prefix: string,
 ): StateQuery {
   const base = { prefix, limit: input.Limit ?? pageSize };
-  if (input.NextMarker === undefined) return base;
-  const text = Buffer.from(input.NextMarker, "base64url").toString("utf8");
-  if (!text.startsWith(mark)) throw invalidParameter("ENTITY_LIMIT", "NextMarker", reasons.formatting);
-  return { ...base, after: text.slice(mark.length) };
+  const after = tokens.read(input.NextMarker);
+  return after === undefined ? base : { ...base, after };
 }
 
 export function nextMarker(next: string | undefined): { NextMarker?: string } {
-  return next === undefined ? {} : { NextMarker: Buffer.from(mark + next).toString("base64url") };
+  return next === undefined ? {} : { NextMarker: tokens.write(next) };
 }

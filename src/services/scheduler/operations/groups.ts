@@ -2,7 +2,8 @@
 import type { CallContext } from "#gateway/context.ts";
 import { groupExists, invalid, noGroup, tooMany } from "../errors.ts";
 import { groupArn, requireGroup } from "../groups.ts";
-import { nextOf, startOf, withAlways } from "../paging.ts";
+import { withAlways } from "#gateway/pageTokens.ts";
+import { nextOf, startOf } from "../paging.ts";
 import type { SchedulerHandlers } from "../sdk.ts";
 import { defaultGroup, types, type Group, type Schedule } from "../state.ts";
 

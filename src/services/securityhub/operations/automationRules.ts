@@ -4,7 +4,7 @@ import { faultOfShared } from "#engines/asff/validate.ts";
 import type { Filters } from "#engines/asff/filters.ts";
 import type { CallContext } from "#gateway/context.ts";
 import { invalidInput, limitExceeded } from "../errors.ts";
-import { offsetOf, tokenAfter } from "../paging.ts";
+import { tokenAfter, tokens } from "../paging.ts";
 import type { HubHandlers, Input, Output } from "../sdk.ts";
 import { arnOf, each, requireHub, types, type StoredRule } from "../state.ts";
 import { checkedTags } from "../tags.ts";
@@ -79,7 +79,7 @@ export const automationRuleHandlers: HubHandlers = {
     const all: StoredRule[] = [];
     for await (const rule of each<StoredRule>(ctx.state, types.rule, ctx)) all.push(rule);
     all.sort((a, b) => a.RuleOrder - b.RuleOrder || a.createdAt - b.createdAt);
-    const start = offsetOf(input.NextToken);
+    const start = tokens.readOffset(input.NextToken);
     const end = start + (input.MaxResults ?? 100);
     const AutomationRulesMetadata = all.slice(start, end).map((rule) => {
       const { Criteria: _, Actions: _actions, ...metadata } = shown(rule);

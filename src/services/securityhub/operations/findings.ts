@@ -11,7 +11,7 @@ import { faultOf, faultOfShared } from "#engines/asff/validate.ts";
 import type { CallContext } from "#gateway/context.ts";
 import { invalidInput } from "../errors.ts";
 import { automationOf, importFinding, write } from "../importing.ts";
-import { positionOf, tokenOf } from "../paging.ts";
+import { tokens } from "../paging.ts";
 import { ownProduct } from "../products.ts";
 import type { AwsSecurityFinding, HubHandlers, Input } from "../sdk.ts";
 import {
@@ -66,13 +66,13 @@ export const findingHandlers: HubHandlers = {
       }
     }
     found.sort((a, b) => compareFound(a, b, input.SortCriteria));
-    const after = positionOf(input.NextToken);
+    const after = tokens.read(input.NextToken);
     const start = after === undefined ? 0 : indexAfter(found, after, input.SortCriteria);
     const end = start + (input.MaxResults ?? mostAtOnce);
     const last = found[end - 1];
     return {
       Findings: found.slice(start, end).map(({ finding }) => finding as unknown as AwsSecurityFinding),
-      ...(end < found.length && last ? { NextToken: tokenOf(JSON.stringify([last.sort, last.key])) } : {}),
+      ...(end < found.length && last ? { NextToken: tokens.write(JSON.stringify([last.sort, last.key])) } : {}),
     };
   },
 
@@ -132,7 +132,7 @@ export const findingHandlers: HubHandlers = {
       if (entry.at >= from && entry.at <= to) entries.push(entry);
     }
     entries.reverse();
-    const start = Number(positionOf(input.NextToken) ?? 0);
+    const start = Number(tokens.read(input.NextToken) ?? 0);
     const end = start + (input.MaxResults ?? mostAtOnce);
     return {
       Records: entries.slice(start, end).map(({ at, created, source, changes }) => ({
@@ -142,7 +142,7 @@ export const findingHandlers: HubHandlers = {
         UpdateSource: source,
         Updates: changes,
       })),
-      ...(end < entries.length ? { NextToken: tokenOf(String(end)) } : {}),
+      ...(end < entries.length ? { NextToken: tokens.write(String(end)) } : {}),
     };
   },
 };

@@ -5,7 +5,7 @@ import { linkOf, membersOf } from "#gateway/administration.ts";
 import { conflict, invalidInput, notFound, unavailable } from "../errors.ts";
 import { newHub, putHub, subscribe, subscribeAll } from "../hub.ts";
 import { integration, integrations, ownProduct, productArn } from "../products.ts";
-import { offsetOf, tokenAfter } from "../paging.ts";
+import { tokenAfter, tokens } from "../paging.ts";
 import type { HubHandlers } from "../sdk.ts";
 import {
   arnOf,
@@ -90,7 +90,7 @@ export const hubHandlers: HubHandlers = {
       ...all,
       { ProductArn: own.arn, ProductName: own.name, CompanyName: own.company, Description: "Findings of your own." },
     ].filter(({ ProductArn }) => input.ProductArn === undefined || ProductArn === input.ProductArn);
-    const start = offsetOf(input.NextToken);
+    const start = tokens.readOffset(input.NextToken);
     const end = start + (input.MaxResults ?? 100);
     return { Products: Products.slice(start, end), ...tokenAfter(end, Products.length) };
   },
@@ -120,7 +120,7 @@ export const hubHandlers: HubHandlers = {
     for await (const { path } of each<ProductSubscription>(ctx.state, types.product, ctx)) {
       all.push(arnOf(ctx, `product-subscription/${path}`));
     }
-    const start = offsetOf(input.NextToken);
+    const start = tokens.readOffset(input.NextToken);
     const end = start + (input.MaxResults ?? 100);
     return { ProductSubscriptions: all.slice(start, end), ...tokenAfter(end, all.length) };
   },

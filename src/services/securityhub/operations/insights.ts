@@ -4,7 +4,7 @@ import type { Filters } from "#engines/asff/filters.ts";
 import type { HubFinding } from "#engines/asff/finding.ts";
 import type { CallContext } from "#gateway/context.ts";
 import { invalidInput, limitExceeded, notFound } from "../errors.ts";
-import { offsetOf, tokenAfter } from "../paging.ts";
+import { tokenAfter, tokens } from "../paging.ts";
 import type { HubHandlers, Output } from "../sdk.ts";
 import { arnOf, each, requireHub, types, type Insight, type StoredFinding } from "../state.ts";
 import { viewOf } from "../view.ts";
@@ -57,7 +57,7 @@ export const insightHandlers: HubHandlers = {
       for await (const insight of each<Insight>(ctx.state, types.insight, ctx)) all.push(insight);
       all.sort((a, b) => a.createdAt - b.createdAt);
     }
-    const start = offsetOf(input.NextToken);
+    const start = tokens.readOffset(input.NextToken);
     const end = start + (input.MaxResults ?? 100);
     return { Insights: all.slice(start, end).map(shown), ...tokenAfter(end, all.length) };
   },

@@ -10,7 +10,7 @@ import {
 } from "#gateway/administration.ts";
 import type { CallContext } from "#gateway/context.ts";
 import { invalidInput, notFound } from "../errors.ts";
-import { offsetOf, tokenAfter } from "../paging.ts";
+import { tokenAfter, tokens } from "../paging.ts";
 import type { HubHandlers } from "../sdk.ts";
 import { requireHub } from "../state.ts";
 import { forEach } from "./members.ts";
@@ -18,7 +18,7 @@ import { forEach } from "./members.ts";
 export const invitationHandlers: HubHandlers = {
   async ListInvitations(input, ctx) {
     const all = await invitationsOf(ctx);
-    const start = offsetOf(input.NextToken);
+    const start = tokens.readOffset(input.NextToken);
     const end = start + (input.MaxResults ?? 30);
     return { Invitations: all.slice(start, end).map(shown), ...tokenAfter(end, all.length) };
   },

@@ -7,7 +7,7 @@ import { ensureServiceRole } from "#gateway/enrolment.ts";
 import type { CallContext } from "#gateway/context.ts";
 import { invalidAccess, invalidInput } from "../errors.ts";
 import { isDelegated, joinHub } from "../organization.ts";
-import { offsetOf, tokenAfter } from "../paging.ts";
+import { tokenAfter, tokens } from "../paging.ts";
 import type { HubHandlers } from "../sdk.ts";
 import { requireHub, servicePrincipal } from "../state.ts";
 
@@ -63,7 +63,7 @@ export const memberHandlers: HubHandlers = {
     const members = (await administration.membersOf(ctx.state, ctx.account)).filter(
       ({ status }) => input.OnlyAssociated === false || status === "Enabled",
     );
-    const start = offsetOf(input.NextToken);
+    const start = tokens.readOffset(input.NextToken);
     const end = start + (input.MaxResults ?? 50);
     const Members = members.slice(start, end).map((member) => shown(ctx.account, member));
     return { Members, ...tokenAfter(end, members.length) };
