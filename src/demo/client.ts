@@ -55,20 +55,20 @@ export class Api {
     this.#target = target;
   }
 
-  async json(service: keyof typeof jsonTargets, operation: string, input: Params): Promise<any> {
+  /** The answer, of which the caller says what it reads. */
+  async json<Answer = unknown>(service: keyof typeof jsonTargets, operation: string, input: Params): Promise<Answer> {
     const headers = {
       "content-type": "application/x-amz-json-1.1",
       "x-amz-target": `${jsonTargets[service]}.${operation}`,
     };
     const text = await this.#send({ service, method: "POST", path: "/", headers, body: JSON.stringify(input) });
-    return text === "" ? {} : JSON.parse(text);
+    return (text === "" ? {} : JSON.parse(text)) as Answer;
   }
 
-  async rest(service: "guardduty" | "securityhub", method: string, path: string, input?: Params): Promise<any> {
+  async rest(service: "guardduty" | "securityhub", method: string, path: string, input?: Params): Promise<void> {
     const body = input === undefined ? {} : { body: JSON.stringify(input) };
     const headers = { "content-type": "application/json" };
-    const text = await this.#send({ service, method, path, headers, ...body });
-    return text === "" ? {} : JSON.parse(text);
+    await this.#send({ service, method, path, headers, ...body });
   }
 
   /** The answer's XML. */

@@ -3,7 +3,7 @@
  * bucket is opened. Each is a real call; what is found, is found by the detector.
  */
 import { pause } from "#kernel/pause.ts";
-import { Api, ApiError, type ApiTarget } from "./client.ts";
+import { type Api, ApiError, type ApiTarget } from "./client.ts";
 import type { Stage } from "./setup.ts";
 
 export interface RootUser {

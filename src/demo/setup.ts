@@ -111,24 +111,29 @@ function rules(ipSet: string): object[] {
   }));
 }
 
+interface Summary {
+  Name: string;
+  ARN: string;
+}
+
 async function protect(api: Api, ResourceArn: string): Promise<void> {
   const Scope = "REGIONAL";
-  const { IPSets } = await api.json("wafv2", "ListIPSets", { Scope });
+  const { IPSets } = await api.json<{ IPSets: Summary[] }>("wafv2", "ListIPSets", { Scope });
   const listed =
-    IPSets.find((each: { Name: string }) => each.Name === name) ??
+    IPSets.find((each) => each.Name === name) ??
     (
-      await api.json("wafv2", "CreateIPSet", {
+      await api.json<{ Summary: Summary }>("wafv2", "CreateIPSet", {
         Name: name,
         Scope,
         IPAddressVersion: "IPV4",
         Addresses: [`${blockedAddress}/32`],
       })
     ).Summary;
-  const { WebACLs } = await api.json("wafv2", "ListWebACLs", { Scope });
+  const { WebACLs } = await api.json<{ WebACLs: Summary[] }>("wafv2", "ListWebACLs", { Scope });
   const acl =
-    WebACLs.find((each: { Name: string }) => each.Name === name) ??
+    WebACLs.find((each) => each.Name === name) ??
     (
-      await api.json("wafv2", "CreateWebACL", {
+      await api.json<{ Summary: Summary }>("wafv2", "CreateWebACL", {
         Name: name,
         Scope,
         DefaultAction: { Allow: {} },
@@ -142,7 +147,7 @@ async function protect(api: Api, ResourceArn: string): Promise<void> {
 async function notifications({ api, account, region, port }: Surroundings): Promise<void> {
   const topic = `arn:aws:sns:${region}:${account}:${name}-findings`;
   await api.query("sns", "CreateTopic", { Name: `${name}-findings` });
-  const { RuleArn } = await api.json("events", "PutRule", {
+  const { RuleArn } = await api.json<{ RuleArn: string }>("events", "PutRule", {
     Name: `${name}-findings`,
     EventPattern: JSON.stringify({ source: ["aws.guardduty"], "detail-type": ["GuardDuty Finding"] }),
   });

@@ -50,7 +50,10 @@ export function signRequest(
   ].join("\n");
   const scope = `${date}/${region}/${service}/aws4_request`;
   const text = ["AWS4-HMAC-SHA256", time, scope, createHash("sha256").update(canonical).digest("hex")].join("\n");
-  const key = [date, region, service, "aws4_request"].reduce<string | Buffer>(hmac, `AWS4${credentials.secretAccessKey}`);
+  const key = [date, region, service, "aws4_request"].reduce<string | Buffer>(
+    hmac,
+    `AWS4${credentials.secretAccessKey}`,
+  );
   const signature = hmac(key, text).toString("hex");
   headers["authorization"] =
     `AWS4-HMAC-SHA256 Credential=${credentials.accessKeyId}/${scope}, SignedHeaders=${names.join(";")}, Signature=${signature}`;

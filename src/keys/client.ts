@@ -17,7 +17,8 @@ import { isErrno, makeFolder } from "./files.ts";
 import { PairClient } from "./pairClient.ts";
 import { HolderProcess } from "./process.ts";
 import { type Message, Op, Status } from "./protocol.ts";
-import { type Proposal, type Rekeying, SealedKeyring, type SealSecret } from "./sealedKeyring.ts";
+import type { Proposal, Rekeying, SealControl, SealSecret } from "./sealControl.ts";
+import { SealedKeyring } from "./sealedKeyring.ts";
 import type { SealConfig } from "./seals/seal.ts";
 import { TombstoneFiles } from "./tombstones.ts";
 import { groupOf } from "./vault.ts";
@@ -38,22 +39,12 @@ const none = new Uint8Array(0);
 /** Domain keys are changed monthly, like those of AWS KMS ("AWS KMS cryptographic details", domain keys). */
 const domainKeyAgeMs = 30 * 24 * 3600_000;
 const slowestRestartMs = 5_000;
+/** How long a start waits for something outside to open the seal; it goes on sealed then. */
+const outsidePatienceMs = 6_000;
+const firstAskAgainMs = 1_000;
+const slowestAskAgainMs = 60_000;
 /** Processes in a row that ended before they answered, after which the first start is given up; 3 s of pauses. */
 const firstStartTries = 7;
-
-/** What the operator does with the seal. */
-export interface SealControl {
-  /** Public key for boxes that the holder process reads; another one after each of its starts. */
-  boxKey(): Promise<Uint8Array>;
-  /** As `unseal`; of a seal with shares, one of them at a time. Resolves with the state after it. */
-  offer(secret: SealSecret): Promise<SealState>;
-  /** @see SealedKeyring.propose */
-  proposeRekey(rekeying: Rekeying): Promise<Proposal>;
-  /** @see SealedKeyring.confirm */
-  confirmRekey(id: string): Promise<SealState>;
-  /** What the seal of a new installation handed out, in a box for the recipient; once. */
-  takeHandedOut(): Uint8Array | undefined;
-}
 
 /**
  * Starts the holder process and returns its client. Resolves when the process answers, sealed or not. Rejects with
@@ -441,10 +432,28 @@ class KeyHolderClient extends PairClient implements KeyHolder, SealControl {
     result(await process.call(Op.forget, [none]));
     if (this.#sealedByHand) {
       this.#state = this.#sealed.sealedState("sealed by an operator");
+    } else if (this.#sealed.outside && this.#sealed.isThere) {
+      this.#state = this.#sealed.sealedState();
+      await Promise.race([this.#askOutside(process), after(outsidePatienceMs)]);
     } else if (this.#sealed.opensItself) {
       await this.#open(process);
     } else {
       this.#state = this.#sealed.sealedState();
+    }
+  }
+
+  /** Once now; then, while it does not open, again and again without anybody waiting. Never rejects. */
+  async #askOutside(process: HolderProcess, pauseMs = firstAskAgainMs): Promise<void> {
+    if (this.#process !== process || this.#closed || this.#sealedByHand || this.#state?.sealed !== true) return;
+    try {
+      await this.#open(process);
+    } catch (error) {
+      if (error instanceof KeyHolderUnavailable || this.#process !== process) return;
+      const reason = error instanceof Error ? error.message : "unknown";
+      this.#state = this.#sealed.sealedState(reason);
+      this.#options.logger.error({ reason }, "the key holder stays sealed; its seal is asked again");
+      const again = (): void => void this.#askOutside(process, Math.min(2 * pauseMs, slowestAskAgainMs));
+      setTimeout(again, pauseMs).unref();
     }
   }
 
@@ -475,6 +484,8 @@ class KeyHolderClient extends PairClient implements KeyHolder, SealControl {
     }
   }
 }
+
+const after = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms).unref());
 
 function bytes(text: string): Buffer {
   return Buffer.from(text, "utf8");

@@ -17,7 +17,13 @@ const readable = [dirname(entry), ...libraries];
 
 /** Memory of the holder that would go to disk in a core file holds keys; Node has no setrlimit, the shell has. */
 const shell = "/bin/sh";
-const withoutCoreFiles = 'ulimit -c 0; exec "$0" "$@"';
+const noCoreFiles = 'ulimit -c 0; exec "$0" "$@"';
+
+/** Program and arguments that run Node with these arguments, so that it leaves no core file. */
+export function withoutCoreFiles(args: readonly string[]): [file: string, args: string[]] {
+  if (!existsSync(shell)) return [process.execPath, [...args]];
+  return [shell, ["-c", noCoreFiles, process.execPath, ...args]];
+}
 
 interface Pending {
   resolve(answer: Message): void;
@@ -52,9 +58,7 @@ export class HolderProcess {
         "--no-warnings",
       ];
       const args = [...flags, entry, ...(secret === undefined ? [] : ["with-secret-file"])];
-      const [file, argv] = existsSync(shell)
-        ? [shell, ["-c", withoutCoreFiles, process.execPath, ...args]]
-        : [process.execPath, args];
+      const [file, argv] = withoutCoreFiles(args);
       this.#child = spawn(file, argv, {
         env: {},
         cwd: dirname(entry),

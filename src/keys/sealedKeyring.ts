@@ -12,32 +12,13 @@ import type { HolderProcess } from "./process.ts";
 import { Op } from "./protocol.ts";
 import { developmentKeyBytes } from "./seals/development.ts";
 import { seals } from "./seals/index.ts";
+import { unwrapOutside, wrapOutside } from "./seals/outside/client.ts";
+import type { Proposal, Rekeying, SealSecret } from "./sealControl.ts";
 import { type SealConfig, SealInputError } from "./seals/seal.ts";
 
 const none = new Uint8Array(0);
 
-/** A secret of the seal: as it is, or in a box for the holder process (`seals/box.ts`). Empty: the secret file. */
-export interface SealSecret {
-  bytes: Uint8Array;
-  boxed: boolean;
-}
-
 const fromFile: SealSecret = { bytes: none, boxed: false };
-
-/** The seal to come to, the secret where it is given, and who reads what it hands out. */
-export interface Rekeying {
-  to: SealConfig;
-  secret?: SealSecret;
-  /** Public key of a `BoxReader`. */
-  recipient?: Uint8Array;
-}
-
-/** What a change of the seal waits for: that what it handed out is kept. */
-export interface Proposal {
-  id: string;
-  /** In a box for the recipient. */
-  handedOut?: Uint8Array;
-}
 
 export class SealedKeyring {
   readonly #folder: string;
@@ -86,9 +67,20 @@ export class SealedKeyring {
     return this.#first.kind === "passphrase" ? this.#first.file : undefined;
   }
 
+  /** It has been sealed before: there is something to open. */
+  get isThere(): boolean {
+    return this.#keyring !== undefined;
+  }
+
   /** True when nobody has to come for it to open. */
   get opensItself(): boolean {
-    return this.secretFile() !== undefined || (!this.#keyring && seals[this.kind]?.secret === "made");
+    if (this.secretFile() !== undefined || this.outside) return true;
+    return !this.#keyring && seals[this.kind]?.secret === "made";
+  }
+
+  /** Something outside keeps the root: when it does not answer, it is asked again. */
+  get outside(): boolean {
+    return seals[this.kind]?.outside === true;
   }
 
   sealedState(reason = this.#waiting()): SealState & { sealed: true } {
@@ -100,7 +92,15 @@ export class SealedKeyring {
     const secret = this.kind === "development" ? fromFile : given;
     if (!this.#keyring) return await this.#make(process, secret);
     if (this.kind === "shamir") return await this.#offer(process, secret);
+    if (this.outside) return await this.#openFromOutside(process, this.#keyring);
     result(await process.call(Op.unseal, [json(this.#keyring), ...fields(secret)]));
+    return this.#openState();
+  }
+
+  async #openFromOutside(process: HolderProcess, keyring: Keyring): Promise<SealState> {
+    const [recipient] = result(await process.call(Op.boxKey, []));
+    const box = await unwrapOutside(keyring.seal.kind, keyring.seal.parameters, recipient!);
+    result(await process.call(Op.unseal, [json(keyring), ...fields({ bytes: box, boxed: true })]));
     return this.#openState();
   }
 
@@ -130,7 +130,9 @@ export class SealedKeyring {
     if (to.kind === "development" && base.seal.kind === "development") {
       throw new SealError("the development seal has one key only");
     }
-    const seal = newSeal(to);
+    // A role that is started again is told of the old file; of a first seal it is told each time, or is not to open itself.
+    const told = to.kind === "passphrase" && to.file !== undefined ? { file: to.file } : {};
+    const seal = { ...newSeal(to), ...told };
     if (to.kind === "development") await this.#makeDevelopmentKey();
     const given = to.kind === "development" ? { bytes: await readFile(this.#developmentKey), boxed: false } : secret;
     if (seals[seal.kind]!.secret === "given" && (given === undefined || given.bytes.length === 0)) {
@@ -192,8 +194,22 @@ export class SealedKeyring {
     existing: Keyring["domainKeys"],
   ): Promise<{ keyring: Keyring; handedOut: Uint8Array | undefined }> {
     const id = nextId(existing);
-    const sent = [json(seal), ...fields(secret), recipient ?? none, Buffer.from(String(id))];
-    const [handedOut, proposed] = result(await process.call(Op.propose, sent));
+    const ask = async (reader: Uint8Array | undefined): Promise<Buffer[]> => {
+      const sent = [json(seal), ...fields(secret), reader ?? none, Buffer.from(String(id))];
+      return result(await process.call(Op.propose, sent));
+    };
+    let proposed: Buffer | undefined;
+    let handedOut: Buffer | undefined;
+    if (seals[seal.kind]!.outside) {
+      const parameters = await wrapOutside(seal.kind, seal.parameters, async (reader) => {
+        const [box, keys] = await ask(reader);
+        proposed = keys;
+        return box!;
+      });
+      seal = { ...seal, parameters };
+    } else {
+      [handedOut, proposed] = await ask(recipient);
+    }
     const made = new Map(existing.map((key) => [key.id, key.createdAt]));
     const keys = JSON.parse(proposed!.toString("utf8")) as { id: number; wrapped: string }[];
     // INVARIANT: no domain key is left behind: what it wrapped could never be opened again.
@@ -201,7 +217,7 @@ export class SealedKeyring {
       throw new SealError("a domain key is missing");
     const domainKeys = keys.map((key) => ({ ...key, createdAt: made.get(key.id) ?? this.#clock.now() }));
     const keyring: Keyring = { version: 1, seal, current: id, domainKeys };
-    return { keyring, handedOut: handedOut!.length > 0 ? handedOut! : undefined };
+    return { keyring, handedOut: handedOut && handedOut.length > 0 ? handedOut : undefined };
   }
 
   async #commit(process: HolderProcess, keyring: Keyring): Promise<void> {
@@ -216,6 +232,7 @@ export class SealedKeyring {
   }
 
   #waiting(): string {
+    if (this.outside) return `asking the ${this.kind} seal`;
     if (this.kind === "shamir") return `waiting for ${String(this.#keyring?.seal.parameters["threshold"])} shares`;
     return this.#keyring ? "waiting for the passphrase" : "waiting for a first passphrase";
   }
@@ -244,8 +261,7 @@ export class SealedKeyring {
 
 function newSeal(config: SealConfig): Keyring["seal"] {
   try {
-    const seal = { kind: config.kind, parameters: seals[config.kind]!.newParameters(config) };
-    return config.kind === "passphrase" && config.file !== undefined ? { ...seal, file: config.file } : seal;
+    return { kind: config.kind, parameters: seals[config.kind]!.newParameters(config) };
   } catch (error) {
     throw error instanceof SealInputError ? new SealError(error.message) : error;
   }

@@ -47,7 +47,14 @@ export async function administrator(
   const account = await managementAccount(parts.store, config.accountId);
   try {
     const access = { kind: "user", userName: "admin", accessKey: key } as const;
-    const created = await createAccount({ ...parts, random: systemRandom, account, email: rootEmail, name: "management", access });
+    const created = await createAccount({
+      ...parts,
+      random: systemRandom,
+      account,
+      email: rootEmail,
+      name: "management",
+      access,
+    });
     return { accountId: account, ...key, rootToken: created.rootLink };
   } catch (error) {
     if (error instanceof AwsError && error.code === "EntityAlreadyExists") return { accountId: account, ...key };

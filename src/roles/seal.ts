@@ -5,8 +5,17 @@ import type { SealConfig } from "#keys/seals/seal.ts";
 import { isSharing } from "#keys/seals/shamir.ts";
 import type { RoleConfig } from "./role.ts";
 
-/** `development`, `passphrase`, `shamir:<threshold>/<shares>`. `undefined` when it is none of them. */
+/**
+ * `development`, `passphrase`, `shamir:<threshold>/<shares>`, `kms:<key ARN>[@<endpoint>]`,
+ * `xks:https://<host>[/<prefix>]/kms/xks/v1/keys/<id>`, `tpm[:<PCRs>]`. `undefined` when it is none of them. The endpoint is AWS's unless given.
+ */
 export function parseSeal(text: string): SealConfig | undefined {
+  const key = /^kms:(arn:aws[a-z-]*:kms:([a-z0-9-]+):\d{12}:key\/[\w-]+)(?:@(https?:\/\/[^\s/]+)\/?)?$/.exec(text);
+  if (key) return { kind: "kms", key: key[1]!, endpoint: key[3] ?? `https://kms.${key[2]}.amazonaws.com` };
+  const xks = /^xks:(https:\/\/[^\s/]+)((?:\/[\w-]+)*\/kms\/xks\/v1)\/keys\/([\w-]+)$/.exec(text);
+  if (xks) return { kind: "xks", endpoint: xks[1]!, path: xks[2]!, key: xks[3]! };
+  const tpm = /^tpm(?::(\d{1,2}(?:,\d{1,2})*))?$/.exec(text);
+  if (tpm) return tpm[1] === undefined ? { kind: "tpm" } : { kind: "tpm", pcrs: tpm[1] };
   if (text === "development") return { kind: "development" };
   if (text === "passphrase") return { kind: "passphrase" };
   const sharing = /^shamir:(\d{1,2})\/(\d{1,2})$/.exec(text);
@@ -32,6 +41,12 @@ export async function sealOf(config: RoleConfig): Promise<SealConfig> {
   if (kind === "shamir") {
     return { kind, threshold: Number(parameters["threshold"]), shares: Number(parameters["shares"]) };
   }
+  if (kind === "kms") return { kind, key: String(parameters["key"]), endpoint: String(parameters["endpoint"]) };
+  if (kind === "xks") {
+    const { endpoint, path, key } = parameters;
+    return { kind, endpoint: String(endpoint), path: String(path), key: String(key) };
+  }
+  if (kind === "tpm") return { kind };
   return kind === "passphrase" ? passphraseSeal(config) : { kind: "development" };
 }
 

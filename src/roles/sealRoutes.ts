@@ -1,6 +1,6 @@
 /** What the operator's socket does with the seal. Shapes: adminContract.ts. */
 import { AwsError } from "#kernel/errors.ts";
-import type { SealControl } from "#keys/client.ts";
+import type { SealControl } from "#keys/sealControl.ts";
 import { type KeyHolder, KeyHolderUnavailable, Sealed, SealError } from "#keys/contract.ts";
 import type { AdminRekey, AdminSealKey, AdminSealState } from "./adminContract.ts";
 import type { Routes } from "./routes.ts";
@@ -19,7 +19,8 @@ export function sealRoutes(keys: KeyHolder, seal: SealControl): Routes {
       if (boxed !== undefined) {
         return await refusing(seal.offer({ bytes: Buffer.from(boxed, "base64"), boxed: true }));
       }
-      return await refusing(seal.offer({ bytes: Buffer.from(text(body, "passphrase"), "utf8"), boxed: false }));
+      const passphrase = optionalText(body, "passphrase") ?? "";
+      return await refusing(seal.offer({ bytes: Buffer.from(passphrase, "utf8"), boxed: false }));
     },
     "POST /_jikimi/seal": async (): Promise<AdminSealState> => {
       await keys.seal();

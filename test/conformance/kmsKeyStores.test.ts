@@ -11,7 +11,7 @@ import { CloudTrail } from "@aws-sdk/client-cloudtrail";
 import { KMS } from "@aws-sdk/client-kms";
 import { S3 } from "@aws-sdk/client-s3";
 import { aws, isInstalled, run } from "../cli.ts";
-import { eventually, startInstance, type Instance } from "../instance.ts";
+import { eventually, repository, startInstance, type Instance } from "../instance.ts";
 import { advance, operator } from "../operator.ts";
 import { XksPath } from "../xksPath.ts";
 
@@ -65,6 +65,18 @@ async function keyInStore(XksKeyId: string): Promise<string> {
 
 async function describeStore(id = storeId) {
   return (await kms.describeCustomKeyStores({ CustomKeyStoreId: id })).CustomKeyStores![0]!;
+}
+
+/** The operator's command, on the proxy's side. */
+async function jikimi(...args: string[]): Promise<any> {
+  const main = join(repository, "src/cli/main.ts");
+  const line = [main, "xks-proxy", ...args, "--json", "--data", proxy.dataDir];
+  const { code, stdout, stderr } = await run(process.execPath, line, {
+    PATH: process.env["PATH"],
+    HOME: proxy.dataDir,
+  });
+  assert.equal(code, 0, stderr);
+  return JSON.parse(stdout);
 }
 
 const refusal = (name: string, message?: RegExp) => ({ name, ...(message ? { message } : {}) });
@@ -145,7 +157,8 @@ describe("stores", () => {
       kms.createCustomKeyStore(ofStore("a", at("busan"))),
       refusal("XksProxyInvalidConfigurationException"),
     );
-    await operator(proxy, "POST", proxies, { action: "create", name: "daegu" });
+    const made = await jikimi("create", "daegu");
+    assert.equal(made.XksProxyUriPath, at("daegu").XksProxyUriPath);
     for (const credential of [
       { AccessKeyId, RawSecretAccessKey },
       { AccessKeyId: "ABCDEFGHIJKLMNOPQRSTUVW2", RawSecretAccessKey },
@@ -410,6 +423,9 @@ describe("keys", () => {
 
   test("kill -9 of both: what was sealed opens again, and the store is as connected as it was", async () => {
     const { CiphertextBlob } = await kms.encrypt({ KeyId, Plaintext: Buffer.from("x") });
+    // Kept connections would have the killed ones' roles drain for as long as they may.
+    for (const client of [kms, s3, proxyKms]) client.destroy();
+    path.reset();
     await Promise.all([instance.kill(), proxy.kill()]);
     const portOf = ({ endpoint }: Instance) => Number(new URL(endpoint).port);
     [instance, proxy] = await Promise.all([
@@ -455,6 +471,30 @@ describe("keys", () => {
     await eventually(() => kms.deleteCustomKeyStore({ CustomKeyStoreId: storeId }).then(() => true));
     await assert.rejects(describeStore(), refusal("CustomKeyStoreNotFoundException"));
   });
+});
+
+test("what the operator may not make of a proxy", async () => {
+  const asking = (action: string, more: object = {}) =>
+    operator(proxy, "POST", proxies, { action, name: "seoul", ...more });
+  const rsa = await proxyKms.createKey({ KeySpec: "RSA_2048", KeyUsage: "SIGN_VERIFY" });
+  const keyArn = rsa.KeyMetadata!.Arn!;
+  await assert.rejects(asking("create"), /409/);
+  await assert.rejects(asking("create", { name: "a/b" }), /400/);
+  await assert.rejects(asking("put-key", { externalKeyId: "rsa", keyArn }), /400 .*symmetric/);
+  await assert.rejects(asking("put-key", { externalKeyId: "a/b", keyArn }), /400/);
+  await assert.rejects(asking("put-key", { externalKeyId: "none", keyArn: `${keyArn}0` }), /404/);
+  await assert.rejects(asking("put-key", { externalKeyId: "none" }), /400 .*keyArn/);
+  await assert.rejects(asking("put-key", { externalKeyId: "use", keyArn, usage: ["SIGN"] }), /400 .*usage/);
+  await assert.rejects(asking("constructor"), /400 .*action/);
+  await assert.rejects(asking("delete", { name: "nowhere" }), /404/);
+  await asking("add-credential");
+  await assert.rejects(asking("add-credential"), /409/);
+  await asking("delete", { name: "daegu" });
+  const { proxies: left } = await jikimi("list");
+  assert.deepEqual(
+    left.map(({ name }: { name: string }) => name),
+    ["seoul"],
+  );
 });
 
 test("curl, another maker's signer, speaks to the proxy", async (t) => {

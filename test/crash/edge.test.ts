@@ -211,10 +211,10 @@ test("an edge that starts while the api role does not answer serves from its las
   await eventually(async () => (await get("/")) === "changed");
 });
 
-test("kill -9 of everything: the next start serves again, under the same secret", async () => {
+test("a restart of everything: the next start serves again, under the same secret", async () => {
   const secret = await readFile(join(dataDir, "edge/secret"));
   await client.close();
-  await instance.kill();
+  await instance.stop();
   await start();
   await eventually(async () => (await get("/")) === "changed");
   assert.deepEqual(await readFile(join(dataDir, "edge/secret")), secret);

@@ -3,14 +3,20 @@
  * share, moving to another seal while it serves, and what the old one is worth afterwards.
  */
 import assert from "node:assert/strict";
-import { readdir, readFile } from "node:fs/promises";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { DescribeRegionsCommand, EC2Client } from "@aws-sdk/client-ec2";
 import { IAMClient, ListUsersCommand } from "@aws-sdk/client-iam";
-import { CreateKeyCommand, DecryptCommand, EncryptCommand, KMSClient } from "@aws-sdk/client-kms";
+import {
+  CreateKeyCommand,
+  DecryptCommand,
+  DisableKeyCommand,
+  EnableKeyCommand,
+  EncryptCommand,
+  KMSClient,
+} from "@aws-sdk/client-kms";
 import { ListBucketsCommand, S3Client } from "@aws-sdk/client-s3";
 import { run, type Ran } from "../cli.ts";
 import { eventually, repository, startInstance, type Instance } from "../instance.ts";
@@ -19,6 +25,8 @@ import { operator } from "../operator.ts";
 describe("seals", () => {
   let folder: string;
   let instance: Instance;
+  /** Another installation, whose KMS keeps the root at the end. */
+  let keeper: Instance;
   let shares: string[];
   let ciphertext: Uint8Array;
 
@@ -40,7 +48,10 @@ describe("seals", () => {
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "jikimi-seals-"));
-    instance = await startInstance({ dataDir: data(), args: ["--seal", "shamir:2/3"] });
+    [instance, keeper] = await Promise.all([
+      startInstance({ dataDir: data(), args: ["--seal", "shamir:2/3"] }),
+      startInstance(),
+    ]);
     ({ shares } = instance.ready as unknown as { shares: string[] });
     const { KeyMetadata } = await kms().send(new CreateKeyCommand({}));
     const answer = await kms().send(new EncryptCommand({ KeyId: KeyMetadata!.KeyId!, Plaintext: Buffer.from("kept") }));
@@ -48,7 +59,7 @@ describe("seals", () => {
   });
 
   after(async () => {
-    await instance?.stop();
+    await Promise.all([instance?.stop(), keeper?.stop()]);
     await rm(folder, { recursive: true, force: true });
   });
 
@@ -141,8 +152,25 @@ describe("seals", () => {
     const other = await cli(["up", "--port", "0", "--seal", "shamir:2/3"]);
     assert.equal(other.code, 2);
     assert.match(other.stderr, /sealed with "passphrase", not "shamir"/);
-    instance = await startInstance({ dataDir: data() });
+    const { accessKeyId, secretAccessKey } = keeper.ready;
+    const env = { JIKIMI_SEAL_ACCESS_KEY_ID: accessKeyId, JIKIMI_SEAL_SECRET_ACCESS_KEY: secretAccessKey };
+    instance = await startInstance({ dataDir: data(), env });
     assert.equal((await cli(["unseal"], `${passphrase}\n`)).code, 0);
+    assert.equal(await decrypted(), "kept");
+  });
+
+  test("under a key of another installation: it opens when that one lets it", async () => {
+    const theirs = new KMSClient(keeper.client);
+    const { KeyMetadata } = await theirs.send(new CreateKeyCommand({}));
+    const rekeyed = await cli(["seal", "rekey", "--to", `kms:${KeyMetadata!.Arn!}@${keeper.endpoint}`]);
+    assert.equal(rekeyed.code, 0, rekeyed.stderr);
+    assert.equal((await cli(["seal"])).code, 0);
+    await theirs.send(new DisableKeyCommand({ KeyId: KeyMetadata!.KeyId! }));
+    assert.match((await cli(["unseal"])).stderr, /refused Decrypt: DisabledException/);
+    assert.equal((await sealState()).sealed, true);
+    await theirs.send(new EnableKeyCommand({ KeyId: KeyMetadata!.KeyId! }));
+    const opened = await cli(["unseal"]);
+    assert.equal(opened.code, 0, opened.stderr);
     assert.equal(await decrypted(), "kept");
   });
 });

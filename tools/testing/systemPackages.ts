@@ -35,6 +35,8 @@ const witnesses: readonly Witness[] = [
     reason: "Hangul in it",
   },
   { package: "softhsm2", anyOf: ["softhsm2-util"], reason: "PKCS#11 modules" },
+  { package: "swtpm", anyOf: ["swtpm"], reason: "a TPM for the seal" },
+  { package: "tpm2-tools", anyOf: ["tpm2_unseal"], reason: "how the seal asks a TPM" },
   {
     package: "python3-venv",
     anyOf: ["/usr/lib/python3*/ensurepip/__init__.py"],

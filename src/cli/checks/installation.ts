@@ -51,7 +51,8 @@ async function sealState(cli: Cli, options: GlobalOptions): Promise<CheckResult>
   const { text } = cli;
   if (!runningOwner(cli.dataDir(options))) return { state: "ok", detail: text.sealNotRunning };
   const { seal } = await runningInstance(cli, options).get<AdminStatus>(adminPaths.status);
-  if (seal.sealed) return { state: "unavailable", detail: text.sealClosed(seal.seal, seal.reason), fix: text.sealClosedFix };
+  if (seal.sealed)
+    return { state: "unavailable", detail: text.sealClosed(seal.seal, seal.reason), fix: text.sealClosedFix };
   if (seal.development) return { state: "warning", detail: text.developmentSeal };
   return { state: "ok", detail: text.sealOpen(seal.seal) };
 }

@@ -13,7 +13,9 @@ export const status = defineCommand({
       cli.printJson({ ...answer, pid: instance.run.pid, dataDir: instance.dataDir });
       return;
     }
-    const sealText = answer.seal.sealed ? text.sealClosed(answer.seal.seal, answer.seal.reason) : text.sealOpen(answer.seal.seal);
+    const sealText = answer.seal.sealed
+      ? text.sealClosed(answer.seal.seal, answer.seal.reason)
+      : text.sealOpen(answer.seal.seal);
     cli.printRows([
       [text.labelEndpoint, answer.endpoint],
       [text.labelConsole, answer.consoleUrl],

@@ -1,4 +1,5 @@
 import { developmentSeal } from "./development.ts";
+import { kmsSeal, tpmSeal, xksSeal } from "./outsideSeals.ts";
 import { passphraseSeal } from "./passphrase.ts";
 import type { SealDefinition } from "./seal.ts";
 import { shamirSeal } from "./shamir.ts";
@@ -8,4 +9,7 @@ export const seals: Readonly<Record<string, SealDefinition>> = {
   development: developmentSeal,
   passphrase: passphraseSeal,
   shamir: shamirSeal,
+  kms: kmsSeal,
+  tpm: tpmSeal,
+  xks: xksSeal,
 };

@@ -19,6 +19,8 @@ export interface SealDefinition {
    * right; a wrong secret is noticed later, when the domain keys do not unwrap.
    */
   root(secret: Uint8Array, parameters: Record<string, unknown>): Buffer;
+  /** Kept by something outside, which is asked by a helper process (`outside/`). */
+  outside?: true;
   /** Only of `made`: what is handed out of 32 new bytes. */
   handOut?(secret: Uint8Array, parameters: Record<string, unknown>): Buffer;
 }
@@ -29,7 +31,13 @@ export type SealConfig =
   /** `file`: opened at start and after a restart, e.g. a systemd credential. Without it, somebody calls `unseal`. */
   | { kind: "passphrase"; file?: string }
   /** Any `threshold` of `shares` people open it together. */
-  | { kind: "shamir"; threshold: number; shares: number };
+  | { kind: "shamir"; threshold: number; shares: number }
+  /** Under a key of another KMS: its ARN, and where it is asked. */
+  | { kind: "kms"; key: string; endpoint: string }
+  /** Under an external key, behind an XKS proxy: `https://host:port`, `[/<prefix>]/kms/xks/v1`, the external key id. */
+  | { kind: "xks"; endpoint: string; path: string; key: string }
+  /** By the TPM 2.0 of this machine; `pcrs`: only while these have the values that they have now, e.g. `0,7`. */
+  | { kind: "tpm"; pcrs?: string };
 
 /** What boxes are for (`box.ts`): a secret on its way to the holder, and what the holder hands out. */
 export const secretPurpose = "secret of the seal";

@@ -1,4 +1,5 @@
 /** What an external key store proxy may do wrong, and what KMS says of it: each row of the table, by a proxy that does it. */
+import "reflect-metadata";
 import assert from "node:assert/strict";
 import { createCipheriv, createDecipheriv, KeyObject, randomBytes, webcrypto } from "node:crypto";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
