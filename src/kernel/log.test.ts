@@ -9,11 +9,12 @@ const module = fileURLToPath(new URL("./log.ts", import.meta.url));
 const program = `
   const { createLogger } = await import(${JSON.stringify(module)});
   const log = createLogger("test", "info");
-  log.info("first");
   process.once("SIGUSR2", () => {
     for (let i = 0; i < 2000; i++) log.info({ i }, "nobody reads this any more ".repeat(20));
     process.exit(7);
   });
+  // By this line the test knows that the signal is listened for.
+  log.info("first");
   setInterval(() => {}, 1000);
 `;
 

@@ -17,6 +17,7 @@ import { isErrno, makeFolder } from "./files.ts";
 import { PairClient } from "./pairClient.ts";
 import { HolderProcess } from "./process.ts";
 import { type Message, Op, Status } from "./protocol.ts";
+import { AskNoMore } from "./seals/outside/client.ts";
 import type { Proposal, Rekeying, SealControl, SealSecret } from "./sealControl.ts";
 import { SealedKeyring } from "./sealedKeyring.ts";
 import type { SealConfig } from "./seals/seal.ts";
@@ -39,6 +40,8 @@ const none = new Uint8Array(0);
 /** Domain keys are changed monthly, like those of AWS KMS ("AWS KMS cryptographic details", domain keys). */
 const domainKeyAgeMs = 30 * 24 * 3600_000;
 const slowestRestartMs = 5_000;
+const developmentWarning =
+  "DEVELOPMENT SEAL: the key of all keys lies in the data folder; `jikimi seal rekey` moves to another";
 /** How long a start waits for something outside to open the seal; it goes on sealed then. */
 const outsidePatienceMs = 6_000;
 const firstAskAgainMs = 1_000;
@@ -136,8 +139,8 @@ class KeyHolderClient extends PairClient implements KeyHolder, SealControl {
 
   async boxKey(): Promise<Uint8Array> {
     await this.#ready;
-    const [key] = result(await this.#alive().call(Op.boxKey, []));
-    return key!;
+    if (!this.#process || this.#closed) throw new KeyHolderUnavailable();
+    return result(await this.#process.call(Op.boxKey, []))[0]!;
   }
 
   proposeRekey(rekeying: Rekeying): Promise<Proposal> {
@@ -147,8 +150,8 @@ class KeyHolderClient extends PairClient implements KeyHolder, SealControl {
   confirmRekey(id: string): Promise<SealState> {
     return this.#changeKeyring(async () => {
       this.#state = await this.#sealed.confirm(this.#opened(), id);
-      this.#warnOfDevelopmentSeal();
       this.#options.logger.info({ seal: this.#state.seal }, "the keys are under another seal");
+      this.#logState();
       return this.#state;
     });
   }
@@ -159,15 +162,10 @@ class KeyHolderClient extends PairClient implements KeyHolder, SealControl {
     return handedOut;
   }
 
-  #alive(): HolderProcess {
-    if (!this.#process || this.#closed) throw new KeyHolderUnavailable();
-    return this.#process;
-  }
-
   #opened(): HolderProcess {
-    const process = this.#alive();
+    if (!this.#process || this.#closed) throw new KeyHolderUnavailable();
     if (this.#state?.sealed !== false) throw new Sealed();
-    return process;
+    return this.#process;
   }
 
   async seal(): Promise<void> {
@@ -363,10 +361,7 @@ class KeyHolderClient extends PairClient implements KeyHolder, SealControl {
 
   async #sendWhenReady(op: number, fields: readonly Uint8Array[]): Promise<Message> {
     if (this.#state?.sealed !== false) await this.#waitUntilReady();
-    const process = this.#process;
-    if (!process || this.#closed) throw new KeyHolderUnavailable();
-    if (this.#state?.sealed !== false) throw new Sealed();
-    return process.call(op, fields);
+    return this.#opened().call(op, fields);
   }
 
   async #waitUntilReady(): Promise<void> {
@@ -389,6 +384,7 @@ class KeyHolderClient extends PairClient implements KeyHolder, SealControl {
     while (!this.#closed) {
       try {
         this.#state = undefined;
+        await this.#sealed.refresh();
         const process = this.#startProcess();
         this.#process = process;
         await this.#settle(process);
@@ -439,6 +435,7 @@ class KeyHolderClient extends PairClient implements KeyHolder, SealControl {
       await this.#open(process);
     } else {
       this.#state = this.#sealed.sealedState();
+      this.#logState();
     }
   }
 
@@ -451,7 +448,8 @@ class KeyHolderClient extends PairClient implements KeyHolder, SealControl {
       if (error instanceof KeyHolderUnavailable || this.#process !== process) return;
       const reason = error instanceof Error ? error.message : "unknown";
       this.#state = this.#sealed.sealedState(reason);
-      this.#options.logger.error({ reason }, "the key holder stays sealed; its seal is asked again");
+      this.#options.logger.error({ reason }, "the key holder stays sealed");
+      if (error instanceof AskNoMore) return;
       const again = (): void => void this.#askOutside(process, Math.min(2 * pauseMs, slowestAskAgainMs));
       setTimeout(again, pauseMs).unref();
     }
@@ -460,16 +458,16 @@ class KeyHolderClient extends PairClient implements KeyHolder, SealControl {
   /** Opens the seal in a process; makes the keyring first where there is none. Without a secret: descriptor 3. */
   async #open(process: HolderProcess, secret?: SealSecret): Promise<void> {
     this.#state = await this.#sealed.open(process, secret);
-    if (this.#state.sealed) return;
-    this.#warnOfDevelopmentSeal();
+    this.#logState();
     void this.#rotateWhenDue();
   }
 
-  #warnOfDevelopmentSeal(): void {
-    if (this.#state?.sealed !== false || !this.#state.development) return;
-    this.#options.logger.warn(
-      "DEVELOPMENT SEAL: the key of all keys lies in the data folder; use a passphrase seal for anything real",
-    );
+  #logState(): void {
+    const { logger } = this.#options;
+    const state = this.#state;
+    if (state?.sealed) logger.warn({ reason: state.reason, ...state.shares }, "the key holder is sealed");
+    else if (state?.development) logger.warn(developmentWarning);
+    else logger.info({ seal: state?.seal }, "the key holder is open");
   }
 
   async #rotateWhenDue(): Promise<void> {

@@ -49,6 +49,11 @@ export class SealedKeyring {
     await this.#removeUnusedKey();
   }
 
+  /** Takes what is on disk: another process of the installation may have brought it under another seal. */
+  async refresh(): Promise<void> {
+    this.#keyring = (await this.#file.read()) ?? this.#keyring;
+  }
+
   get kind(): string {
     return this.#keyring?.seal.kind ?? this.#first.kind;
   }

@@ -1,6 +1,6 @@
 /** Opening by shares, and coming under another seal, at the key holder itself. */
 import assert from "node:assert/strict";
-import { cp, mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -183,4 +183,37 @@ test("until a change of the seal is confirmed nothing has changed; a stale one i
   assert.equal((await holder.state()).sealed, false);
   await holder.close();
   assert.equal((await (await start(dataDir, { kind: "development" })).state()).sealed, false);
+});
+
+test("two processes of one installation: the other one takes no key under the seal that is gone", async () => {
+  const dataDir = await folder();
+  const first = await start(dataDir, { kind: "development" });
+  const other = await start(dataDir, { kind: "development" });
+  const kept = await first.protect("p", "b", Buffer.from("kept"));
+  const shares = await rekeyToShares(first);
+  assert.equal(Buffer.from(await other.reveal("p", "b", kept)).toString(), "kept");
+  await assert.rejects(other.rotateDomainKey(), /another process has changed the keyring/);
+  await assert.rejects(other.proposeRekey({ to: twoOfThree }), /another process has changed the keyring/);
+  process.kill(other.pid!, "SIGKILL");
+  await other.reveal("p", "b", kept).catch(() => undefined);
+  await assert.rejects(async () => {
+    for (;;) {
+      const { sealed } = await other.state();
+      if (sealed) await other.reveal("p", "b", kept);
+    }
+  }, Sealed);
+  for (const share of shares.slice(0, 2)) await other.offer(plain(share));
+  assert.equal(Buffer.from(await other.reveal("p", "b", kept)).toString(), "kept");
+});
+
+test("the file that a rekey was told of opens it from then on", async () => {
+  const dataDir = await folder();
+  const file = join(await folder(), "passphrase");
+  await writeFile(file, "one that is long enough\n", { mode: 0o600 });
+  const holder = await start(dataDir, { kind: "development" });
+  const secret = plain("one that is long enough");
+  const { id } = await holder.proposeRekey({ to: { kind: "passphrase", file }, secret });
+  await holder.confirmRekey(id);
+  await holder.close();
+  assert.equal((await (await start(dataDir, { kind: "passphrase" })).state()).sealed, false);
 });

@@ -7,13 +7,16 @@ import type { RoleConfig } from "./role.ts";
 
 /**
  * `development`, `passphrase`, `shamir:<threshold>/<shares>`, `kms:<key ARN>[@<endpoint>]`,
- * `xks:https://<host>[/<prefix>]/kms/xks/v1/keys/<id>`, `tpm[:<PCRs>]`. `undefined` when it is none of them. The endpoint is AWS's unless given.
+ * `xks:https://<host>[/<prefix>]/kms/xks/v1/keys/<id>`, `tpm[:<PCRs>]`,
+ * `pkcs11:token=<label>;object=<label>?module-path=<path>` (RFC 7512). `undefined` when it is none of them. The endpoint is AWS's unless given.
  */
 export function parseSeal(text: string): SealConfig | undefined {
   const key = /^kms:(arn:aws[a-z-]*:kms:([a-z0-9-]+):\d{12}:key\/[\w-]+)(?:@(https?:\/\/[^\s/]+)\/?)?$/.exec(text);
   if (key) return { kind: "kms", key: key[1]!, endpoint: key[3] ?? `https://kms.${key[2]}.amazonaws.com` };
   const xks = /^xks:(https:\/\/[^\s/]+)((?:\/[\w-]+)*\/kms\/xks\/v1)\/keys\/([\w-]+)$/.exec(text);
   if (xks) return { kind: "xks", endpoint: xks[1]!, path: xks[2]!, key: xks[3]! };
+  const pkcs11 = /^pkcs11:token=([\w.-]{1,32});object=([\w.-]{1,64})\?module-path=(\/[^\s?&;]+)$/.exec(text);
+  if (pkcs11) return { kind: "pkcs11", module: pkcs11[3]!, token: pkcs11[1]!, key: pkcs11[2]! };
   const tpm = /^tpm(?::(\d{1,2}(?:,\d{1,2})*))?$/.exec(text);
   if (tpm) return tpm[1] === undefined ? { kind: "tpm" } : { kind: "tpm", pcrs: tpm[1] };
   if (text === "development") return { kind: "development" };
@@ -45,6 +48,10 @@ export async function sealOf(config: RoleConfig): Promise<SealConfig> {
   if (kind === "xks") {
     const { endpoint, path, key } = parameters;
     return { kind, endpoint: String(endpoint), path: String(path), key: String(key) };
+  }
+  if (kind === "pkcs11") {
+    const { module, token, key } = parameters;
+    return { kind, module: String(module), token: String(token), key: String(key) };
   }
   if (kind === "tpm") return { kind };
   return kind === "passphrase" ? passphraseSeal(config) : { kind: "development" };

@@ -35,6 +35,7 @@ const witnesses: readonly Witness[] = [
     reason: "Hangul in it",
   },
   { package: "softhsm2", anyOf: ["softhsm2-util"], reason: "PKCS#11 modules" },
+  { package: "opensc", anyOf: ["pkcs11-tool"], reason: "how the seal asks a PKCS#11 token" },
   { package: "swtpm", anyOf: ["swtpm"], reason: "a TPM for the seal" },
   { package: "tpm2-tools", anyOf: ["tpm2_unseal"], reason: "how the seal asks a TPM" },
   {

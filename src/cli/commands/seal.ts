@@ -60,7 +60,7 @@ export const unseal = defineCommand<{ passphraseFile?: string }>({
 });
 
 /** Nobody has their secret: what keeps it is asked once more. */
-const askedOutside: ReadonlySet<string> = new Set(["kms", "xks", "tpm", "development"]);
+const askedOutside: ReadonlySet<string> = new Set(["kms", "xks", "pkcs11", "tpm", "development"]);
 
 /** Encrypted to the key holder: nothing on the way there can read it. */
 async function offer(instance: Instance, secret: string): Promise<AdminSealState> {

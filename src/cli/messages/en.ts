@@ -68,12 +68,12 @@ export const en = {
   optionApiProcesses: "processes that share the port; more than one needs PostgreSQL",
   optionPassphraseFile: "file with the passphrase of the seal",
   optionSeal:
-    "seal of a new installation: development, passphrase, shamir:3/5, kms:<key ARN>[@<endpoint>], xks:<key URL> or tpm[:<PCRs>] (JIKIMI_SEAL)",
+    "seal of a new installation: development, passphrase, shamir:3/5, kms:<key ARN>[@<endpoint>], xks:<key URL>, pkcs11:<URI> or tpm[:<PCRs>] (JIKIMI_SEAL)",
   optionTo: "the seal to come to, with `rekey`, named as for `up --seal`",
   argumentSeal: "status or rekey; without it, everything is sealed",
   badSeal: (seal: string) => `not a seal: ${seal || "none was named"}`,
   badSealFix:
-    "development, passphrase, shamir:3/5 (any three of five shares, 2 to 16), kms:<key ARN>[@<endpoint>], xks:https://<host>/kms/xks/v1/keys/<id>, tpm or tpm:0,7",
+    "development, passphrase, shamir:3/5 (any three of five shares, 2 to 16), kms:<key ARN>[@<endpoint>], xks:https://<host>/kms/xks/v1/keys/<id>, pkcs11:token=<label>;object=<label>?module-path=<path>, tpm or tpm:0,7",
   otherSeal: (has: string, wanted: string) => `this data folder is sealed with "${has}", not "${wanted}"`,
   otherSealFix: "start without naming a seal; `jikimi seal rekey --to …` changes it while it runs",
   firstPassphrase: "the first start of an installation needs its passphrase at once",

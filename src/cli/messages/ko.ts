@@ -70,12 +70,12 @@ export const ko: Messages = {
   optionApiProcesses: "포트를 함께 쓰는 프로세스 수. 둘 이상은 PostgreSQL이 필요합니다",
   optionPassphraseFile: "봉인 암호가 들어 있는 파일",
   optionSeal:
-    "새 설치의 봉인: development, passphrase, shamir:3/5, kms:<키 ARN>[@<엔드포인트>], xks:<키 URL>, tpm[:<PCR>] (JIKIMI_SEAL)",
+    "새 설치의 봉인: development, passphrase, shamir:3/5, kms:<키 ARN>[@<엔드포인트>], xks:<키 URL>, pkcs11:<URI>, tpm[:<PCR>] (JIKIMI_SEAL)",
   optionTo: "`rekey`로 바꿀 봉인. `up --seal`과 같은 이름",
   argumentSeal: "status 또는 rekey. 없으면 모두 봉인합니다",
   badSeal: (seal) => `봉인이 아닙니다: ${seal || "이름이 없습니다"}`,
   badSealFix:
-    "development, passphrase, shamir:3/5 (다섯 조각 중 셋, 2~16개), kms:<키 ARN>[@<엔드포인트>], xks:https://<호스트>/kms/xks/v1/keys/<id>, tpm 또는 tpm:0,7",
+    "development, passphrase, shamir:3/5 (다섯 조각 중 셋, 2~16개), kms:<키 ARN>[@<엔드포인트>], xks:https://<호스트>/kms/xks/v1/keys/<id>, pkcs11:token=<label>;object=<label>?module-path=<path>, tpm 또는 tpm:0,7",
   otherSeal: (has, wanted) => `이 데이터 폴더의 봉인은 "${wanted}"이(가) 아니라 "${has}"입니다`,
   otherSealFix: "봉인을 지정하지 않고 시작하세요. 실행 중에 `jikimi seal rekey --to …`로 바꿀 수 있습니다",
   firstPassphrase: "새 설치의 첫 시작에는 암호가 바로 필요합니다",

@@ -1,5 +1,5 @@
 import { developmentSeal } from "./development.ts";
-import { kmsSeal, tpmSeal, xksSeal } from "./outsideSeals.ts";
+import { kmsSeal, pkcs11Seal, tpmSeal, xksSeal } from "./outsideSeals.ts";
 import { passphraseSeal } from "./passphrase.ts";
 import type { SealDefinition } from "./seal.ts";
 import { shamirSeal } from "./shamir.ts";
@@ -12,4 +12,5 @@ export const seals: Readonly<Record<string, SealDefinition>> = {
   kms: kmsSeal,
   tpm: tpmSeal,
   xks: xksSeal,
+  pkcs11: pkcs11Seal,
 };

@@ -21,4 +21,5 @@ function outsideSeal(kind: SealConfig["kind"]): SealDefinition {
 
 export const kmsSeal = outsideSeal("kms");
 export const tpmSeal = outsideSeal("tpm");
+export const pkcs11Seal = outsideSeal("pkcs11");
 export const xksSeal = outsideSeal("xks");

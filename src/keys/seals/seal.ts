@@ -36,6 +36,8 @@ export type SealConfig =
   | { kind: "kms"; key: string; endpoint: string }
   /** Under an external key, behind an XKS proxy: `https://host:port`, `[/<prefix>]/kms/xks/v1`, the external key id. */
   | { kind: "xks"; endpoint: string; path: string; key: string }
+  /** Under a key in a PKCS #11 token: path of its module, label of the token, label of the key. */
+  | { kind: "pkcs11"; module: string; token: string; key: string }
   /** By the TPM 2.0 of this machine; `pcrs`: only while these have the values that they have now, e.g. `0,7`. */
   | { kind: "tpm"; pcrs?: string };
 

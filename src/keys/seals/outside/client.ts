@@ -7,9 +7,12 @@ import { SealError } from "../../contract.ts";
 import { withoutCoreFiles } from "../../process.ts";
 
 const entry = fileURLToPath(new URL(`./helper${extname(import.meta.url)}`, import.meta.url));
-/** What of the environment is its own, or its programs': credentials, search path, where the TPM is, whom TLS trusts. */
-const itsEnvironment = /^(JIKIMI_SEAL_\w+|PATH|TPM2TOOLS_TCTI|NODE_EXTRA_CA_CERTS)$/;
+/** What of the environment is its own, or its programs': credentials, search path, where TPM and token are, whom TLS trusts. */
+const itsEnvironment = /^(JIKIMI_SEAL_\w+|PATH|TPM2TOOLS_TCTI|SOFTHSM2_CONF|NODE_EXTRA_CA_CERTS)$/;
 const timeoutMs = 60_000;
+
+/** It must not be asked again by itself. */
+export class AskNoMore extends SealError {}
 
 type Parameters = Record<string, unknown>;
 interface Answer {
@@ -17,6 +20,7 @@ interface Answer {
   parameters?: Parameters;
   box?: string;
   failure?: string;
+  final?: boolean;
 }
 
 /** The parameters with the root in them. @param handOut the root, in a box for this public key @throws SealError */
@@ -53,8 +57,8 @@ async function withHelper<T>(kind: string, work: (ask: (asked: object) => Promis
       const { value, done } = await lines.next();
       if (done) throw new SealError(`the helper of the ${kind} seal ended`);
       const answer = JSON.parse(value) as Answer;
-      if (answer.failure !== undefined) throw new SealError(answer.failure);
-      return answer;
+      if (answer.failure === undefined) return answer;
+      throw answer.final ? new AskNoMore(answer.failure) : new SealError(answer.failure);
     });
   } finally {
     child.kill("SIGKILL");

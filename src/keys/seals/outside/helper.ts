@@ -5,13 +5,13 @@
  *              ← { box }                                → { parameters }
  *     unwrap   ← { job, kind, parameters, recipient }   → { box }
  *
- * or `{ failure }`. The root comes and goes in boxes (`../box.ts`) between this process and the key holder.
+ * or `{ failure, final? }`. The root comes and goes in boxes (`../box.ts`) between this process and the key holder.
  */
 import { createInterface } from "node:readline";
 import { BoxReader, boxFor } from "../box.ts";
 import { handedOutPurpose, secretPurpose } from "../seal.ts";
 import { outsideKinds } from "./index.ts";
-import { OutsideFailure, type Parameters } from "./kind.ts";
+import { FinalFailure, OutsideFailure, type Parameters } from "./kind.ts";
 
 interface Job {
   job: "wrap" | "unwrap";
@@ -63,6 +63,7 @@ async function work(): Promise<void> {
 try {
   await work();
 } catch (error) {
-  answer({ failure: error instanceof OutsideFailure ? error.message : "an error of the helper process" });
+  const failure = error instanceof OutsideFailure ? error.message : "an error of the helper process";
+  answer({ failure, ...(error instanceof FinalFailure ? { final: true } : {}) });
 }
 process.stdin.destroy();

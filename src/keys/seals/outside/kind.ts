@@ -14,6 +14,9 @@ export type Parameters = Readonly<Record<string, unknown>>;
 /** Why it did not work, in words for an operator; no secrets. */
 export class OutsideFailure extends Error {}
 
+/** Asking again would make it worse: a token locks after a few wrong PINs. */
+export class FinalFailure extends OutsideFailure {}
+
 export function textOf(parameters: Parameters, name: string): string {
   const value = parameters[name];
   if (typeof value !== "string" || value === "") throw new OutsideFailure(`the keyring has no ${name} of its seal`);

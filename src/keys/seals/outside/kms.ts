@@ -5,6 +5,7 @@
  */
 import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
+import { systemClock } from "#kernel/clock.ts";
 import { signRequest } from "#kernel/signedRequest.ts";
 import { type OutsideKind, OutsideFailure, type Parameters, sealCredentials, textOf } from "./kind.ts";
 
@@ -40,7 +41,7 @@ async function call(parameters: Parameters, operation: string, input: object): P
     { region: key.split(":")[3] ?? "", service: "kms" },
     sealCredentials(process.env),
     // The other side's clock is the world's, whatever this installation's own has been moved to.
-    Date.now(),
+    systemClock.now(),
   );
   const { status, text } = await post(url, headers, body);
   let answer: Parameters;

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
@@ -192,6 +192,56 @@ test("an external key manager keeps the root, behind its proxy", async () => {
 });
 
 const installed = (program: string): boolean => spawnSync(program, ["--version"]).error === undefined;
+const softHsm = "/usr/lib/softhsm/libsofthsm2.so";
+const tokenHere = existsSync(softHsm) && installed("pkcs11-tool");
+
+test(
+  "a PKCS#11 token keeps the root: its key cannot be taken out, and a wrong PIN is tried once",
+  { skip: !tokenHere },
+  async () => {
+    const tokens = join(home, "tokens");
+    mkdirSync(tokens);
+    writeFileSync(join(home, "softhsm.conf"), `directories.tokendir = ${tokens}\nobjectstore.backend = file\n`);
+    process.env["SOFTHSM2_CONF"] = join(home, "softhsm.conf");
+    process.env["JIKIMI_SEAL_PIN"] = "246813";
+    ends.push(() => {
+      delete process.env["SOFTHSM2_CONF"];
+      delete process.env["JIKIMI_SEAL_PIN"];
+    });
+    execFileSync("softhsm2-util", [
+      "--init-token",
+      "--free",
+      "--label",
+      "jk",
+      "--so-pin",
+      "99999999",
+      "--pin",
+      "246813",
+    ]);
+    const seal = { kind: "pkcs11", module: softHsm, token: "jk", key: "root" } as const;
+    const dataDir = join(home, "pkcs11");
+    const first = await start(dataDir, seal);
+    assert.equal((await first.state()).sealed, false, JSON.stringify(await first.state()));
+    const kept = await first.protect("p", "b", Buffer.from("kept"));
+    await first.close();
+    const asUser = ["--module", softHsm, "--token-label", "jk", "--login", "--pin", "env:JIKIMI_SEAL_PIN"];
+    const listed = execFileSync("pkcs11-tool", [...asUser, "--list-objects", "--type", "secrkey"], {
+      encoding: "utf8",
+    });
+    assert.match(listed, /sensitive, always sensitive, never extractable, local/);
+    const second = await start(dataDir, seal);
+    await until(async () => !(await second.state()).sealed);
+    assert.equal(Buffer.from(await second.reveal("p", "b", kept)).toString(), "kept");
+    await second.close();
+    process.env["JIKIMI_SEAL_PIN"] = "000000";
+    const third = await start(dataDir, seal);
+    const state = await third.state();
+    assert.ok(state.sealed && /CKR_PIN_INCORRECT/.test(state.reason), JSON.stringify(state));
+    process.env["JIKIMI_SEAL_PIN"] = "246813";
+    assert.equal((await third.offer({ bytes: Buffer.alloc(0), boxed: false })).sealed, false);
+  },
+);
+
 const tpmHere = installed("swtpm") && installed("tpm2_unseal");
 
 async function softwareTpm(): Promise<ChildProcess> {

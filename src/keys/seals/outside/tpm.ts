@@ -4,13 +4,12 @@
  * while these have the values of when it was sealed: the firmware, boot loader and kernel that were measured then.
  * Source: tpm2-tools(1), tpm2_create, tpm2_unseal, tpm2_policypcr; TCG "TPM 2.0 Library, Part 1", 19.7, 23.
  */
-import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type OutsideKind, OutsideFailure, type Parameters, textOf } from "./kind.ts";
+import { tool as run } from "./tool.ts";
 
-const timeoutMs = 30_000;
 const pcrForm = /^\d{1,2}(,\d{1,2})*$/;
 
 export const tpmKind: OutsideKind = {
@@ -68,6 +67,10 @@ async function primary(folder: string): Promise<void> {
 /** A TPM without a resource manager has room for three objects. With one, this is done already. */
 const flush = (): Promise<unknown> => tool("tpm2_flushcontext", ["-t"]).catch(() => undefined);
 
+function tool(name: string, args: readonly string[], input?: Uint8Array): Promise<Buffer> {
+  return run(name, "tpm2-tools", args, input);
+}
+
 /** Contexts and the two halves of the object: nothing of it is secret. */
 async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), "jikimi-tpm-"));
@@ -76,24 +79,4 @@ async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-function tool(name: string, args: readonly string[], input?: Uint8Array): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(name, args, { stdio: ["pipe", "pipe", "pipe"], timeout: timeoutMs });
-    const output: Buffer[] = [];
-    let errors = "";
-    child.stdout.on("data", (chunk: Buffer) => output.push(chunk));
-    child.stderr.setEncoding("utf8").on("data", (text: string) => (errors = (errors + text).slice(-500)));
-    child.on("error", (error: NodeJS.ErrnoException) => {
-      const missing = error.code === "ENOENT";
-      reject(new OutsideFailure(missing ? `${name} is not installed: it is of tpm2-tools` : error.message));
-    });
-    child.on("close", (code) => {
-      if (code === 0) resolve(Buffer.concat(output));
-      else reject(new OutsideFailure(`${name} failed: ${errors.trim().split("\n").at(-1) ?? `exit code ${code}`}`));
-    });
-    child.stdin.on("error", () => {});
-    child.stdin.end(input === undefined ? undefined : Buffer.from(input));
-  });
 }

@@ -198,7 +198,8 @@ async function decrypt(external: ExternalKeys, input: In<"Decrypt">, ctx: CallCo
   const { key, version, sealed, aad } = opening(found, input.CiphertextBlob!, input.EncryptionContext);
   recordMaterial(ctx, version.materialId);
   const inner = key.external ? await external.open(ctx, key, sealed, aad) : sealed;
-  const plaintext = await opened(key, ctx.keys.decrypt(tokenOf(key, version), inner, aad));
+  const decrypted = ctx.keys.decrypt(tokenOf(key, version), inner, aad);
+  const plaintext = await (key.external ? opened(key, decrypted) : holding(decrypted, key.arn));
   return {
     KeyId: key.arn,
     Plaintext: plaintext,

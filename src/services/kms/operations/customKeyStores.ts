@@ -3,6 +3,7 @@
  * A store of type AWS_CLOUDHSM needs a cluster, and a proxy behind a VPC endpoint service needs that service: neither
  * exists here, so they are refused as AWS refuses the names of ones that do not exist.
  */
+import { createHash } from "node:crypto";
 import { isIP } from "node:net";
 import type { CallContext } from "#gateway/context.ts";
 import { AwsError } from "#kernel/errors.ts";
@@ -37,17 +38,19 @@ const ofXks = [
   "XksProxyConnectivity",
 ] as const;
 
+/** Names hold any character, ids of documents do not. */
+const nameClaim = (name: string): string => createHash("sha256").update(name).digest("hex");
 const uriClaim = ({ uriEndpoint, uriPath }: Uri): string => `${uriEndpoint.toLowerCase()}${uriPath}`;
 
 /** Staged; two callers with one name, or one URI, meet in the batch. @throws CustomKeyStoreNameInUseException */
 async function claimName(ctx: CallContext, name: string, owner: string): Promise<void> {
-  if (await ctx.state.get<Claim>(storeTypes.name, name)) {
+  if (await ctx.state.get<Claim>(storeTypes.name, nameClaim(name))) {
     throw new AwsError(
       "CustomKeyStoreNameInUseException",
       "The request was rejected because the specified custom key store name is already assigned to another custom key store in the account. Try again with a custom key store name that is unique in the account.",
     );
   }
-  ctx.state.put<Claim>(storeTypes.name, name, { owner });
+  ctx.state.put<Claim>(storeTypes.name, nameClaim(name), { owner });
 }
 
 /** @throws XksProxyUriInUseException */
@@ -159,7 +162,7 @@ export function customKeyStoreHandlers(external: ExternalKeys) {
     requireName(next.uriEndpoint);
     if (next.name !== store.name) {
       await claimName(ctx, next.name, store.id);
-      ctx.state.delete(storeTypes.name, store.name);
+      ctx.state.delete(storeTypes.name, nameClaim(store.name));
     }
     if (uriClaim(next) !== uriClaim(store)) {
       await claimUri(ctx, next, store.id);
@@ -234,7 +237,7 @@ async function deleteCustomKeyStore(input: In<"DeleteCustomKeyStore">, ctx: Call
   // INVARIANT: no key is made in the store while it goes.
   ctx.state.checkNone(storeTypes.externalKey, keys);
   ctx.state.delete(storeTypes.keyStore, store.id);
-  ctx.state.delete(storeTypes.name, store.name);
+  ctx.state.delete(storeTypes.name, nameClaim(store.name));
   ctx.state.delete(storeTypes.uri, uriClaim(store));
   return {};
 }
@@ -246,7 +249,7 @@ async function describeCustomKeyStores(input: In<"DescribeCustomKeyStores">, ctx
   }
   if (id !== undefined) return { CustomKeyStores: [entry(await requireStore(ctx, id))], Truncated: false };
   if (name !== undefined) {
-    const claim = await ctx.state.get<Claim>(storeTypes.name, name);
+    const claim = await ctx.state.get<Claim>(storeTypes.name, nameClaim(name));
     if (!claim) throw storeNotFound();
     return { CustomKeyStores: [entry(await requireStore(ctx, claim.value.owner))], Truncated: false };
   }
