@@ -99,7 +99,7 @@ export class Api {
     });
     const text = await answer.text();
     if (answer.ok) return text;
-    throw refusal(text, answer.status);
+    throw refusal(text, answer.status, answer.headers.get("x-amzn-errortype"));
   }
 }
 
@@ -112,10 +112,12 @@ function flat(prefix: string, value: unknown, lists: string): Record<string, str
   return Object.assign({}, ...entries.map(([name, each]) => flat(name, each, lists))) as Record<string, string>;
 }
 
-function refusal(text: string, status: number): ApiError {
+/** Services of JSON name the error in the body or in a header. */
+function refusal(text: string, status: number, named: string | null): ApiError {
   if (text.startsWith("{")) {
-    const { __type: type = "", code = "", message, Message } = JSON.parse(text) as Record<string, string>;
-    return new ApiError((type || code).split("#").at(-1)!, message ?? Message ?? "", status);
+    const { __type: type = "", message, Message } = JSON.parse(text) as Record<string, string>;
+    const code = (named ?? type).split("#").at(-1)!.split(":")[0]!;
+    return new ApiError(code, message ?? Message ?? "", status);
   }
   return new ApiError(tag(text, "Code") ?? `HTTP ${status}`, tag(text, "Message") ?? "", status);
 }

@@ -13,11 +13,16 @@ import { join } from "node:path";
 const minute = { within: 60_000, every: 250 };
 let instance: Instance;
 let url: string;
+let demoFolder: string;
 before(async () => {
-  instance = await startInstance({ args: ["--demo"] });
+  demoFolder = await mkdtemp(join(tmpdir(), "jikimi-demo-"));
+  instance = await startInstance({ args: ["--demo"], dataDir: demoFolder });
   url = (instance.ready as unknown as { demo: { applicationUrl: string } }).demo.applicationUrl;
 });
-after(() => instance?.stop());
+after(async () => {
+  await instance?.stop();
+  await rm(demoFolder, { recursive: true, force: true });
+});
 
 /** By curl, which knows `*.localhost`: the status, and the body. */
 async function get(path: string, ...more: string[]): Promise<{ status: number; body: string }> {
@@ -65,6 +70,15 @@ test("the first findings come within a minute, and the webhook is told", async (
     const notices = JSON.parse((await get("/notices")).body) as { message: string }[];
     return wanted.every((type) => notices.some(({ message }) => message.includes(type)));
   }, minute);
+});
+
+test("a demonstration that was killed goes on at its next start, and nothing is made twice", async () => {
+  const { port } = new URL(instance.endpoint);
+  await instance.kill();
+  instance = await startInstance({ args: ["--demo"], dataDir: demoFolder, port: Number(port) });
+  await eventually(async () => (await get("/")).status === 200, minute);
+  assert.equal((await get("/?q=%27%20OR%201%3D1--")).status, 403);
+  assert.equal((await new WAFV2(instance.client).listWebACLs({ Scope: "REGIONAL" })).WebACLs!.length, 1);
 });
 
 test("a folder with an installation in it is not made a demonstration", async () => {
