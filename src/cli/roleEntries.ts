@@ -23,7 +23,7 @@ const onDemand: ReadonlySet<RoleName> = new Set(["edge"]);
  * What jobs read of events and documents is garbage at once: a young generation of 16 MB would only be filled, and the
  * memory stay with the process. In MiB.
  */
-const nodeFlags: Partial<Record<RoleName, readonly string[]>> = { jobs: ["--max-semi-space-size=8"] };
+const nodeFlags: Partial<Record<RoleName, readonly string[]>> = { jobs: ["--max-semi-space-size=4"] };
 
 export function isRoleName(name: string): name is RoleName {
   return Object.hasOwn(roles, name);
