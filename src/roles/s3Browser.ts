@@ -49,8 +49,14 @@ export class S3Browser {
     }
   }
 
-  #address(request: HttpRequest) {
-    return addressBucket(request.headers["host"] ?? "", request.path, this.#runtime.config.hostSuffixes);
+  /** Nothing where the path cannot be read: such a request names no bucket, and is refused by whoever serves it. */
+  #address({ headers, path }: HttpRequest): Partial<ReturnType<typeof addressBucket>> {
+    try {
+      return addressBucket(headers["host"] ?? "", path, this.#runtime.config.hostSuffixes);
+    } catch (error) {
+      if (error instanceof AwsError) return {};
+      throw error;
+    }
   }
 
   async #preflight(request: HttpRequest): Promise<HttpResponse> {
