@@ -8,9 +8,9 @@ import { after, before, test } from "node:test";
 import fc from "fast-check";
 import { readClientHello } from "./clientHello.ts";
 import {
-  certificate,
   freePort,
   listener,
+  plainAndTls,
   rule,
   target,
   targetGroup,
@@ -34,17 +34,7 @@ before(async () => {
   });
   [http, https] = [await freePort(), await freePort()];
   edge = testEdge();
-  await edge.apply({
-    listeners: [
-      listener(http),
-      listener(https, {
-        protocol: "HTTPS",
-        tls: { policy: "ELBSecurityPolicy-TLS13-1-2-2021-06", certificates: [certificateArn] },
-      }),
-    ],
-    targetGroups: [targetGroup([target(app.port)])],
-    certificates: [certificate("web.test", certificateArn)],
-  });
+  await edge.apply(plainAndTls(http, https, app.port));
 });
 
 after(async () => {

@@ -2,10 +2,9 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
-import { certificate, freePort, listener, target, targetGroup, testEdge, upstream, type TestEdge } from "./testing.ts";
+import { freePort, plainAndTls, testEdge, upstream, type TestEdge } from "./testing.ts";
 
 const run = promisify(execFile);
-const certificateArn = "arn:aws:acm:us-east-1:123456789012:certificate/1";
 
 let edge: TestEdge;
 let app: Awaited<ReturnType<typeof upstream>>;
@@ -30,17 +29,7 @@ before(async () => {
   });
   [http, https] = [await freePort(), await freePort()];
   edge = testEdge();
-  await edge.apply({
-    listeners: [
-      listener(http),
-      listener(https, {
-        protocol: "HTTPS",
-        tls: { policy: "ELBSecurityPolicy-TLS13-1-2-2021-06", certificates: [certificateArn] },
-      }),
-    ],
-    targetGroups: [targetGroup([target(app.port)])],
-    certificates: [certificate("web.test", certificateArn)],
-  });
+  await edge.apply(plainAndTls(http, https, app.port));
 });
 
 after(async () => {

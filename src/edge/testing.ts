@@ -226,3 +226,19 @@ export function certificate(name: string, arn: string): LoadedCertificate {
     rmSync(folder, { recursive: true, force: true });
   }
 }
+
+/** One target group behind a plain and a TLS listener: what a test of the traffic itself stands on. */
+export function plainAndTls(http: number, https: number, app: number): GivenDocuments {
+  const arn = `arn:aws:acm:${region}:${account}:certificate/1`;
+  return {
+    listeners: [
+      listener(http),
+      listener(https, {
+        protocol: "HTTPS",
+        tls: { policy: "ELBSecurityPolicy-TLS13-1-2-2021-06", certificates: [arn] },
+      }),
+    ],
+    targetGroups: [targetGroup([target(app)])],
+    certificates: [certificate("web.test", arn)],
+  };
+}
