@@ -19,8 +19,10 @@ export class PageTokens {
   read(token: string | undefined): string | undefined {
     if (token === undefined) return undefined;
     const text = Buffer.from(token, "base64url").toString("utf8");
-    if (!text.startsWith(this.#mark)) throw this.#refusal();
-    return text.slice(this.#mark.length);
+    const position = text.slice(this.#mark.length);
+    // Written again, because reading base64 passes over what is none.
+    if (!text.startsWith(this.#mark) || this.write(position) !== token) throw this.#refusal();
+    return position;
   }
 
   /** A position that is a number of items. */
@@ -29,6 +31,17 @@ export class PageTokens {
     if (!/^\d{1,9}$/.test(position)) throw this.#refusal();
     return Number(position);
   }
+}
+
+/** One page of a list that is in memory, in the order of `name`, which is unique in it. `next`: the position. */
+export function pageOfNamed<T>(
+  items: readonly T[],
+  { after, limit }: { after?: string | undefined; limit: number },
+  name: (item: T) => string,
+): { items: T[]; next?: string } {
+  const rest = after === undefined ? items : items.filter((item) => name(item) > after);
+  const shown = rest.slice(0, limit);
+  return rest.length > shown.length ? { items: shown, next: name(shown.at(-1)!) } : { items: shown };
 }
 
 /** A page of names with one more that is always there, in its place; never longer than it may be. */

@@ -82,3 +82,8 @@ export function isoSeconds(milliseconds: number): string {
   latestText.text = text;
   return text;
 }
+
+/** Milliseconds in a fixed width, so that the order of texts is the order of times. */
+export function timeText(milliseconds: number): string {
+  return String(Math.max(0, Math.floor(milliseconds))).padStart(16, "0");
+}

@@ -3,15 +3,14 @@
  * acknowledged has reached both of its targets at least once.
  */
 import assert from "node:assert/strict";
-import { randomInt } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { EventBridge } from "@aws-sdk/client-eventbridge";
 import { IAM } from "@aws-sdk/client-iam";
-import { SQS } from "@aws-sdk/client-sqs";
 import { eventually, startInstance, type Instance } from "../instance.ts";
+import { newQueue, receive, strike, surely } from "./deliveries.ts";
 
 const rounds = 6;
 
@@ -28,35 +27,18 @@ after(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Calls until it is acknowledged: what fails may have happened, so it may happen twice. */
-async function surely<T>(call: () => Promise<T>): Promise<T> {
-  return await eventually(call as () => Promise<T & object>, { within: 60_000, every: 50 });
-}
-
 const events = () => new EventBridge(instance.client);
-const sqs = () => new SQS(instance.client);
-
-async function newQueue(QueueName: string, rule: string): Promise<{ url: string; arn: string }> {
-  const { QueueUrl } = await sqs().createQueue({ QueueName, Attributes: { VisibilityTimeout: "2" } });
-  const arn = `arn:aws:sqs:${instance.ready.region}:${instance.ready.accountId}:${QueueName}`;
-  const Statement = {
-    Effect: "Allow",
-    Principal: { Service: "events.amazonaws.com" },
-    Action: "sqs:SendMessage",
-    Resource: arn,
-    Condition: { ArnEquals: { "aws:SourceArn": rule } },
-  };
-  const Policy = JSON.stringify({ Version: "2012-10-17", Statement });
-  await sqs().setQueueAttributes({ QueueUrl: QueueUrl!, Attributes: { Policy } });
-  return { url: QueueUrl!, arn };
-}
 
 test("what was acknowledged is delivered", { timeout: 240_000 }, async () => {
   const EventPattern = '{"source":["app"]}';
   const direct = (await events().putRule({ Name: "direct", EventPattern })).RuleArn!;
   const { EventBusArn } = await events().createEventBus({ Name: "behind" });
   const behind = (await events().putRule({ Name: "behind", EventBusName: "behind", EventPattern })).RuleArn!;
-  const queues = { direct: await newQueue("direct", direct), behind: await newQueue("behind", behind) };
+  const service = "events.amazonaws.com";
+  const queues = {
+    direct: await newQueue(instance, "direct", { service, arn: direct }),
+    behind: await newQueue(instance, "behind", { service, arn: behind }),
+  };
   const trust = { Effect: "Allow", Principal: { Service: "events.amazonaws.com" }, Action: "sts:AssumeRole" };
   const iam = new IAM(instance.client);
   const document = (Statement: object) => JSON.stringify({ Version: "2012-10-17", Statement });
@@ -89,36 +71,18 @@ test("what was acknowledged is delivered", { timeout: 240_000 }, async () => {
       acknowledged.add(id);
     }
   });
-  const receivers = (["direct", "behind"] as const).map(async (kind) => {
-    while (receiving) {
-      const QueueUrl = queues[kind].url.replace(/^http:\/\/[^/]+/, instance.endpoint);
-      const { Messages = [] } = await sqs()
-        .receiveMessage({ QueueUrl, WaitTimeSeconds: 1, MaxNumberOfMessages: 10 })
-        .catch(() => ({ Messages: [] }));
-      for (const { Body, ReceiptHandle } of Messages) {
+  const receivers = (["direct", "behind"] as const).map((kind) =>
+    receive(
+      queues[kind],
+      () => instance,
+      () => receiving,
+      ({ Body }) => {
         const event = JSON.parse(Body!) as { detail: { id: string }; "replay-name"?: string };
         if (event["replay-name"] === undefined) arrived[kind].add(event.detail.id);
         else replayed.add(event.detail.id);
-        const deletion = { QueueUrl, ReceiptHandle: ReceiptHandle! };
-        await sqs()
-          .deleteMessage(deletion)
-          .catch(() => {});
-      }
-      if (Messages.length === 0) await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  });
-  const strike = async (round: number) => {
-    await new Promise((resolve) => setTimeout(resolve, randomInt(0, 60)));
-    const pids = await instance.rolePids();
-    if (round % 3 === 2) {
-      const { port } = new URL(instance.endpoint);
-      await instance.kill();
-      instance = await startInstance({ dataDir: folder, port: Number(port) });
-    } else {
-      const pid = pids[round % 3 === 0 ? "jobs" : "api"];
-      if (pid) process.kill(pid, "SIGKILL");
-    }
-  };
+      },
+    ),
+  );
 
   for (let round = 0; round < rounds; round++) {
     // Kill only what has worked since the last time, at an instant that nobody chose.
@@ -127,7 +91,7 @@ test("what was acknowledged is delivered", { timeout: 240_000 }, async () => {
       within: 60_000,
       every: 20,
     });
-    await strike(round);
+    instance = await strike(instance, folder, round);
   }
   putting = false;
   await Promise.all(putters);
@@ -141,7 +105,7 @@ test("what was acknowledged is delivered", { timeout: 240_000 }, async () => {
   const Destination = { Arn: EventSourceArn, FilterArns: [direct] };
   const archive = EventBusArn!.replace("event-bus/behind", "archive/all");
   await events().startReplay({ ReplayName: "r", EventSourceArn: archive, EventStartTime, EventEndTime, Destination });
-  await strike(0);
+  instance = await strike(instance, folder, 0);
   await eventually(async () => missing(replayed).length === 0, { within: 90_000 });
   receiving = false;
   await Promise.all(receivers);

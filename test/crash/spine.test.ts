@@ -4,7 +4,6 @@
  * is promised.
  */
 import assert from "node:assert/strict";
-import { randomInt } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -12,8 +11,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { SNS } from "@aws-sdk/client-sns";
-import { SQS } from "@aws-sdk/client-sqs";
 import { eventually, startInstance, type Instance } from "../instance.ts";
+import { newQueue, receive, strike, surely } from "./deliveries.ts";
 
 const rounds = 8;
 
@@ -47,33 +46,7 @@ async function hook(body: string, answer: () => void): Promise<void> {
   answer();
 }
 
-/** Calls until it is acknowledged: what fails may have happened, so it may happen twice. */
-async function surely<T>(call: () => Promise<T>): Promise<T> {
-  return await eventually(call as () => Promise<T & object>, { within: 60_000, every: 50 });
-}
-
 const sns = () => new SNS(instance.client);
-const sqs = () => new SQS(instance.client);
-
-async function newQueue(
-  QueueName: string,
-  topic: string,
-  Attributes: Record<string, string> = {},
-): Promise<{ url: string; arn: string }> {
-  const { QueueUrl } = await sqs().createQueue({ QueueName, Attributes: { VisibilityTimeout: "2", ...Attributes } });
-  const shown = await sqs().getQueueAttributes({ QueueUrl: QueueUrl!, AttributeNames: ["QueueArn"] });
-  const arn = shown.Attributes!["QueueArn"]!;
-  const Statement = {
-    Effect: "Allow",
-    Principal: { Service: "sns.amazonaws.com" },
-    Action: "sqs:SendMessage",
-    Resource: arn,
-    Condition: { ArnEquals: { "aws:SourceArn": topic } },
-  };
-  const Policy = JSON.stringify({ Version: "2012-10-17", Statement });
-  await sqs().setQueueAttributes({ QueueUrl: QueueUrl!, Attributes: { Policy } });
-  return { url: QueueUrl!, arn };
-}
 
 test("what was acknowledged arrives", { timeout: 240_000 }, async () => {
   const standard = (await sns().createTopic({ Name: "spine" })).TopicArn!;
@@ -83,8 +56,9 @@ test("what was acknowledged arrives", { timeout: 240_000 }, async () => {
       Attributes: { FifoTopic: "true", ContentBasedDeduplication: "true" },
     })
   ).TopicArn!;
-  const queue = await newQueue("spine", standard);
-  const ordered = await newQueue("spine.fifo", fifo, { FifoQueue: "true" });
+  const service = "sns.amazonaws.com";
+  const queue = await newQueue(instance, "spine", { service, arn: standard });
+  const ordered = await newQueue(instance, "spine.fifo", { service, arn: fifo }, { FifoQueue: "true" });
   const Attributes = { RawMessageDelivery: "true" };
   await sns().subscribe({ TopicArn: standard, Protocol: "sqs", Endpoint: queue.arn, Attributes });
   await sns().subscribe({ TopicArn: fifo, Protocol: "sqs", Endpoint: ordered.arn, Attributes });
@@ -116,27 +90,19 @@ test("what was acknowledged arrives", { timeout: 240_000 }, async () => {
       }
     })(),
   );
-  const receivers = (
-    [
-      ["standard", queue.url],
-      ["fifo", ordered.url],
-    ] as const
-  ).map(async ([kind, url]) => {
-    while (receiving) {
-      const QueueUrl = url.replace(/^http:\/\/[^/]+/, instance.endpoint);
-      const { Messages = [] } = await sqs()
-        .receiveMessage({ QueueUrl, WaitTimeSeconds: 1, MaxNumberOfMessages: 10 })
-        .catch(() => ({ Messages: [] }));
-      for (const { Body, ReceiptHandle } of Messages) {
-        if (kind === "standard") arrived.standard.add(Body!);
-        else if (arrived.fifo.at(-1) !== Body) arrived.fifo.push(Body!);
-        await sqs()
-          .deleteMessage({ QueueUrl, ReceiptHandle: ReceiptHandle! })
-          .catch(() => {});
-      }
-      if (Messages.length === 0) await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  });
+  const read = (from: typeof queue, take: (body: string) => void) =>
+    receive(
+      from,
+      () => instance,
+      () => receiving,
+      ({ Body }) => take(Body!),
+    );
+  const receivers = [
+    read(queue, (body) => arrived.standard.add(body)),
+    read(ordered, (body) => {
+      if (arrived.fifo.at(-1) !== body) arrived.fifo.push(body);
+    }),
+  ];
 
   for (let round = 0; round < rounds; round++) {
     // Kill only what has worked since the last time, at an instant that nobody chose.
@@ -145,16 +111,7 @@ test("what was acknowledged arrives", { timeout: 240_000 }, async () => {
       within: 60_000,
       every: 20,
     });
-    await new Promise((resolve) => setTimeout(resolve, randomInt(0, 60)));
-    const pids = await instance.rolePids();
-    if (round % 3 === 2) {
-      const { port } = new URL(instance.endpoint);
-      await instance.kill();
-      instance = await startInstance({ dataDir: folder, port: Number(port) });
-    } else {
-      const pid = pids[round % 3 === 0 ? "jobs" : "api"];
-      if (pid) process.kill(pid, "SIGKILL");
-    }
+    instance = await strike(instance, folder, round);
   }
   publishing = false;
   await Promise.all(publishers);

@@ -10,14 +10,20 @@ export interface Failure {
   permanent: boolean;
   code: string;
   message: string;
+  /** Of the target's answer, where it has one. */
+  status?: number;
 }
 
-export type Outcome = { ok: true } | Failure;
+/** `response`: the target's words, where somebody reads them. */
+export type Outcome = { ok: true; response: string; status?: number } | Failure;
 
-export const delivered: Outcome = { ok: true };
+export function delivered(response = "", status?: number): Outcome {
+  return { ok: true, response, ...(status === undefined ? {} : { status }) };
+}
 
-export function failed(code: string, message: string, permanent: boolean): Failure {
-  return { ok: false, permanent, code, message: message.slice(0, 1024) };
+export function failed(code: string, message: string, permanent = false, status?: number): Failure {
+  const failure: Failure = { ok: false, permanent, code, message: message.slice(0, 1024) };
+  return status === undefined ? failure : { ...failure, status };
 }
 
 /** What a target's own refusal means. */

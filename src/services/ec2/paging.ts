@@ -2,9 +2,10 @@
  * MaxResults and NextToken of the Describe operations.
  * Source: EC2 API Reference, "Pagination"; DescribeVpcs ("between 5 and 1000").
  */
+import { PageTokens, pageOfNamed } from "#gateway/pageTokens.ts";
 import { invalidCombination, failure, invalidValue } from "./errors.ts";
 
-const mark = "ec2:";
+const tokens = new PageTokens("ec2", () => failure("InvalidNextToken", "The token is invalid."));
 
 export interface PageInput {
   MaxResults?: number | undefined;
@@ -34,15 +35,7 @@ export function paged<T extends { id: string }>(
       `Value ( ${most} ) for parameter maxResults is invalid. Expecting a value less than or equal to ${limits.most}.`,
     );
   }
-  const after = token === undefined ? "" : lastSeen(token);
-  const sorted = items.filter(({ id }) => id > after).toSorted((a, b) => (a.id < b.id ? -1 : 1));
-  if (most === undefined || sorted.length <= most) return { items: sorted };
-  const page = sorted.slice(0, most);
-  return { items: page, NextToken: Buffer.from(mark + page.at(-1)!.id).toString("base64url") };
-}
-
-function lastSeen(token: string): string {
-  const text = Buffer.from(token, "base64url").toString("utf8");
-  if (!text.startsWith(mark)) throw failure("InvalidNextToken", "The token is invalid.");
-  return text.slice(mark.length);
+  const sorted = items.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  const page = pageOfNamed(sorted, { after: tokens.read(token), limit: most ?? Infinity }, ({ id }) => id);
+  return { items: page.items, ...(page.next === undefined ? {} : { NextToken: tokens.write(page.next) }) };
 }

@@ -1,7 +1,8 @@
 /** Marker and PageSize. Source: API Reference, DescribeLoadBalancers (at most 400 a page). */
+import { PageTokens } from "#gateway/pageTokens.ts";
 import { validation } from "./errors.ts";
 
-const mark = "elb:";
+const tokens = new PageTokens("elbv2", () => validation("Invalid marker"));
 const mostItems = 400;
 
 export function paged<T extends { arn: string }>(
@@ -13,14 +14,14 @@ export function paged<T extends { arn: string }>(
   const more = first + page.length < items.length;
   return {
     items: page,
-    ...(more ? { NextMarker: Buffer.from(mark + page.at(-1)!.arn).toString("base64url") } : {}),
+    ...(more ? { NextMarker: tokens.write(page.at(-1)!.arn) } : {}),
   };
 }
 
 function startOf(items: readonly { arn: string }[], marker: string | undefined): number {
-  if (marker === undefined) return 0;
-  const text = Buffer.from(marker, "base64url").toString("utf8");
-  const at = text.startsWith(mark) ? items.findIndex(({ arn }) => arn === text.slice(mark.length)) : -1;
+  const last = tokens.read(marker);
+  if (last === undefined) return 0;
+  const at = items.findIndex(({ arn }) => arn === last);
   if (at < 0) throw validation("Invalid marker");
   return at + 1;
 }

@@ -1,8 +1,9 @@
 /** Removes what archives need not keep any more, and what deleted archives have left. */
+import { timeText } from "#kernel/clock.ts";
 import type { JobContext } from "#gateway/context.ts";
 import type { Document, Operation } from "#store/contract.ts";
 import { cutoffOf } from "./archives.ts";
-import { scopeOf, serviceId, timeText, types, type Archive, type Place } from "./state.ts";
+import { scopeOf, serviceId, types, type Archive, type Place } from "./state.ts";
 
 const pageSize = 500;
 

@@ -1,7 +1,8 @@
 /** What an archive holds, and how long. Source: EventBridge User Guide, "Archiving and replaying events". */
+import { timeText } from "#kernel/clock.ts";
 import type { State } from "#gateway/context.ts";
 import type { Page } from "#store/contract.ts";
-import { scopeOf, timeText, types, type Archive, type ArchiveHour, type Place } from "./state.ts";
+import { scopeOf, types, type Archive, type ArchiveHour, type Place } from "./state.ts";
 
 const dayMs = 86_400_000;
 const hourMs = 3_600_000;

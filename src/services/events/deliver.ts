@@ -1,11 +1,10 @@
-/**
- * The delivery job: takes what is due, tries, and writes down how it went. It runs for as long as it may; what it was at
- * when it died is still due and is tried again by whoever comes next. So every event is delivered at least once.
- */
+/** The delivery job: tries what is due, and writes down how it went. The loop around it is `#gateway/deliveries.ts`. */
+import { timeText } from "#kernel/clock.ts";
 import { AwsError } from "#kernel/errors.ts";
-import { pause } from "#kernel/pause.ts";
+import { deadLetter, type DeadLetter } from "#engines/delivery/deadLetter.ts";
 import type { JobContext } from "#gateway/context.ts";
-import { Conflict, type Document, type Operation } from "#store/contract.ts";
+import { runDeliveries, type DeliveryKind, type Plan } from "#gateway/deliveries.ts";
+import type { Document, Operation } from "#store/contract.ts";
 import { busArn } from "./bus.ts";
 import { openEvent } from "./contents.ts";
 import { eventText } from "./event.ts";
@@ -15,17 +14,8 @@ import type { MetricName } from "./metrics.ts";
 import { delivered, failed, outcomeOf, type Failure, type Outcome } from "#engines/delivery/outcome.ts";
 import type { Parts } from "./parts.ts";
 import { RateLimits } from "./rateLimits.ts";
-import { delayAfter, exhausted } from "#engines/delivery/retries.ts";
-import {
-  eventsPrincipal,
-  serviceId,
-  timeText,
-  types,
-  type DeadLetter,
-  type Delivery,
-  type KeptTarget,
-  type Rule,
-} from "./state.ts";
+import { afterFailure, dueAfterRefusedBurial, exhausted } from "#engines/delivery/retries.ts";
+import { eventsPrincipal, serviceId, types, type Delivery, type KeptTarget, type Rule } from "./state.ts";
 import { rowOf } from "./targetKinds.ts";
 import { toApiDestination } from "./targets/apiDestination.ts";
 import { toBus } from "./targets/bus.ts";
@@ -34,38 +24,26 @@ import { toLogGroup } from "./targets/logGroup.ts";
 import { setAside, toQueue } from "./targets/queue.ts";
 import { toTopic } from "./targets/topic.ts";
 
-const atOnce = 64;
-const pageSize = 500;
-/** Due deliveries looked at in one turn. */
-const mostLooked = 10_000;
-/** Longest time without looking: for a clock that was moved. */
-const dozeMs = 1_000;
-/** Between looks, so that a busy store is not asked without end. */
-const restMs = 10;
-/** After a failure of our own, which is nobody's attempt. */
-const ownFailureMs = 2_000;
 const reportMs = 1_000;
-/** Of a dead-letter queue that does not take it. */
-const mostDeadAttempts = 5;
 
 export function deliveryJob(parts: Parts): (ctx: JobContext) => Promise<void> {
   return async (ctx) => {
     const http = new HttpCalls(parts.settings);
     try {
-      await new Deliveries(ctx, parts, http).run();
+      await runDeliveries(ctx, new Deliveries(ctx, parts, http));
     } finally {
       await http.close();
     }
   };
 }
 
-class Deliveries {
+class Deliveries implements DeliveryKind<Delivery> {
+  readonly service = serviceId;
+  readonly type = types.delivery;
   readonly #ctx: JobContext;
   readonly #parts: Parts;
   readonly #http: HttpCalls;
   readonly #limits: RateLimits;
-  readonly #running = new Map<string, Promise<void>>();
-  readonly #lanes = new Map<string, number>();
   #reportedAt = 0;
 
   constructor(ctx: JobContext, parts: Parts, http: HttpCalls) {
@@ -75,71 +53,26 @@ class Deliveries {
     this.#limits = new RateLimits(ctx.clock);
   }
 
-  async run(): Promise<void> {
-    const { store, signal } = this.#ctx;
-    try {
-      while (!signal.aborted) {
-        const seen = await store.lastChange();
-        await this.#parts.book.refresh(store);
-        const started = await this.#startDue();
-        await this.#report();
-        if (started > 0 && this.#running.size < atOnce) continue;
-        await Promise.race([store.waitForChange(seen, dozeMs), pause(dozeMs, signal), ...this.#running.values()]);
-        await pause(restMs, signal);
-      }
-    } finally {
-      await Promise.allSettled(this.#running.values());
-    }
+  async beforeLook(): Promise<void> {
+    await this.#parts.book.refresh(this.#ctx.store);
+    await this.#report();
   }
 
-  /** Looks past deliveries that have to wait for their target, so that a slow one does not hide the others. */
-  async #startDue(): Promise<number> {
-    let started = 0;
-    let looked = 0;
-    let after: string | undefined;
-    do {
-      // Across accounts by design: one job delivers for all of them.
-      const page = await this.#ctx.store.find<Delivery>({
-        service: serviceId,
-        type: types.delivery,
-        index: "due",
-        from: "",
-        to: timeText(this.#ctx.clock.now() + 1),
-        limit: pageSize,
-        ...(after === undefined ? {} : { after }),
-      });
-      for (const document of page.items) if (await this.#start(document)) started += 1;
-      looked += page.items.length;
-      after = page.next;
-    } while (after !== undefined && this.#running.size < atOnce && looked < mostLooked);
-    return started;
-  }
-
-  async #start(document: Document<Delivery>): Promise<boolean> {
+  async plan(document: Document<Delivery>): Promise<Plan> {
     const { key, value } = document;
-    const id = `${key.account}/${key.region}/${key.id}`;
-    if (this.#running.has(id) || this.#running.size >= atOnce) return false;
     const found = await this.#find(document);
-    const lane = `${key.account}/${key.region}/${value.bus}/${value.rule ?? ""}/${value.target ?? ""}`;
     const row = found && rowOf(found.target.Arn ?? "");
-    const busy = this.#lanes.get(lane) ?? 0;
-    if (!value.dead && busy >= (row?.atOnce ?? 1)) return false;
-    if (!value.dead && row?.kind === "apiDestination") {
-      const free = await this.#limits.take(this.#ctx.store, key, found!.target.Arn!);
-      if (!free) {
-        this.#count(document, "ThrottledRules");
-        return false;
-      }
-    }
-    this.#lanes.set(lane, busy + 1);
-    const work = this.#work(document, found).finally(() => {
-      this.#running.delete(id);
-      const left = (this.#lanes.get(lane) ?? 1) - 1;
-      if (left > 0) this.#lanes.set(lane, left);
-      else this.#lanes.delete(lane);
-    });
-    this.#running.set(id, work);
-    return true;
+    return {
+      lane: `${value.bus}/${value.rule ?? ""}/${value.target ?? ""}`,
+      most: value.dead ? Infinity : (row?.atOnce ?? 1),
+      mayNow: async () => {
+        if (value.dead || row?.kind !== "apiDestination") return true;
+        const free = await this.#limits.take(this.#ctx.store, key, found!.target.Arn!);
+        if (!free) this.#count(document, "ThrottledRules");
+        return free;
+      },
+      run: () => this.#deliver(document, found),
+    };
   }
 
   /** The rule and the target as they are now. */
@@ -151,18 +84,6 @@ class Deliveries {
     return rule && target ? { rule, target } : undefined;
   }
 
-  /** Never rejects. */
-  async #work(document: Document<Delivery>, found: { rule: Rule; target: KeptTarget } | undefined): Promise<void> {
-    const { log, signal } = this.#ctx;
-    try {
-      await this.#deliver(document, found);
-    } catch (error) {
-      if (signal.aborted || error instanceof Conflict) return;
-      log.error({ err: error, delivery: document.key.id }, "a delivery is left for later");
-      await pause(ownFailureMs, signal);
-    }
-  }
-
   async #deliver(document: Document<Delivery>, found: { rule: Rule; target: KeptTarget } | undefined): Promise<void> {
     const { value } = document;
     if (value.dead) return await this.#bury(document, value.dead, found);
@@ -171,7 +92,10 @@ class Deliveries {
     const { rule, target } = found;
     const condition =
       value.attempts === 0 ? undefined : exhausted(target.RetryPolicy, ageOf(value), this.#ctx.clock.now());
-    if (condition) return await this.#giveUp(document, target, failed("UNKNOWN", "", true), condition);
+    if (condition) {
+      const dead = deadLetter(failed("UNKNOWN", ""), value.attempts, condition);
+      return await this.#giveUp(document, target, dead);
+    }
     if (value.attempts === 0) {
       this.#count(document, "Invocations");
       this.#count(document, "IngestionToInvocationStartLatency", Math.max(0, this.#ctx.clock.now() - value.ingestedAt));
@@ -208,10 +132,10 @@ class Deliveries {
     switch (rowOf(attempt.target.Arn ?? "")?.kind) {
       case "queue":
         await toQueue(ctx, attempt);
-        return delivered;
+        return delivered();
       case "topic":
         await toTopic(ctx, attempt);
-        return delivered;
+        return delivered();
       case "logGroup":
         return await toLogGroup(ctx, attempt);
       case "bus":
@@ -229,32 +153,24 @@ class Deliveries {
     return openEvent(this.#ctx, this.#parts.sealer, kms, arn, content);
   }
 
-  async #retry(document: Document<Delivery>, target: KeptTarget, outcome: Failure): Promise<void> {
-    const now = this.#ctx.clock.now();
+  async #retry(document: Document<Delivery>, target: KeptTarget, failure: Failure): Promise<void> {
+    const { clock, random } = this.#ctx;
     const attempts = document.value.attempts + 1;
     const tried = { ...document, value: { ...document.value, attempts } };
-    if (outcome.permanent) return await this.#giveUp(tried, target, outcome);
-    const condition = exhausted(target.RetryPolicy, ageOf(tried.value), now);
-    if (condition) return await this.#giveUp(tried, target, outcome, condition);
-    await this.#again(tried, { ...tried.value, dueAt: now + delayAfter(attempts, this.#ctx.random) });
+    const next = afterFailure(failure, target.RetryPolicy, ageOf(tried.value), clock.now(), random);
+    if ("dueAt" in next) await this.#again(tried, { ...tried.value, dueAt: next.dueAt });
+    else await this.#giveUp(tried, target, next.dead);
   }
 
-  async #giveUp(
-    document: Document<Delivery>,
-    target: KeptTarget,
-    { code, message }: Failure,
-    condition?: DeadLetter["condition"],
-  ): Promise<void> {
+  async #giveUp(document: Document<Delivery>, target: KeptTarget, dead: DeadLetter): Promise<void> {
     this.#count(document, "FailedInvocations");
     if (target.DeadLetterConfig?.Arn === undefined) {
       this.#ctx.log.warn(
-        { rule: document.value.rule, target: target.Arn, code },
+        { rule: document.value.rule, target: target.Arn, code: dead.code },
         "an event could not be delivered; it is lost",
       );
       return await this.#finish(document);
     }
-    const retries = Math.max(0, document.value.attempts - 1);
-    const dead: DeadLetter = { code, message, retries, ...(condition === undefined ? {} : { condition }) };
     await this.#again(document, { ...document.value, attempts: 0, dueAt: this.#ctx.clock.now(), dead });
   }
 
@@ -275,12 +191,10 @@ class Deliveries {
       await setAside(this.#ctx, place, queue, about, { dead }, await this.#bodyOf(place, value));
     } catch (error) {
       if (!(error instanceof AwsError)) throw error;
-      const outcome = outcomeOf(error);
       const attempts = value.attempts + 1;
-      if (!outcome.permanent && attempts < mostDeadAttempts) {
-        const dueAt = this.#ctx.clock.now() + delayAfter(attempts, this.#ctx.random);
-        return await this.#again(document, { ...value, attempts, dueAt });
-      }
+      const { clock, random } = this.#ctx;
+      const dueAt = dueAfterRefusedBurial(outcomeOf(error), attempts, clock.now(), random);
+      if (dueAt !== undefined) return await this.#again(document, { ...value, attempts, dueAt });
       this.#count(document, "InvocationsFailedToBeSentToDlq");
       this.#ctx.log.warn({ queue, code: error.code }, "a dead-letter queue does not take events; the event is lost");
       return await this.#finish(document);

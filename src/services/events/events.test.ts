@@ -14,7 +14,6 @@ import { isReadOnlyManagementEvent, type BusEvent } from "./event.ts";
 import { eventsService } from "./index.ts";
 import { inputFor, InvalidInput } from "./inputs.ts";
 import { parsePath, pick } from "./jsonPath.ts";
-import { delayAfter, exhausted } from "#engines/delivery/retries.ts";
 import type { Delivery } from "./state.ts";
 
 let service: Service;
@@ -252,18 +251,6 @@ describe("matching", () => {
       assert.equal(isReadOnlyManagementEvent(event as unknown as BusEvent), quiet, eventName);
     }
   });
-});
-
-test("185 retries take about a day, and no policy goes on for longer", () => {
-  let total = 0;
-  for (let attempt = 1; attempt <= 185; attempt++) total += delayAfter(attempt, systemRandom);
-  assert.ok(total > 12 * 3_600_000 && total < 25 * 3_600_000, `${total / 3_600_000} hours`);
-  const at = (attempts: number, age: number) => exhausted(undefined, { attempts, startedAt: 0 }, age);
-  assert.equal(at(185, 1000), undefined);
-  assert.equal(at(186, 1000), "MaximumRetryAttempts");
-  assert.equal(at(1, 86_400_000), "MaximumEventAgeInSeconds");
-  const none = { MaximumRetryAttempts: 0, MaximumEventAgeInSeconds: 60 };
-  assert.equal(exhausted(none, { attempts: 1, startedAt: 0 }, 1000), "MaximumRetryAttempts");
 });
 
 describe("permissions", () => {

@@ -2,6 +2,7 @@
  * From the stream to deliveries: every event is held against the rules and archives of its bus, and what follows is
  * committed before the event counts as handled.
  */
+import { timeText } from "#kernel/clock.ts";
 import { AwsError } from "#kernel/errors.ts";
 import type { ReactorContext } from "#gateway/context.ts";
 import type { Reactor } from "#gateway/service.ts";
@@ -16,7 +17,6 @@ import type { BusRules } from "./ruleBook.ts";
 import {
   eventsPrincipal,
   scopeOf,
-  timeText,
   types,
   type Archive,
   type Archived,

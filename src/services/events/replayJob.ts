@@ -3,6 +3,7 @@
  *
  * INVARIANT: a page of events and how far the replay is are one batch, so that each event is replayed once.
  */
+import { timeText } from "#kernel/clock.ts";
 import { AwsError } from "#kernel/errors.ts";
 import type { JobContext } from "#gateway/context.ts";
 import { Conflict, type Document, type Operation } from "#store/contract.ts";
@@ -16,7 +17,6 @@ import {
   eventsPrincipal,
   scopeOf,
   serviceId,
-  timeText,
   types,
   type Archive,
   type Archived,

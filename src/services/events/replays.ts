@@ -1,4 +1,5 @@
-import { timeText, type Replay } from "./state.ts";
+import { timeText } from "#kernel/clock.ts";
+import { type Replay } from "./state.ts";
 
 /** A replay that has something to do is found by that. */
 export function replayIndexes({ state, startedAt }: Pick<Replay, "state" | "startedAt">): Record<string, string> {

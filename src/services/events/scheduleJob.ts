@@ -5,12 +5,13 @@
  * INVARIANT: the event of a due time and the next due time are one batch under the version that was seen, so a due time
  * fires once, whoever else looks at it. Of due times that went by while nobody looked, the last one fires.
  */
+import { timeText } from "#kernel/clock.ts";
 import { lastDue, nextDue, parseSchedule } from "#engines/schedule/schedule.ts";
 import type { JobContext } from "#gateway/context.ts";
 import { Conflict, type Document, type Operation } from "#store/contract.ts";
 import { ruleArn } from "./bus.ts";
 import { eventsStream, isoTime, type Envelope } from "./event.ts";
-import { serviceId, timeText, types, type DueSchedule } from "./state.ts";
+import { serviceId, types, type DueSchedule } from "./state.ts";
 
 const pageSize = 100;
 

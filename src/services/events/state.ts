@@ -18,7 +18,7 @@
  * INVARIANT: deliveries to every target of every matching rule are committed before the event counts as handled; a
  * delivery is removed only after its target, or its dead-letter queue, has taken it, or for good reason.
  */
-import type { Condition } from "#engines/delivery/retries.ts";
+import type { DeadLetter } from "#engines/delivery/deadLetter.ts";
 import type { BoundPolicy } from "#gateway/boundPolicy.ts";
 import type { Content } from "./event.ts";
 import type { ConnectionHttpParameters, Target } from "./sdk.ts";
@@ -108,14 +108,6 @@ export interface DueSchedule {
   expression: string;
   since: number;
   dueAt: number;
-}
-
-export interface DeadLetter {
-  code: string;
-  message: string;
-  condition?: Condition;
-  /** Retries made. */
-  retries: number;
 }
 
 export interface Delivery {
@@ -254,8 +246,5 @@ export interface ApiDestination {
   createdAt: number;
   modifiedAt: number;
 }
-
-export const timeText = (milliseconds: number): string =>
-  String(Math.max(0, Math.floor(milliseconds))).padStart(16, "0");
 
 export const ruleId = (bus: string, name: string): string => `${bus}/${name}`;

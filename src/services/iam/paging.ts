@@ -2,6 +2,7 @@
  * Marker and MaxItems. A marker names the last item of the page before, so that inserts and deletions between
  * pages neither repeat nor skip what stays.
  */
+import { PageTokens } from "#gateway/pageTokens.ts";
 import type { Page } from "#store/contract.ts";
 import { validationError } from "./errors.ts";
 
@@ -16,19 +17,7 @@ export interface PageOutput<T> {
 }
 
 const defaultItems = 100;
-const prefix = "jikimi.iam.";
-
-function encodeMarker(last: string): string {
-  return Buffer.from(prefix + last).toString("base64url");
-}
-
-/** @throws ValidationError "Invalid Marker." for what this service did not hand out. */
-export function decodeMarker(marker: string | undefined): string | undefined {
-  if (marker === undefined) return undefined;
-  const text = Buffer.from(marker, "base64url").toString();
-  if (!text.startsWith(prefix)) throw validationError("Invalid Marker.");
-  return text.slice(prefix.length);
-}
+const markers = new PageTokens("iam", () => validationError("Invalid Marker."));
 
 /** One page of a stored listing, of the items that `keep` accepts. */
 export async function pageOf<T>(
@@ -38,13 +27,13 @@ export async function pageOf<T>(
 ): Promise<PageOutput<T>> {
   const wanted = input.MaxItems ?? defaultItems;
   const items: T[] = [];
-  let after = decodeMarker(input.Marker);
+  let after = markers.read(input.Marker);
   let last = after;
   for (;;) {
     const page = await fetch(after, Math.max(wanted + 1, defaultItems));
     for (const document of page.items) {
       if (!keep(document.value)) continue;
-      if (items.length === wanted) return { items, paging: { IsTruncated: true, Marker: encodeMarker(last!) } };
+      if (items.length === wanted) return { items, paging: { IsTruncated: true, Marker: markers.write(last!) } };
       items.push(document.value);
       last = document.key.id;
     }
@@ -56,7 +45,7 @@ export async function pageOf<T>(
 /** One page of a list that is already in memory, in the order given; `name` must be unique in it. */
 export function pageOfArray<T>(input: PageInput, list: readonly T[], name: (item: T) => string): PageOutput<T> {
   const wanted = input.MaxItems ?? defaultItems;
-  const after = decodeMarker(input.Marker);
+  const after = markers.read(input.Marker);
   let start = 0;
   if (after !== undefined) {
     const at = list.findIndex((item) => name(item) === after);
@@ -68,6 +57,6 @@ export function pageOfArray<T>(input: PageInput, list: readonly T[], name: (item
   const more = start + wanted < list.length;
   return {
     items,
-    paging: more ? { IsTruncated: true, Marker: encodeMarker(name(items.at(-1)!)) } : { IsTruncated: false },
+    paging: more ? { IsTruncated: true, Marker: markers.write(name(items.at(-1)!)) } : { IsTruncated: false },
   };
 }

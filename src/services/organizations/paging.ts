@@ -1,4 +1,5 @@
 /** NextToken and MaxResults: a token names the last item of the page before. */
+import { PageTokens, pageOfNamed } from "#gateway/pageTokens.ts";
 import { invalidInput } from "./errors.ts";
 
 export interface PageInput {
@@ -8,23 +9,13 @@ export interface PageInput {
 
 /** "At most 20" for most lists of Organizations; the reference lets a page be shorter than asked for. */
 const most = 20;
-const prefix = "jikimi.organizations.";
+const tokens = new PageTokens("organizations", () =>
+  invalidInput("INVALID_NEXT_TOKEN", "You provided an invalid NextToken."),
+);
 
 /** One page of a list, ordered by `name`, which is unique in it. @throws InvalidInputException for a token of somebody else */
 export function pageOf<T>(input: PageInput, list: readonly T[], name: (item: T) => string) {
-  const ordered = [...list].sort((a, b) => (name(a) < name(b) ? -1 : 1));
-  const after = input.NextToken === undefined ? undefined : decode(input.NextToken);
-  const rest = after === undefined ? ordered : ordered.filter((item) => name(item) > after);
-  const items = rest.slice(0, input.MaxResults ?? most);
-  const more = rest.length > items.length;
-  return {
-    items,
-    next: more ? { NextToken: Buffer.from(prefix + name(items.at(-1)!)).toString("base64url") } : {},
-  };
-}
-
-function decode(token: string): string {
-  const text = Buffer.from(token, "base64url").toString();
-  if (!text.startsWith(prefix)) throw invalidInput("INVALID_NEXT_TOKEN", "You provided an invalid NextToken.");
-  return text.slice(prefix.length);
+  const ordered = list.toSorted((a, b) => (name(a) < name(b) ? -1 : 1));
+  const page = pageOfNamed(ordered, { after: tokens.read(input.NextToken), limit: input.MaxResults ?? most }, name);
+  return { items: page.items, next: page.next === undefined ? {} : { NextToken: tokens.write(page.next) } };
 }

@@ -1,17 +1,8 @@
 /** Makes an execution of every schedule that is due. Of due times that went by while nobody looked, the last one comes. */
+import { timeText } from "#kernel/clock.ts";
 import type { JobContext } from "#gateway/context.ts";
 import { Conflict, type Document, type Operation } from "#store/contract.ts";
-import {
-  dueIndex,
-  nextTime,
-  scopeOf,
-  serviceId,
-  timeText,
-  types,
-  type Due,
-  type Execution,
-  type Schedule,
-} from "./state.ts";
+import { dueIndex, nextTime, scopeOf, serviceId, types, type Due, type Execution, type Schedule } from "./state.ts";
 
 const pageSize = 100;
 /** Due times that are looked through for the last one; beyond them it is the latest found. */

@@ -11,7 +11,8 @@
  * INVARIANT: an execution and the next due time are one batch, so a due time is invoked once, whoever else looks at it; an
  * execution is removed only after its target or its dead-letter queue has taken it, or for good reason.
  */
-import type { Condition } from "#engines/delivery/retries.ts";
+import { timeText } from "#kernel/clock.ts";
+import type { DeadLetter } from "#engines/delivery/deadLetter.ts";
 import type { State } from "#gateway/context.ts";
 import { nextZoned, parseZoned } from "#engines/schedule/zoned.ts";
 import type { Target } from "./sdk.ts";
@@ -83,11 +84,9 @@ export interface Execution {
   dueAt: number;
   /** No other will follow. */
   last: boolean;
-  dead?: { code: string; message: string; condition?: Condition; retries: number };
+  dead?: DeadLetter;
 }
 
-export const timeText = (milliseconds: number): string =>
-  String(Math.max(0, Math.floor(milliseconds))).padStart(16, "0");
 export const scheduleId = (group: string, name: string): string => `${group}/${name}`;
 
 /** The first time after `after` at which a schedule is to be invoked: within its start and end. */

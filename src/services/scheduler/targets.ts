@@ -6,7 +6,8 @@
 import { parseArn } from "#kernel/arn.ts";
 import { isoSeconds } from "#kernel/clock.ts";
 import { AwsError } from "#kernel/errors.ts";
-import { outcomeOf, type Failure } from "#engines/delivery/outcome.ts";
+import { textAttributes } from "#engines/delivery/deadLetter.ts";
+import { delivered, outcomeOf, type Outcome } from "#engines/delivery/outcome.ts";
 import type { Clients } from "#gateway/clients.ts";
 import type { JobContext } from "#gateway/context.ts";
 import { invalid, notServed } from "./errors.ts";
@@ -79,13 +80,13 @@ function clientsOf(ctx: JobContext, place: Place, { schedule, target }: Executio
   return ctx.asRole(target.RoleArn!, schedule.uid.replaceAll("-", ""), schedulerPrincipal, where);
 }
 
-/** One attempt. `undefined` when the target has taken it. */
+/** One attempt. */
 export async function invoke(
   ctx: JobContext,
   place: Place,
   executionId: string,
   execution: Execution,
-): Promise<Failure | undefined> {
+): Promise<Outcome> {
   const { target } = execution;
   const arn = parseArn(target.Arn!)!;
   const input = inputOf(place, executionId, execution);
@@ -100,11 +101,11 @@ export async function invoke(
           ...(group === undefined ? {} : { MessageGroupId: group }),
           ...(arn.resource.endsWith(".fifo") ? { MessageDeduplicationId: executionId } : {}),
         });
-        return undefined;
+        return delivered();
       }
       case "topic":
         await clients.sns.Publish({ TopicArn: target.Arn!, Message: input });
-        return undefined;
+        return delivered();
       default: {
         const { Source, DetailType } = target.EventBridgeParameters!;
         const Entries = [
@@ -112,7 +113,7 @@ export async function invoke(
         ];
         const { Entries: results = [] } = await clients.events.PutEvents({ Entries });
         const { ErrorCode, ErrorMessage = "" } = results[0] ?? {};
-        return ErrorCode === undefined ? undefined : outcomeOf(new AwsError(ErrorCode, ErrorMessage));
+        return ErrorCode === undefined ? delivered() : outcomeOf(new AwsError(ErrorCode, ErrorMessage));
       }
     }
   } catch (error) {
@@ -152,23 +153,19 @@ export async function setAside(
 ): Promise<void> {
   const { schedule, target, scheduledAt, dead } = execution;
   const arn = parseArn(target.DeadLetterConfig!.Arn!)!;
-  const attributes = {
-    ERROR_CODE: dead!.code,
-    ERROR_MESSAGE: dead!.message.replace(/[^\t\n\r -\uD7FF\uE000-\uFFFD]/g, " "),
-    EXECUTION_ID: executionId,
-    EXHAUSTED_RETRY_CONDITION: dead!.condition,
-    IS_PAYLOAD_TRUNCATED: "false",
-    RETRY_ATTEMPTS: String(dead!.retries),
-    SCHEDULED_TIME: isoSeconds(scheduledAt),
-    SCHEDULE_ARN: schedule.arn,
-    TARGET_ARN: target.Arn,
-  };
-  const texts = Object.entries(attributes).filter((entry): entry is [string, string] => (entry[1] ?? "") !== "");
   await clientsOf(ctx, place, execution, arn.region).sqs.SendMessage({
     QueueUrl: `${ctx.config.endpoint}/${arn.account}/${arn.resource}`,
     MessageBody: inputOf(place, executionId, execution),
-    MessageAttributes: Object.fromEntries(
-      texts.map(([name, StringValue]) => [name, { DataType: "String", StringValue }]),
-    ),
+    MessageAttributes: textAttributes({
+      ERROR_CODE: dead!.code,
+      ERROR_MESSAGE: dead!.message,
+      EXECUTION_ID: executionId,
+      EXHAUSTED_RETRY_CONDITION: dead!.condition,
+      IS_PAYLOAD_TRUNCATED: "false",
+      RETRY_ATTEMPTS: String(dead!.retries),
+      SCHEDULED_TIME: isoSeconds(scheduledAt),
+      SCHEDULE_ARN: schedule.arn,
+      TARGET_ARN: target.Arn,
+    }),
   });
 }

@@ -1,18 +1,17 @@
 /**
- * The delivery job: takes what is due, tries, and writes down how it went. It runs for as long as it may; what it was at
- * when it died is still due and is tried again by whoever comes next. So every message is delivered at least once.
+ * The delivery job: tries what is due, and writes down how it went. The loop around it is `#gateway/deliveries.ts`.
  *
  * INVARIANT: deliveries of one FIFO subscription are tried one after the other, in order; the first that fails holds up
  * those behind it until it is delivered, set aside or given up.
  */
 import type { JobContext } from "#gateway/context.ts";
+import { runDeliveries, type DeliveryKind, type Plan } from "#gateway/deliveries.ts";
 import { UnitOfWork } from "#gateway/state.ts";
-import { pause } from "#kernel/pause.ts";
-import { Conflict, type Document, type DocumentKey } from "#store/contract.ts";
+import type { Document, DocumentKey } from "#store/contract.ts";
 import { delayBefore, effectivePolicy } from "./deliveryPolicy.ts";
 import { StatusLog } from "./deliveryStatus.ts";
 import { HttpTarget } from "./httpTarget.ts";
-import type { Outcome } from "./outcome.ts";
+import type { Failure, Outcome } from "#engines/delivery/outcome.ts";
 import type { SnsSettings } from "./parts.ts";
 import { openContent } from "./sealing.ts";
 import { Signers } from "./signer.ts";
@@ -21,7 +20,6 @@ import {
   scopeOf,
   serviceId,
   subscriptionId,
-  timeText,
   types,
   type Delivery,
   type Message,
@@ -30,38 +28,27 @@ import {
 } from "./state.ts";
 import { Targets, type Job } from "./targets.ts";
 
-const atOnce = 64;
 /** Of one subscription at a time, so that a slow endpoint does not take every place. */
 const perSubscription = 8;
-const pageSize = 500;
-/** Due deliveries looked at in one turn. */
-const mostLooked = 10_000;
 /** Deliveries of one FIFO subscription in a row, before others have their turn. */
 const longestRun = 100;
-/** Longest time without looking: for a clock that was moved. */
-const dozeMs = 1000;
-/** Between looks, so that a busy store is not asked without end. */
-const restMs = 15;
-/** After a failure of our own, which is nobody's attempt. */
-const ownFailureMs = 2000;
-
 export function deliveryJob(settings: SnsSettings): (ctx: JobContext) => Promise<void> {
   return async (ctx) => {
     const http = new HttpTarget(settings.publicTargetsOnly);
     try {
-      await new Deliveries(ctx, new Targets(new Signers(), http, settings)).run();
+      await runDeliveries(ctx, new Deliveries(ctx, new Targets(new Signers(), http, settings)));
     } finally {
       await http.close();
     }
   };
 }
 
-class Deliveries {
+class Deliveries implements DeliveryKind<Delivery> {
+  readonly service = serviceId;
+  readonly type = types.delivery;
   readonly #ctx: JobContext;
   readonly #targets: Targets;
   readonly #statusLog: StatusLog;
-  readonly #running = new Map<string, Promise<void>>();
-  readonly #lanes = new Map<string, number>();
   /** Subscriptions that have had enough for now, and until when. */
   readonly #resting = new Map<string, number>();
   /** Deliveries to a subscription in the current second, where its policy limits them. */
@@ -73,49 +60,10 @@ class Deliveries {
     this.#statusLog = new StatusLog(ctx);
   }
 
-  async run(): Promise<void> {
-    const { store, signal } = this.#ctx;
-    try {
-      while (!signal.aborted) {
-        const seen = await store.lastChange();
-        const started = (await this.#startDue()) + (await this.#startLanes());
-        if (started > 0 && this.#running.size < atOnce) continue;
-        await Promise.race([store.waitForChange(seen, dozeMs), pause(dozeMs, signal), ...this.#running.values()]);
-        await pause(restMs, signal);
-      }
-    } finally {
-      await Promise.allSettled(this.#running.values());
-    }
-  }
-
-  /** Looks past deliveries that have to wait for their endpoint, so that a slow one does not hide the others. */
-  async #startDue(): Promise<number> {
-    let started = 0;
-    let looked = 0;
-    let after: string | undefined;
-    do {
-      // Across accounts by design: one job delivers for all of them.
-      const page = await this.#ctx.store.find<Delivery>({
-        service: serviceId,
-        type: types.delivery,
-        index: "due",
-        from: "",
-        to: timeText(this.#ctx.clock.now() + 1),
-        limit: pageSize,
-        ...(after === undefined ? {} : { after }),
-      });
-      started += page.items.filter((document) => this.#start(document)).length;
-      looked += page.items.length;
-      after = page.next;
-    } while (after !== undefined && this.#running.size < atOnce && looked < mostLooked);
-    return started;
-  }
-
   /** The first delivery of every FIFO subscription that has any: jumps from one to the next. */
-  async #startLanes(): Promise<number> {
-    let started = 0;
+  async *further(): AsyncIterable<Document<Delivery>> {
     let from = "";
-    while (this.#running.size < atOnce) {
+    for (;;) {
       const { items } = await this.#ctx.store.find<Delivery>({
         service: serviceId,
         type: types.delivery,
@@ -124,49 +72,36 @@ class Deliveries {
         limit: 1,
       });
       const [first] = items;
-      if (!first) break;
-      if (first.value.dueAt <= this.#ctx.clock.now() && this.#start(first)) started += 1;
+      if (!first) return;
+      if (first.value.dueAt <= this.#ctx.clock.now()) yield first;
       // "0" follows "/" in byte order.
       from = `${first.value.uuid}0`;
     }
-    return started;
   }
 
-  #start(document: Document<Delivery>): boolean {
+  plan(document: Document<Delivery>): Plan {
     const { uuid, ordered } = document.value;
-    const id = `${document.key.account}/${document.key.region}/${document.key.id}`;
-    if (this.#running.has(id) || this.#running.size >= atOnce) return false;
-    const busy = this.#lanes.get(uuid) ?? 0;
-    if (busy >= (ordered ? 1 : perSubscription)) return false;
-    if ((this.#resting.get(uuid) ?? 0) > this.#ctx.clock.now()) return false;
-    this.#resting.delete(uuid);
-    this.#lanes.set(uuid, busy + 1);
-    const work = this.#work(document).finally(() => {
-      this.#running.delete(id);
-      const left = (this.#lanes.get(uuid) ?? 1) - 1;
-      if (left > 0) this.#lanes.set(uuid, left);
-      else this.#lanes.delete(uuid);
-    });
-    this.#running.set(id, work);
-    return true;
+    return {
+      lane: uuid,
+      most: ordered ? 1 : perSubscription,
+      mayNow: () => !this.#rests(uuid),
+      run: () => (ordered ? this.#runLane(document) : this.#deliver(document)),
+    };
   }
 
-  /** Never rejects. */
-  async #work(found: Document<Delivery>): Promise<void> {
-    const { store, log, signal, clock } = this.#ctx;
-    const { uuid, ordered } = found.value;
-    try {
-      let document = await store.get<Delivery>(found.key);
-      for (let done = 0; document && done < longestRun && !signal.aborted; done++) {
-        if (document.value.dueAt > clock.now() || (this.#resting.get(uuid) ?? 0) > clock.now()) return;
-        await this.#deliver(document);
-        if (!ordered) return;
-        document = await this.#headOfLane(found);
-      }
-    } catch (error) {
-      if (signal.aborted || error instanceof Conflict) return;
-      log.error({ err: error, delivery: found.key.id }, "a delivery is left for later");
-      await pause(ownFailureMs, signal);
+  #rests(uuid: string): boolean {
+    if ((this.#resting.get(uuid) ?? 0) > this.#ctx.clock.now()) return true;
+    this.#resting.delete(uuid);
+    return false;
+  }
+
+  async #runLane(first: Document<Delivery>): Promise<void> {
+    const { signal, clock } = this.#ctx;
+    let document: Document<Delivery> | undefined = first;
+    for (let done = 0; document && done < longestRun && !signal.aborted; done++) {
+      if (document.value.dueAt > clock.now() || this.#rests(first.value.uuid)) return;
+      await this.#deliver(document);
+      document = await this.#headOfLane(first);
     }
   }
 
@@ -250,7 +185,7 @@ class Deliveries {
     return false;
   }
 
-  async #retry(document: Document<Delivery>, job: Job, outcome: Extract<Outcome, { ok: false }>): Promise<void> {
+  async #retry(document: Document<Delivery>, job: Job, outcome: Failure): Promise<void> {
     const { topic, subscription, delivery } = job;
     const { retry } = effectivePolicy(subscription.protocol, topic.deliveryPolicy, subscription.deliveryPolicy);
     const attempts = delivery.attempts + 1;

@@ -8,7 +8,7 @@ import { AwsError } from "#kernel/errors.ts";
 import type { JobContext } from "#gateway/context.ts";
 import type { Clients } from "#gateway/clients.ts";
 import { invalid, invalidBecause, notServed } from "./errors.ts";
-import type { Outcome } from "./outcome.ts";
+import type { Outcome } from "#engines/delivery/outcome.ts";
 import type { Topic } from "./state.ts";
 import { snsPrincipal, type Job } from "./targets.ts";
 

@@ -7,7 +7,7 @@
 import { isIP } from "node:net";
 import { Agent, request } from "undici";
 import { isPrivate, lookupPublic, privateAddressCode } from "#kernel/publicAddresses.ts";
-import { delivered, failed, type Outcome } from "./outcome.ts";
+import { delivered, failed, type Outcome } from "#engines/delivery/outcome.ts";
 
 const answerMs = 15_000;
 const connectMs = 5_000;

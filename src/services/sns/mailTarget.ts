@@ -1,7 +1,7 @@
 /** Deliveries by e-mail through the configured server. Source: RFC 5321 (SMTP), RFC 5322 (messages), RFC 4954 (AUTH PLAIN). */
 import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { delivered, failed, type Outcome } from "./outcome.ts";
+import { delivered, failed, type Outcome } from "#engines/delivery/outcome.ts";
 
 export interface Mail {
   to: string;

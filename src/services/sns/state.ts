@@ -16,6 +16,7 @@
  * INVARIANT: a message and the deliveries to everyone who is to have it are committed in one batch with the answer to the
  * publisher; a delivery is removed only after its endpoint, or its dead-letter queue, has taken it, or for good reason.
  */
+import { timeText } from "#kernel/clock.ts";
 import type { BoundPolicy } from "#gateway/boundPolicy.ts";
 import type { DeliveryStatus } from "./deliveryStatus.ts";
 import type { State } from "#gateway/context.ts";
@@ -134,10 +135,6 @@ export interface Delivery {
   dead?: boolean;
   /** The subscription as it was, for a message that tells of its end. */
   subscription?: Subscription;
-}
-
-export function timeText(milliseconds: number): string {
-  return String(Math.max(0, Math.floor(milliseconds))).padStart(16, "0");
 }
 
 export interface Place {

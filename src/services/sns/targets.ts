@@ -1,12 +1,13 @@
 /** One attempt to deliver, by protocol. */
 import { parseArn } from "#kernel/arn.ts";
 import { AwsError } from "#kernel/errors.ts";
+import { printable } from "#engines/delivery/deadLetter.ts";
+import { delivered, failed, type Outcome } from "#engines/delivery/outcome.ts";
 import type { JobContext } from "#gateway/context.ts";
 import { effectivePolicy } from "./deliveryPolicy.ts";
 import { confirmation, notification, textFor, unsubscribeUrl, subscribeUrl, type Envelope } from "./envelope.ts";
 import type { HttpTarget } from "./httpTarget.ts";
 import { sendMail } from "./mailTarget.ts";
-import { delivered, failed, type Outcome } from "./outcome.ts";
 import type { SnsSettings } from "./parts.ts";
 import type { Signers } from "./signer.ts";
 import type { Delivery, KeptAttribute, Message, Published, Subscription, Topic } from "./state.ts";
@@ -56,7 +57,7 @@ export class Targets {
       ErrorMessage: message,
     };
     const attributes = Object.entries(why).flatMap(([name, value]): [string, KeptAttribute][] =>
-      value === "" ? [] : [[name, { type: "String", value: value.replace(/[^\t\n\r -\uD7FF\uE000-\uFFFD]/g, " ") }]],
+      value === "" ? [] : [[name, { type: "String", value: printable(value) }]],
     );
     return await this.#toQueue(ctx, job, queue, Object.fromEntries(attributes));
   }

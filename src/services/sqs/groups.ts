@@ -6,18 +6,9 @@
  * INVARIANT: messages in flight are the first of their group: a receive takes from the head, and no further one is
  * possible until all of them are deleted or visible again.
  */
+import { timeText } from "#kernel/clock.ts";
 import type { Document } from "#store/contract.ts";
-import {
-  groupHash,
-  isInFlight,
-  scopeOf,
-  timeText,
-  types,
-  type Group,
-  type Message,
-  type Queue,
-  type Work,
-} from "./state.ts";
+import { groupHash, isInFlight, scopeOf, types, type Group, type Message, type Queue, type Work } from "./state.ts";
 
 /** A receive takes at most ten. */
 export const largestReceive = 10;

@@ -1,6 +1,7 @@
 /** How many messages of a queue are in flight: counted anew every second, and only estimated in between. */
+import { timeText } from "#kernel/clock.ts";
 import type { CallContext } from "#gateway/context.ts";
-import { scopeOf, timeText, types, type Queue } from "./state.ts";
+import { scopeOf, types, type Queue } from "./state.ts";
 
 const freshMs = 1000;
 const capacity = 10_000;

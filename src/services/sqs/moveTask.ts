@@ -1,4 +1,5 @@
 /** The moving itself: batches of messages from a dead-letter queue, each in one commit with the task's count. */
+import { timeText } from "#kernel/clock.ts";
 import type { JobContext, State } from "#gateway/context.ts";
 import { UnitOfWork } from "#gateway/state.ts";
 import { Conflict, type Document } from "#store/contract.ts";
@@ -6,7 +7,7 @@ import { Sequences } from "#kernel/sequences.ts";
 import { groupWith, headOf, putGroup, readGroup } from "./groups.ts";
 import { addressOfArn, findQueue } from "./queue.ts";
 import { relocate } from "./relocation.ts";
-import { scopeOf, serviceId, timeText, types, type Group, type Message, type Queue, type Work } from "./state.ts";
+import { scopeOf, serviceId, types, type Group, type Message, type Queue, type Work } from "./state.ts";
 
 export interface MoveTask {
   taskId: string;

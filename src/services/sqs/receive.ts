@@ -4,6 +4,7 @@
  * Source: SQS API Reference, ReceiveMessage; SQS Developer Guide, "Amazon SQS visibility timeout" (in-flight quotas),
  * "Amazon SQS short and long polling".
  */
+import { timeText } from "#kernel/clock.ts";
 import type { CallContext } from "#gateway/context.ts";
 import type { Document } from "#store/contract.ts";
 import { longestDozeMs } from "./arrivals.ts";
@@ -12,7 +13,7 @@ import { groupDocumentId, groupWith, headOf, putGroup, readGroup } from "./group
 import type { Parts } from "./parts.ts";
 import { addressOfArn, findQueue } from "./queue.ts";
 import { relocate } from "./relocation.ts";
-import { putMessage, scopeOf, timeText, types, type Group, type Message, type Queue, type Work } from "./state.ts";
+import { putMessage, scopeOf, types, type Group, type Message, type Queue, type Work } from "./state.ts";
 
 export interface Wanted {
   most: number;

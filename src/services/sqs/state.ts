@@ -19,6 +19,7 @@
  * INVARIANT: a message is one document, and every step of its life is one change of it under its version: two
  * receivers cannot both have it, and no crash can leave it in two places or none.
  */
+import { timeText } from "#kernel/clock.ts";
 import { createHash } from "node:crypto";
 import type { BoundPolicy } from "#gateway/boundPolicy.ts";
 import type { State } from "#gateway/context.ts";
@@ -123,11 +124,6 @@ export interface Group {
 
 /** Content up to this many characters travels with its message. */
 export const inlineLimit = 4096;
-
-/** Fixed width, so that text order is time order. */
-export function timeText(milliseconds: number): string {
-  return String(Math.max(0, Math.floor(milliseconds))).padStart(16, "0");
-}
 
 export function isInFlight(message: Message, now: number): boolean {
   return message.receipt !== undefined && message.visibleAt > now;

@@ -1,5 +1,6 @@
 /** Looking at certificates, and deleting them. Source: ACM API Reference. */
 import type { CallContext } from "#gateway/context.ts";
+import { PageTokens } from "#gateway/pageTokens.ts";
 import { edgeDocument, edgeService } from "../../../edge/config.ts";
 import { requireCertificate, usersOf } from "../certificates.ts";
 import { inUse, invalidArgs, validation } from "../errors.ts";
@@ -109,7 +110,7 @@ export const certificateHandlers: AcmHandlers = {
       CertificateSummaryList: await Promise.all(
         page.map(async (each) => summary(each, ctx.now, (await usersOf(ctx, each.arn)).length > 0)),
       ),
-      ...(next ? { NextToken: Buffer.from(mark + page.at(-1)!.id).toString("base64url") } : {}),
+      ...(next ? { NextToken: tokens.write(page.at(-1)!.id) } : {}),
     };
   },
 
@@ -136,12 +137,12 @@ export const certificateHandlers: AcmHandlers = {
   },
 };
 
-const mark = "acm:";
+const tokens = new PageTokens("acm", () => invalidArgs("The NextToken is invalid."));
 
 function startOf(token: string | undefined, sorted: readonly Certificate[]): number {
-  if (token === undefined) return 0;
-  const text = Buffer.from(token, "base64url").toString("utf8");
-  const at = text.startsWith(mark) ? sorted.findIndex(({ id }) => id === text.slice(mark.length)) : -1;
+  const last = tokens.read(token);
+  if (last === undefined) return 0;
+  const at = sorted.findIndex(({ id }) => id === last);
   if (at < 0) throw invalidArgs("The NextToken is invalid.");
   return at + 1;
 }

@@ -1,6 +1,7 @@
 /** DescribeAlarms, DescribeAlarmsForMetric, DescribeAlarmHistory. Source: CloudWatch API Reference. */
 import type { CallContext } from "#gateway/context.ts";
 import type { CompositeAlarm as CompositeView, MetricAlarm as MetricView } from "@aws-sdk/client-cloudwatch";
+import { PageTokens } from "#gateway/pageTokens.ts";
 import type { Alarm, CompositeAlarm, MetricAlarm } from "../alarm.ts";
 import { parseRule } from "../alarmRule.ts";
 import { invalidToken, validation } from "../errors.ts";
@@ -10,17 +11,7 @@ import { type HistoryItem, pad, types } from "../state.ts";
 
 const defaultRecords = 50;
 
-function readCursor(kind: string, token: string | undefined): string | undefined {
-  if (token === undefined) return undefined;
-  const text = Buffer.from(token, "base64url").toString();
-  const cursor = text.slice(kind.length + 1);
-  if (!text.startsWith(`${kind}:`) || writeCursor(kind, cursor) !== token) throw invalidToken();
-  return cursor;
-}
-
-function writeCursor(kind: string, cursor: string): string {
-  return Buffer.from(`${kind}:${cursor}`).toString("base64url");
-}
+const tokensOf = (kind: string) => new PageTokens(`cloudwatch-${kind}`, invalidToken);
 
 export async function describeAlarms(
   input: Input<"DescribeAlarms">,
@@ -46,7 +37,7 @@ export async function describeAlarms(
   }
   const limit = input.MaxRecords ?? defaultRecords;
   const alarms: Alarm[] = [];
-  let after = readCursor("alarms", input.NextToken);
+  let after = tokensOf("alarms").read(input.NextToken);
   for (;;) {
     const page = await ctx.state.list<Alarm>(types.alarm, {
       prefix: prefix ?? "",
@@ -54,7 +45,8 @@ export async function describeAlarms(
     });
     for (const { value } of page.items) {
       if (!wanted(value)) continue;
-      if (alarms.length === limit) return { ...shown(alarms), NextToken: writeCursor("alarms", alarms.at(-1)!.name) };
+      if (alarms.length === limit)
+        return { ...shown(alarms), NextToken: tokensOf("alarms").write(alarms.at(-1)!.name) };
       alarms.push(value);
     }
     if (page.next === undefined) return shown(alarms);
@@ -184,7 +176,7 @@ export async function describeAlarmHistory(
   const to = input.EndDate?.getTime() ?? Number.MAX_SAFE_INTEGER;
   const kinds = new Set<string>(input.AlarmTypes?.length ? input.AlarmTypes : ["MetricAlarm"]);
   const items: HistoryItem[] = [];
-  let after = readCursor(kind, input.NextToken);
+  let after = tokensOf(kind).read(input.NextToken);
   for (;;) {
     const page = await historyPage(ctx, input.AlarmName, reverse, limit, after);
     items.push(
@@ -212,7 +204,7 @@ export async function describeAlarmHistory(
       HistorySummary: summary,
       HistoryData: data,
     })),
-    ...(after === undefined ? {} : { NextToken: writeCursor(kind, after) }),
+    ...(after === undefined ? {} : { NextToken: tokensOf(kind).write(after) }),
   };
 }
 

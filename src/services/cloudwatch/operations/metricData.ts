@@ -1,11 +1,15 @@
 /** GetMetricData and ListMetrics. Source: CloudWatch API Reference. */
 import type { CallContext } from "#gateway/context.ts";
+import { PageTokens } from "#gateway/pageTokens.ts";
 import { invalidToken, invalidValue, validation } from "../errors.ts";
 import { shownDimensions } from "../metric.ts";
 import { checkQueries } from "../metricQueries.ts";
 import type { Input, Output } from "../sdk.ts";
 import { callSource } from "../series.ts";
 import { listedMs, type Metric, types } from "../state.ts";
+
+const dataTokens = new PageTokens("cloudwatch-data", invalidToken);
+const listTokens = new PageTokens("cloudwatch-metrics", invalidToken);
 
 const mostQueries = 500;
 const mostDatapoints = 100_800;
@@ -26,7 +30,7 @@ export async function getMetricData(input: Input<"GetMetricData">, ctx: CallCont
   if ((to - from) / (Math.max(1, queries.period) * 1000) > mostDatapoints) {
     throw validation(`You have requested more than ${mostDatapoints} datapoints of one metric.`);
   }
-  const skip = readOffset(input.NextToken);
+  const skip = dataTokens.readOffset(input.NextToken);
   const most = Math.min(input.MaxDatapoints ?? mostDatapoints, mostDatapoints);
   const results = await queries.evaluate(callSource(ctx), { from, to, now: ctx.now });
   let passed = 0;
@@ -50,23 +54,9 @@ export async function getMetricData(input: Input<"GetMetricData">, ctx: CallCont
   });
   return {
     MetricDataResults: shown,
-    ...(more ? { NextToken: writeOffset(skip + most) } : {}),
+    ...(more ? { NextToken: dataTokens.write(String(skip + most)) } : {}),
     Messages: [],
   };
-}
-
-const offsetMark = "metric-data:";
-
-function readOffset(token: string | undefined): number {
-  if (token === undefined) return 0;
-  const text = Buffer.from(token, "base64url").toString();
-  const offset = Number(text.slice(offsetMark.length));
-  if (!text.startsWith(offsetMark) || writeOffset(offset) !== token) throw invalidToken();
-  return offset;
-}
-
-function writeOffset(offset: number): string {
-  return Buffer.from(`${offsetMark}${offset}`).toString("base64url");
 }
 
 const listSize = 500;
@@ -80,7 +70,7 @@ export async function listMetrics(input: Input<"ListMetrics">, ctx: CallContext)
   const prefix = namespace === undefined ? "" : name === undefined ? `${namespace}\n` : `${namespace}\n${name}\n`;
   const since = ctx.now - (input.RecentlyActive === "PT3H" ? recentMs : listedMs);
   const found: Metric[] = [];
-  let after = readCursor(input.NextToken);
+  let after = listTokens.read(input.NextToken);
   for (;;) {
     const page = await ctx.state.list<Metric>(types.metric, { prefix, ...(after === undefined ? {} : { after }) });
     for (const { key, value } of page.items) {
@@ -107,16 +97,6 @@ function listed(metrics: readonly Metric[], next?: string): Output<"ListMetrics"
       MetricName: name,
       Dimensions: shownDimensions(dimensions),
     })),
-    ...(next === undefined ? {} : { NextToken: writeCursor(next) }),
+    ...(next === undefined ? {} : { NextToken: listTokens.write(next) }),
   };
-}
-
-const cursorMark = "metrics:";
-const writeCursor = (cursor: string): string => Buffer.from(cursorMark + cursor).toString("base64url");
-
-function readCursor(token: string | undefined): string | undefined {
-  if (token === undefined) return undefined;
-  const text = Buffer.from(token, "base64url").toString();
-  if (!text.startsWith(cursorMark) || writeCursor(text.slice(cursorMark.length)) !== token) throw invalidToken();
-  return text.slice(cursorMark.length);
 }

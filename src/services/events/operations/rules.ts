@@ -2,6 +2,7 @@
  * Rules. Source: EventBridge API Reference, PutRule, DeleteRule, DescribeRule, EnableRule, DisableRule, ListRules,
  * ListRuleNamesByTarget, TestEventPattern; "EventBridge quotas" (300 rules a bus).
  */
+import { timeText } from "#kernel/clock.ts";
 import { nextDue, parseSchedule, ScheduleError } from "#engines/schedule/schedule.ts";
 import { matches } from "#engines/eventPattern/evaluate.ts";
 import { parsePattern, PatternError, type Pattern } from "#engines/eventPattern/pattern.ts";
@@ -10,7 +11,7 @@ import { busAddress, requireBus, requireRule, ruleArn, type BusAddress } from ".
 import { invalid, invalidParameter, invalidPattern, managedRule, tooMany } from "../errors.ts";
 import { nextOf, startOf } from "../paging.ts";
 import type { EventsHandlers, Out } from "../sdk.ts";
-import { defaultBus, ruleId, scopeOf, timeText, types, type DueSchedule, type Rule, type RuleState } from "../state.ts";
+import { defaultBus, ruleId, scopeOf, types, type DueSchedule, type Rule, type RuleState } from "../state.ts";
 import { mergeTags } from "../tags.ts";
 
 const mostRules = 300;

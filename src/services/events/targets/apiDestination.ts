@@ -78,7 +78,7 @@ async function call(
     return { ok: false, outcome: failed(answer.failure, answer.message, false) };
   }
   const { status } = answer;
-  if (status >= 200 && status < 300) return { ok: true, status, outcome: delivered };
+  if (status >= 200 && status < 300) return { ok: true, status, outcome: delivered() };
   const again = [401, 407, 409, 429].includes(status) || status >= 500;
   const message = `Received ${status} from the API destination: ${answer.text.slice(0, 256)}`;
   return { ok: false, status, outcome: failed(status === 429 ? "THROTTLING" : "ERROR_FROM_TARGET", message, !again) };

@@ -30,7 +30,7 @@ export async function toBus(ctx: JobContext, attempt: Attempt): Promise<Outcome>
   };
   const { Entries = [] } = await clientsFor(ctx, attempt, arn.region).events.PutEvents({ Entries: [entry] });
   const { ErrorCode, ErrorMessage = "" } = Entries[0] ?? {};
-  return ErrorCode === undefined ? delivered : outcomeOf(new AwsError(ErrorCode, ErrorMessage));
+  return ErrorCode === undefined ? delivered() : outcomeOf(new AwsError(ErrorCode, ErrorMessage));
 }
 
 /** A constant or transformed input becomes the detail; the whole event goes as it is. */

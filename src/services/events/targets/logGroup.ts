@@ -28,7 +28,7 @@ export async function toLogGroup(ctx: JobContext, attempt: Attempt): Promise<Out
     });
     answer = await put();
   }
-  if (answer.rejectedLogEventsInfo === undefined) return delivered;
+  if (answer.rejectedLogEventsInfo === undefined) return delivered();
   return failed("INVALID_PARAMETER", "The time of the event is outside of what the log group takes.", true);
 }
 

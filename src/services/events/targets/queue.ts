@@ -1,5 +1,6 @@
 /** SQS queues: as targets, and as dead-letter queues. */
 import { parseArn } from "#kernel/arn.ts";
+import { textAttributes } from "#engines/delivery/deadLetter.ts";
 import type { JobContext } from "#gateway/context.ts";
 import { eventsPrincipal, type Delivery, type Place } from "../state.ts";
 import { clientsFor, type Attempt } from "./clients.ts";
@@ -34,24 +35,19 @@ export async function setAside(
   body: string,
 ): Promise<void> {
   const arn = parseArn(queue)!;
-  const attributes = {
-    ERROR_CODE: dead!.code,
-    ERROR_MESSAGE: dead!.message,
-    RULE_ARN: about.ruleArn,
-    TARGET_ARN: about.targetArn,
-    EXHAUSTED_RETRY_CONDITION: dead!.condition,
-  };
-  const texts = Object.entries(attributes).filter((entry): entry is [string, string] => (entry[1] ?? "") !== "");
   const { sqs } = ctx.asService(eventsPrincipal, { ...place, region: arn.region, sourceArn: about.sourceArn });
   await sqs.SendMessage({
     QueueUrl: `${ctx.config.endpoint}/${arn.account}/${arn.resource}`,
     MessageBody: body,
     MessageAttributes: {
-      ...Object.fromEntries(texts.map(([name, text]) => [name, { DataType: "String", StringValue: printable(text) }])),
+      ...textAttributes({
+        ERROR_CODE: dead!.code,
+        ERROR_MESSAGE: dead!.message,
+        RULE_ARN: about.ruleArn,
+        TARGET_ARN: about.targetArn,
+        EXHAUSTED_RETRY_CONDITION: dead!.condition,
+      }),
       RETRY_ATTEMPTS: { DataType: "Number", StringValue: String(dead!.retries) },
     },
   });
 }
-
-/** What a message attribute may hold. */
-const printable = (text: string): string => text.replace(/[^\t\n\r -\uD7FF\uE000-\uFFFD]/g, " ");

@@ -2,6 +2,7 @@
  * Subscriptions: made, confirmed, changed, ended. Source: SNS API Reference, Subscribe, ConfirmSubscription ("tokens are
  * valid for two days"), Unsubscribe, SetSubscriptionAttributes.
  */
+import { timeText } from "#kernel/clock.ts";
 import { createHash } from "node:crypto";
 import { parseArn } from "#kernel/arn.ts";
 import type { CallContext } from "#gateway/context.ts";
@@ -16,7 +17,6 @@ import {
   putDelivery,
   scopeOf,
   subscriptionId,
-  timeText,
   types,
   type DeliveryKind,
   type Subscription,

@@ -2,13 +2,14 @@
  * Message move tasks: what set messages aside brings them back. The moving is a job's.
  * Source: SQS API Reference, StartMessageMoveTask, ListMessageMoveTasks, CancelMessageMoveTask.
  */
+import { timeText } from "#kernel/clock.ts";
 import type { CallContext } from "#gateway/context.ts";
 import type { Document } from "#store/contract.ts";
 import { invalidValue, noResource, unsupported } from "../errors.ts";
 import { putTask, taskPrefix, type MoveTask } from "../moveTask.ts";
 import { addressOfArn, findQueue } from "../queue.ts";
 import type { SqsHandlers } from "../sdk.ts";
-import { scopeOf, timeText, types, type Queue } from "../state.ts";
+import { scopeOf, types, type Queue } from "../state.ts";
 
 export const moveTaskHandlers: SqsHandlers = {
   async StartMessageMoveTask(input, ctx) {

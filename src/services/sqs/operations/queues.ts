@@ -3,8 +3,10 @@
  * PurgeQueue ("only one every 60 seconds"), DeleteQueue ("you must wait at least 60 seconds before creating a queue
  * with the same name").
  */
+import { timeText } from "#kernel/clock.ts";
 import { shownPolicy } from "#gateway/boundPolicy.ts";
 import type { CallContext } from "#gateway/context.ts";
+import { PageTokens } from "#gateway/pageTokens.ts";
 import { initialSettings, keptPolicy, shownAttributes, withAttributes, type Settings } from "../attributes.ts";
 import {
   deletedRecently,
@@ -19,7 +21,7 @@ import { countInFlight } from "../inFlight.ts";
 import type { Parts } from "../parts.ts";
 import { addressOfArn, arnOf, findQueue, queueUrl, requireQueue } from "../queue.ts";
 import type { Out, SqsHandlers } from "../sdk.ts";
-import { putQueue, scopeOf, timeText, types, type Queue, type QueueEncryption, type RedrivePolicy } from "../state.ts";
+import { putQueue, scopeOf, types, type Queue, type QueueEncryption, type RedrivePolicy } from "../state.ts";
 import { checkTags } from "../tags.ts";
 
 const restMs = 60_000;
@@ -270,7 +272,7 @@ function definedValues(record: Partial<Record<string, string>> | undefined): Rec
   );
 }
 
-const tokenMark = "jikimi-sqs:";
+const tokens = new PageTokens("sqs", () => invalidParameter("Invalid or expired next token."));
 
 function paging(input: { MaxResults?: number | undefined; NextToken?: string | undefined }): {
   limit: number;
@@ -280,17 +282,13 @@ function paging(input: { MaxResults?: number | undefined; NextToken?: string | u
   if (most !== undefined && (!Number.isInteger(most) || most < 1 || most > 1000)) {
     throw invalidValue(most, "MaxResults", "MaxResults must be an integer between 1 and 1000.");
   }
-  if (token === undefined) return { limit: most ?? 1000 };
-  if (most === undefined)
+  if (token !== undefined && most === undefined)
     throw invalidParameter("MaxResults is a mandatory parameter when you provide a value for NextToken.");
-  const text = Buffer.from(token, "base64url").toString("utf8");
-  if (!text.startsWith(tokenMark)) throw invalidParameter("Invalid or expired next token.");
-  return { limit: most, after: text.slice(tokenMark.length) };
+  const after = tokens.read(token);
+  return after === undefined ? { limit: most ?? 1000 } : { limit: most ?? 1000, after };
 }
 
 /** Only who pages is told that there is more. */
 function nextToken(most: number | undefined, next: string | undefined): Pick<Out<"ListQueues">, "NextToken"> {
-  return most === undefined || next === undefined
-    ? {}
-    : { NextToken: Buffer.from(tokenMark + next).toString("base64url") };
+  return most === undefined || next === undefined ? {} : { NextToken: tokens.write(next) };
 }
