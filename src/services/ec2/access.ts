@@ -10,6 +10,8 @@ import { find } from "./resources.ts";
 import type { Ec2Access, In, TagSpecification } from "./sdk.ts";
 import type { ResourceType, Tagged } from "./state.ts";
 import { requestTags } from "./tags.ts";
+import { volumeAccess } from "./volumes/access.ts";
+import { conditionKeysOf } from "./volumes/conditionKeys.ts";
 
 type ContextValues = Record<string, string | readonly string[]>;
 type Named = readonly [type: ResourceType | "rule", id: string | undefined];
@@ -18,15 +20,18 @@ const arnName = (type: Named[0]): string => (type === "rule" ? "security-group-r
 
 async function question(ctx: CallContext, action: string, [type, id]: Named, context: ContextValues): Promise<Access> {
   const base = `arn:${ctx.partition}:ec2:${ctx.region}:${ctx.account}:`;
+  // Snapshots have no account in their ARN.
+  const ownBase = type === "snapshot" ? `arn:${ctx.partition}:ec2:${ctx.region}::` : base;
   const found: (Tagged & { vpcId?: string }) | undefined =
     id === undefined || type === "rule" ? undefined : await find(ctx, type, id);
   const tags = Object.entries(found?.tags ?? {});
   return {
     action: `ec2:${action}`,
-    resource: `${base}${arnName(type)}/${id ?? "*"}`,
+    resource: `${ownBase}${arnName(type)}/${id ?? "*"}`,
     context: {
       "ec2:Region": ctx.region,
       ...(found?.vpcId === undefined ? {} : { "ec2:Vpc": `${base}vpc/${found.vpcId}` }),
+      ...conditionKeysOf(ctx, type, found),
       ...Object.fromEntries(tags.map(([key, value]) => [`aws:ResourceTag/${key}`, value])),
       ...Object.fromEntries(tags.map(([key, value]) => [`ec2:ResourceTag/${key}`, value])),
       ...context,
@@ -96,6 +101,7 @@ async function readByLoadBalancing(ctx: CallContext, action: string, access: Acc
 }
 
 export const access: Ec2Access = {
+  ...volumeAccess,
   AssociateRouteTable: on("AssociateRouteTable", (input: In<"AssociateRouteTable">) => [
     ["routeTable", input.RouteTableId ?? ""],
     ...optional("subnet", input.SubnetId),

@@ -14,9 +14,11 @@ import { subnetHandlers } from "./operations/subnets.ts";
 import { tagHandlers } from "./operations/tags.ts";
 import { vpcHandlers } from "./operations/vpcs.ts";
 import type { Sdk } from "./sdk.ts";
+import { ebsHandlers } from "./volumes/handlers.ts";
 import { serviceId } from "./state.ts";
 
 const handlers: ServiceDefinition<Sdk>["operations"] = {
+  ...ebsHandlers,
   ...internetGatewayHandlers,
   ...networkAclHandlers,
   ...networkInterfaceHandlers,

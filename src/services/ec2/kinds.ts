@@ -74,6 +74,23 @@ export const kinds: Readonly<Record<ResourceType, Kind>> = {
     malformed: ["InvalidNetworkInterfaceId.Malformed", expecting("eni-")],
     label: "networkInterface",
   },
+  volume: {
+    prefix: "vol-",
+    name: "volume",
+    notFound: ["InvalidVolume.NotFound", (id) => `The volume '${id}' does not exist.`],
+    malformed: [
+      "InvalidParameterValue",
+      (id) => `Value (${id}) for parameter volumeId is invalid. Expected: 'vol-...'.`,
+    ],
+    label: "volume",
+  },
+  snapshot: {
+    prefix: "snap-",
+    name: "snapshot",
+    notFound: ["InvalidSnapshot.NotFound", (id) => `The snapshot '${id}' does not exist.`],
+    malformed: ["InvalidSnapshotID.Malformed", expecting("snap-")],
+    label: "snapshot",
+  },
 };
 
 export const resourceTypes = Object.keys(kinds) as ResourceType[];

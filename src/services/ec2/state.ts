@@ -4,12 +4,15 @@
  * | type | what |
  * |---|---|
  * | vpc, subnet, internetGateway, routeTable, networkAcl, prefixList, networkInterface | the resource |
+ * | volume, snapshot | the resource; the rest of what EBS keeps: `volumes/state.ts` |
  * | securityGroup | the group with its rules; index `rule` finds it by the id of one |
  * | defaults | `network`: the default VPC was made; it is not made again when it has been deleted |
  *
  * INVARIANT: whatever names another resource has looked at it in the same batch (`check` or a new version of it), and
  * whatever is deleted changes the resource that its dependents check: nothing can be left that names what is gone.
  */
+import type { Snapshot, Volume } from "./volumes/state.ts";
+
 export const serviceId = "ec2";
 
 export interface Tagged {
@@ -130,6 +133,8 @@ export interface Documents {
   networkAcl: NetworkAcl;
   prefixList: PrefixList;
   networkInterface: NetworkInterface;
+  volume: Volume;
+  snapshot: Snapshot;
 }
 
 export type ResourceType = keyof Documents;

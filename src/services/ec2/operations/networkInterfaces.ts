@@ -9,7 +9,7 @@ import { lookup } from "../lookup.ts";
 import { groupsNaming, publishGroups } from "../published.ts";
 import { all, hold, need, newId, remove, save } from "../resources.ts";
 import type { Ec2Handlers } from "../sdk.ts";
-import type { NetworkInterface, SecurityGroup } from "../state.ts";
+import type { NetworkInterface, SecurityGroup, Vpc } from "../state.ts";
 import { shownTags, tagsOf } from "../tags.ts";
 import { freeAddress } from "./subnets.ts";
 
@@ -21,7 +21,37 @@ function isLoadBalancing(ctx: CallContext): boolean {
   return principal.kind === "role" && principal.roleArn.includes(linkedRole);
 }
 
-function show(ctx: CallContext, each: NetworkInterface, groups: readonly SecurityGroup[]) {
+/**
+ * The host name of an address in a VPC; where its attributes do not give host names, none.
+ * Source: Amazon VPC User Guide, "DNS attributes for your VPC" (`ip-private-ipv4-address.ec2.internal` in us-east-1,
+ * `ip-private-ipv4-address.region.compute.internal` elsewhere).
+ */
+function privateName(region: string, ip: string, vpc: Vpc | undefined): { PrivateDnsName?: string } {
+  if (!vpc?.dnsHostnames || !vpc.dnsSupport) return {};
+  const domain = region === "us-east-1" ? "ec2.internal" : `${region}.compute.internal`;
+  return { PrivateDnsName: `ip-${ip.replaceAll(".", "-")}.${domain}` };
+}
+
+interface Neighbours {
+  groups: readonly SecurityGroup[];
+  vpcs: readonly Vpc[];
+}
+
+const neighbours = async (ctx: CallContext): Promise<Neighbours> => ({
+  groups: await all(ctx, "securityGroup"),
+  vpcs: await all(ctx, "vpc"),
+});
+
+const nameOf = ({ region }: CallContext, { ip, vpcId }: NetworkInterface, { vpcs }: Neighbours) =>
+  privateName(
+    region,
+    ip,
+    vpcs.find(({ id }) => id === vpcId),
+  );
+
+function show(ctx: CallContext, each: NetworkInterface, around: Neighbours) {
+  const { groups } = around;
+  const dnsName = nameOf(ctx, each, around);
   const name = (id: string) => groups.find((group) => group.id === id)?.name ?? "";
   return {
     NetworkInterfaceId: each.id,
@@ -35,7 +65,8 @@ function show(ctx: CallContext, each: NetworkInterface, groups: readonly Securit
     Status: "in-use" as const,
     MacAddress: each.mac,
     PrivateIpAddress: each.ip,
-    PrivateIpAddresses: [{ Primary: true, PrivateIpAddress: each.ip }],
+    ...dnsName,
+    PrivateIpAddresses: [{ Primary: true, PrivateIpAddress: each.ip, ...dnsName }],
     Ipv6Addresses: [],
     SourceDestCheck: true,
     InterfaceType: "interface" as const,
@@ -95,11 +126,12 @@ export const networkInterfaceHandlers: Ec2Handlers = {
     // Two interfaces made at once do not get the same address; the subnet stays while they are there.
     await hold(ctx, "subnet", subnet.id);
     await publishMembers(ctx, groups);
-    return { NetworkInterface: show(ctx, created, await all(ctx, "securityGroup")) };
+    return { NetworkInterface: show(ctx, created, await neighbours(ctx)) };
   },
 
   async DescribeNetworkInterfaces(input, ctx) {
-    const groups = await all(ctx, "securityGroup");
+    const around = await neighbours(ctx);
+    const { groups } = around;
     const { items, NextToken } = await lookup(
       ctx,
       "networkInterface",
@@ -113,6 +145,7 @@ export const networkInterfaceHandlers: Ec2Handlers = {
         description: ({ description }) => description,
         "group-id": (each) => each.groups,
         "group-name": (each) => groups.filter(({ id }) => each.groups.includes(id)).map(({ name }) => name),
+        "private-dns-name": (each) => nameOf(ctx, each, around).PrivateDnsName ?? [],
         "private-ip-address": ({ ip }) => ip,
         "addresses.private-ip-address": ({ ip }) => ip,
         "mac-address": ({ mac }) => mac,
@@ -130,7 +163,7 @@ export const networkInterfaceHandlers: Ec2Handlers = {
       { least: 5, most: 1000, idsName: "networkInterfaceIds" },
     );
     return {
-      NetworkInterfaces: items.map((each) => show(ctx, each, groups)),
+      NetworkInterfaces: items.map((each) => show(ctx, each, around)),
       ...(NextToken === undefined ? {} : { NextToken }),
     };
   },

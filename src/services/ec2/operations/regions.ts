@@ -1,4 +1,6 @@
 /** Regions, Availability Zones and what the account has. Source: EC2 API Reference. */
+import type { CallContext } from "#gateway/context.ts";
+import { optInRegions } from "#kernel/regions.ts";
 import { failure, invalidValue } from "../errors.ts";
 import { filtered } from "../filters.ts";
 import { all } from "../resources.ts";
@@ -16,9 +18,17 @@ const attributes: Readonly<Record<string, string>> = {
   "vpc-max-elastic-ips": "0",
 };
 
+async function optInStatus(name: string, ctx: CallContext): Promise<string> {
+  if (!optInRegions.has(name)) return "opt-in-not-required";
+  return (await ctx.identity.regionEnabled(ctx.account, name)) ? "opted-in" : "not-opted-in";
+}
+
 export const regionHandlers: Ec2Handlers = {
-  async DescribeRegions(input) {
-    const known = regions.map((region) => untagged({ id: region.name, region }));
+  /** "By default, only Regions that are enabled": the others are asked for by AllRegions, or by their name. */
+  async DescribeRegions(input, ctx) {
+    const known = await Promise.all(
+      regions.map(async ({ name }) => untagged({ id: name, status: await optInStatus(name, ctx) })),
+    );
     const names = input.RegionNames ?? [];
     for (const name of names) {
       if (!known.some(({ id }) => id === name)) {
@@ -28,18 +38,15 @@ export const regionHandlers: Ec2Handlers = {
       }
     }
     const endpoint = (name: string) => `ec2.${name}.amazonaws.com`;
-    const status = (optIn: boolean) => (optIn ? "opted-in" : "opt-in-not-required");
-    const found = filtered(names.length > 0 ? known.filter(({ id }) => names.includes(id)) : known, input.Filters, {
+    const open = known.filter(({ status }) => input.AllRegions === true || status !== "not-opted-in");
+    const asked = names.length > 0 ? known.filter(({ id }) => names.includes(id)) : open;
+    const found = filtered(asked, input.Filters, {
       "region-name": ({ id }) => id,
       endpoint: ({ id }) => endpoint(id),
-      "opt-in-status": ({ region }) => status(region.optIn),
+      "opt-in-status": ({ status }) => status,
     });
     return {
-      Regions: found.map(({ region }) => ({
-        RegionName: region.name,
-        Endpoint: endpoint(region.name),
-        OptInStatus: status(region.optIn),
-      })),
+      Regions: found.map(({ id, status }) => ({ RegionName: id, Endpoint: endpoint(id), OptInStatus: status })),
     };
   },
 
