@@ -13,20 +13,24 @@ const servicePrincipal = "account.amazonaws.com";
 interface Addressed {
   AccountId?: string | undefined;
   AlternateContactType?: string | undefined;
+  RegionName?: string | undefined;
 }
 
 export const targetOf = (input: Addressed, ctx: CallContext): string => input.AccountId ?? ctx.account;
 
 export function ask(action: string) {
   return async (input: Addressed, ctx: CallContext): Promise<Access> => {
-    const context =
-      input.AlternateContactType === undefined
-        ? {}
-        : { context: { "account:AlternateContactTypes": input.AlternateContactType } };
+    const context = contextOf(input, action);
     const own = { action: `account:${action}`, resource: `arn:${ctx.partition}:account::${ctx.account}:account` };
     if (input.AccountId === undefined) return { ...own, ...context };
     return { ...own, ...(await ofMember(input.AccountId, ctx, action)), ...context };
   };
+}
+
+function contextOf({ AlternateContactType, RegionName }: Addressed, action: string): Pick<Access, "context"> {
+  if (AlternateContactType !== undefined) return { context: { "account:AlternateContactTypes": AlternateContactType } };
+  const targets = action === "EnableRegion" || action === "DisableRegion";
+  return targets && RegionName !== undefined ? { context: { "account:TargetRegion": RegionName } } : {};
 }
 
 /** A member account says yes through its organization, or nobody is let in. */

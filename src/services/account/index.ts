@@ -1,11 +1,12 @@
 /**
- * AWS Account Management. Operations that are not here answer NotImplemented: Regions are not switched on and off,
- * and no telephone number is verified. Source: Account Management API Reference.
+ * AWS Account Management. Operations that are not here answer NotImplemented: no telephone number is verified.
+ * Source: Account Management API Reference.
  */
 import type { Accounts } from "#gateway/accounts.ts";
 import { defineService, type Service } from "#gateway/service.ts";
 import { AwsError } from "#kernel/errors.ts";
 import { ask, targetOf } from "./access.ts";
+import { regionHandlers } from "./regions.ts";
 import type { Sdk } from "./sdk.ts";
 import { deleteContact, getContact, putContact } from "./state.ts";
 
@@ -73,6 +74,7 @@ export function accountService(accounts: Accounts): Service {
         if (!record) throw notFound("primary email");
         return { PrimaryEmail: record.email };
       },
+      ...regionHandlers,
       StartPrimaryEmailUpdate: noMail,
       AcceptPrimaryEmailUpdate: noMail,
     },
@@ -85,6 +87,10 @@ export function accountService(accounts: Accounts): Service {
       PutAlternateContact: ask("PutAlternateContact"),
       DeleteAlternateContact: ask("DeleteAlternateContact"),
       GetPrimaryEmail: ask("GetPrimaryEmail"),
+      ListRegions: ask("ListRegions"),
+      GetRegionOptStatus: ask("GetRegionOptStatus"),
+      EnableRegion: ask("EnableRegion"),
+      DisableRegion: ask("DisableRegion"),
       StartPrimaryEmailUpdate: ask("StartPrimaryEmailUpdate"),
       AcceptPrimaryEmailUpdate: ask("AcceptPrimaryEmailUpdate"),
     },

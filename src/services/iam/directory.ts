@@ -9,6 +9,8 @@ import type { IdentitySource } from "#gateway/identity.ts";
 import type { KeyHolder } from "#keys/contract.ts";
 import { globalRegion, type Store } from "#store/contract.ts";
 import { keyOf } from "./entities.ts";
+import { revealSamlKey } from "./samlKey.ts";
+import { readSamlMetadata } from "./samlMetadata.ts";
 import { defaultDocument, findPolicy } from "./managedPolicy.ts";
 import { verifyTotp } from "./mfa.ts";
 import { transact, type AccessKey, type IamState } from "./state.ts";
@@ -16,7 +18,14 @@ import { currentTrust, uniqueIdOf } from "./trustPolicy.ts";
 
 export type IamDirectory = Pick<
   IdentitySource,
-  "role" | "principalId" | "managedPolicy" | "oidcProvider" | "verifyMfa" | "accountOfKey"
+  | "role"
+  | "principalId"
+  | "managedPolicy"
+  | "oidcProvider"
+  | "samlProvider"
+  | "tokenIssuer"
+  | "verifyMfa"
+  | "accountOfKey"
 >;
 
 export interface DirectoryOptions {
@@ -66,6 +75,28 @@ export function createIamDirectory({ store, keys, random, clock }: DirectoryOpti
       read(account, async (state) => {
         const provider = (await state.all("oidcProvider")).find(({ value }) => value.url === url)?.value;
         return provider && { ...provider };
+      }),
+    async samlProvider(arn) {
+      const account = parseArn(arn)?.account ?? "";
+      if (!isAccountId(account)) return undefined;
+      const provider = await read(account, (state) => state.get("samlProvider", arn));
+      if (!provider) return undefined;
+      const { entityId, signingCertificates } = readSamlMetadata(provider.metadata);
+      return {
+        arn,
+        name: provider.name,
+        uuid: provider.uuid,
+        entityId,
+        signingCertificates,
+        validUntil: provider.validUntil,
+        encryptionRequired: provider.assertionEncryption === "Required",
+        decryptionKeys: () => Promise.all(provider.keys.map((key) => revealSamlKey(keys, arn, key))),
+      };
+    },
+    tokenIssuer: (account) =>
+      read(account, async (state) => {
+        const issuer = await state.get("tokenIssuer", "tokenIssuer");
+        return issuer?.enabled ? issuer.id : undefined;
       }),
     verifyMfa: (principal, serial, code) => {
       if (principal.kind !== "user" && principal.kind !== "root") return Promise.resolve(false);

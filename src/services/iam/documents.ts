@@ -114,6 +114,8 @@ export interface Throttle {
   failures: number;
   /** No attempt is looked at before this time. */
   notBefore: number;
+  /** The waiting time, by its end, of which the trail was told. */
+  toldOf?: number;
 }
 
 export interface MfaDevice {
@@ -243,6 +245,12 @@ export interface DeletionTask {
   finishedAt: number;
 }
 
+/** The account's issuer of tokens for the outside; switched off, it stays what it was. Index `issuer`: its id. */
+export interface TokenIssuer {
+  id: string;
+  enabled: boolean;
+}
+
 /** Name of a document type → what it holds. */
 export interface Documents {
   user: User;
@@ -256,6 +264,8 @@ export interface Documents {
   entity: EntityPointer;
   accessKey: AccessKey;
   loginProfile: LoginProfile;
+  /** By access key id: `endedSessions.ts`. */
+  endedSession: Record<string, never>;
   throttle: Throttle;
   mfaDevice: MfaDevice;
   passwordPolicy: PasswordPolicy;
@@ -266,6 +276,7 @@ export interface Documents {
   rootEmail: { account: string };
   oidcProvider: OidcProvider;
   samlProvider: SamlProvider;
+  tokenIssuer: TokenIssuer;
   serverCertificate: ServerCertificate;
   credentialReport: CredentialReport;
   lastUsed: LastUsed;

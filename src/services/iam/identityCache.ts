@@ -15,6 +15,7 @@ export class IdentityCache {
   readonly #credentials: Shelf<Credential>;
   readonly #policies: Shelf<Policies>;
   readonly #statuses: Shelf<Status>;
+  readonly #ended: Shelf<ReadonlySet<string>>;
 
   constructor(store: Store, log: Logger, monotonic: () => number) {
     this.#cache = new FollowedCache({
@@ -27,6 +28,7 @@ export class IdentityCache {
     this.#credentials = this.#cache.shelf("credential");
     this.#policies = this.#cache.shelf("policies");
     this.#statuses = this.#cache.shelf("status");
+    this.#ended = this.#cache.shelf("ended");
   }
 
   credential(id: string, load: () => Promise<Credential | undefined>): Promise<Credential | undefined> {
@@ -45,6 +47,10 @@ export class IdentityCache {
     return this.#cache.through(this.#statuses, account, load, (value) =>
       value === "UNKNOWN" ? undefined : { account, value },
     );
+  }
+
+  endedSessions(account: string, load: () => Promise<ReadonlySet<string>>): Promise<ReadonlySet<string>> {
+    return this.#cache.through(this.#ended, account, load, (value) => ({ account, value }));
   }
 
   close(): void {

@@ -7,6 +7,7 @@ import { silentLogger } from "#kernel/log.ts";
 import { StoreUnavailable, type Change, type IndexQuery } from "#store/contract.ts";
 import { MemoryStore } from "#gateway/testing.ts";
 import type { Principal } from "#gateway/principal.ts";
+import { endSession } from "./endedSessions.ts";
 import { createIamIdentity } from "./identitySource.ts";
 import { account, allowDocument, asRoot, bindingKeys, ec2Trust, IamTest } from "./testing.ts";
 
@@ -88,6 +89,16 @@ test("a cached key that is switched off or deleted is refused within 100 ms of t
   await iam.call("DeleteAccessKey", id);
   const goneAfter = await until(async () => (await credential()) === undefined);
   assert.ok(Math.max(inactiveAfter, goneAfter) < 100, `${inactiveAfter} and ${goneAfter} ms`);
+});
+
+test("a session that was ended is known as such, in its own account alone", async (t) => {
+  const { identity, store } = await setup(t);
+  const [ended, other] = ["ASIAEXAMPLEEXAMPLE00", "ASIAEXAMPLEEXAMPLE01"];
+  assert.equal(await identity.sessionEnded(account, ended), false);
+  await store.commit([endSession(account, ended, Date.now() + 60_000)]);
+  await until(() => identity.sessionEnded(account, ended));
+  assert.equal(await identity.sessionEnded(account, other), false);
+  assert.equal(await identity.sessionEnded("999999999999", ended), false);
 });
 
 test("while the change feed is cut, every answer is read from the store", async (t) => {

@@ -10,6 +10,7 @@ import type { Logger } from "#kernel/log.ts";
 import type { KeyHolder } from "#keys/contract.ts";
 import { globalRegion, type Store } from "#store/contract.ts";
 import { revealSecret } from "./accessKeySecret.ts";
+import { endedSessionsOf } from "./endedSessions.ts";
 import { entityById, entitiesById, keyOf } from "./entities.ts";
 import { IdentityCache } from "./identityCache.ts";
 import { LastUsedRecorder } from "./lastUsed.ts";
@@ -28,6 +29,8 @@ export interface IamIdentityOptions {
 export interface IamIdentity extends Pick<IdentitySource, "credential" | "touched" | "accountStatus"> {
   /** Identity policies and boundary; session, service control and resource control policies are added by others. */
   policies(principal: Principal): Promise<Pick<PolicySet, "identity" | "boundary">>;
+  /** Whether a session of a principal of the account was ended before its time. */
+  sessionEnded(account: string, accessKeyId: string): Promise<boolean>;
   /** Writes what was touched so far. */
   flush(): Promise<void>;
   close(): Promise<void>;
@@ -62,6 +65,8 @@ export function createIamIdentity(options: IamIdentityOptions): IamIdentity {
         read(source.account, (state) => loadPolicies(state, source)),
       );
     },
+    sessionEnded: async (account, accessKeyId) =>
+      (await cache.endedSessions(account, () => endedSessionsOf(store, account))).has(accessKeyId),
     accountStatus: (account) =>
       cache.status(account, async () => {
         const record = await read(account, (state) => state.get("account", "account"));

@@ -14,6 +14,7 @@ import { instanceProfiles } from "./operations/instanceProfiles.ts";
 import { loginProfiles } from "./operations/loginProfiles.ts";
 import { managedPolicies } from "./operations/managedPolicies.ts";
 import { mfaDevices } from "./operations/mfaDevices.ts";
+import { outboundFederation } from "./operations/outboundFederation.ts";
 import { oidcProviders } from "./operations/oidcProviders.ts";
 import { otherCredentials } from "./operations/otherCredentials.ts";
 import { passwordPolicy } from "./operations/passwordPolicy.ts";
@@ -46,6 +47,7 @@ export const service = defineService<Sdk>()({
     ...permissionsBoundaries,
     ...tagging,
     ...oidcProviders,
+    ...outboundFederation,
     ...samlProviders,
     ...serverCertificates,
     ...accountAliases,

@@ -16,7 +16,7 @@ import { entityById, keyOf } from "./entities.ts";
 import { acceptCode } from "./mfa.ts";
 import { hashPassword, passwordExpiry, requireGoodPassword, verifyPassword } from "./password.ts";
 import { installation, transact, type Account, type IamState, type Root } from "./state.ts";
-import { countAttempt, forgetAttempts } from "./throttle.ts";
+import { countAttempt, forgetAttempts, isFirstOfWait } from "./throttle.ts";
 
 export interface SignInServices {
   store: Store;
@@ -59,7 +59,8 @@ export type SignInResult =
   | { outcome: "mfaRequired"; attempted: Attempted }
   /** Never says which part was wrong. `attempted` is absent when there is no such account. */
   | { outcome: "refused"; attempted?: Attempted }
-  | { outcome: "throttled"; retryAfterMs: number }
+  /** `attempted`: with the first of each waiting time. */
+  | { outcome: "throttled"; retryAfterMs: number; attempted?: Attempted }
   /** Expired under a policy with hard expiry: only an administrator can set a new password. */
   | { outcome: "passwordExpired"; attempted: Attempted };
 
@@ -81,7 +82,10 @@ export async function checkPassword(services: SignInServices, request: SignInReq
   const reader = await accountOf(services, request);
   const accountId = reader?.account ?? installation;
   const wait = await transact(store, random, accountId, (state) => countAttempt(state, name, clock.now()));
-  if (wait > 0) return { outcome: "throttled", retryAfterMs: wait };
+  if (wait > 0) {
+    const attempted = reader && (await firstOfWait(services, reader, request, name));
+    return { outcome: "throttled", retryAfterMs: wait, ...(attempted ? { attempted } : {}) };
+  }
 
   // Nobody signs in to a closed account: "you can no longer sign in to or access the account" (Account Management guide).
   const subject =
@@ -121,6 +125,19 @@ export async function checkPassword(services: SignInServices, request: SignInReq
     ...(mfaSerial === undefined ? {} : { mfaSerial }),
     mustChangePassword: subject.resetRequired || subject.expired === "soft",
   };
+}
+
+async function firstOfWait(
+  { store, random, clock }: SignInServices,
+  account: Account,
+  request: SignInRequest,
+  name: string,
+): Promise<Attempted | undefined> {
+  return transact(store, random, account.account, async (state) => {
+    if (!(await isFirstOfWait(state, name))) return undefined;
+    const subject = await subjectOf(state, account, request, clock.now());
+    return subject ? attemptAt(subject) : { account: account.account, kind: request.kind };
+  });
 }
 
 function attemptAt({ account, kind, id, userName }: Subject): Attempted {

@@ -32,6 +32,18 @@ export async function countAttempt(state: IamState, name: string, now: number): 
   return 0;
 }
 
+/**
+ * Whether this is the first attempt of a waiting time: that one is told in the trail, so that nobody who goes on guessing
+ * stays unseen, and nobody fills it.
+ */
+export async function isFirstOfWait(state: IamState, name: string): Promise<boolean> {
+  const id = idOf(name);
+  const before = await state.get("throttle", id);
+  if (!before || before.toldOf === before.notBefore) return false;
+  state.put("throttle", id, { ...before, toldOf: before.notBefore }, { expiresAt: before.notBefore + memoryMs });
+  return true;
+}
+
 /** After success, and when an administrator sets a new password. */
 export function forgetAttempts(state: IamState, name: string): void {
   state.delete("throttle", idOf(name), "any");

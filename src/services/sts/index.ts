@@ -1,9 +1,11 @@
 /** AWS Security Token Service. Operations that are not here answer NotImplemented. */
 import { defineService, type Service } from "#gateway/service.ts";
 import { assumeRole, assumeRoleAccess } from "./operations/assumeRole.ts";
+import { assumeRoleWithSaml, assumeRoleWithSamlAccess } from "./operations/assumeRoleWithSaml.ts";
 import { assumeRoleWithWebIdentity, assumeRoleWithWebIdentityAccess } from "./operations/assumeRoleWithWebIdentity.ts";
 import { assumeRoot, assumeRootAccess } from "./operations/assumeRoot.ts";
 import { decodeAuthorizationMessage } from "./operations/decodeAuthorizationMessage.ts";
+import { getWebIdentityToken, getWebIdentityTokenAccess } from "./operations/getWebIdentityToken.ts";
 import { getFederationToken, getFederationTokenAccess, getSessionToken } from "./operations/userSessions.ts";
 import { getAccessKeyInfo, getCallerIdentity } from "./operations/whoAmI.ts";
 import type { Sts } from "./sdk.ts";
@@ -15,6 +17,7 @@ export function stsService(issuers: IssuerKeys): Service {
     id: "sts",
     operations: {
       AssumeRole: assumeRole,
+      AssumeRoleWithSAML: assumeRoleWithSaml(issuers.clock),
       AssumeRoleWithWebIdentity: assumeRoleWithWebIdentity(issuers),
       AssumeRoot: assumeRoot,
       DecodeAuthorizationMessage: decodeAuthorizationMessage,
@@ -22,9 +25,11 @@ export function stsService(issuers: IssuerKeys): Service {
       GetCallerIdentity: getCallerIdentity,
       GetFederationToken: getFederationToken,
       GetSessionToken: getSessionToken,
+      GetWebIdentityToken: getWebIdentityToken(issuers.clock),
     },
     access: {
       AssumeRole: assumeRoleAccess,
+      AssumeRoleWithSAML: assumeRoleWithSamlAccess(issuers.clock),
       AssumeRoleWithWebIdentity: assumeRoleWithWebIdentityAccess(issuers),
       AssumeRoot: assumeRootAccess,
       DecodeAuthorizationMessage: () => ({ action: "sts:DecodeAuthorizationMessage", resource: "*" }),
@@ -33,10 +38,25 @@ export function stsService(issuers: IssuerKeys): Service {
       GetCallerIdentity: () => "none",
       GetFederationToken: getFederationTokenAccess,
       GetSessionToken: () => "none",
+      GetWebIdentityToken: getWebIdentityTokenAccess,
     },
     audit: {
       // CloudTrail records them as read-only calls, with the credentials' id and expiry but never the secret.
       AssumeRole: (_input, output) => ({ readOnly: true, responseElements: issued(output) }),
+      AssumeRoleWithSAML: (_input, output) => ({
+        readOnly: true,
+        responseElements: output?.Credentials
+          ? {
+              ...issued(output),
+              subject: output.Subject,
+              subjectType: output.SubjectType,
+              issuer: output.Issuer,
+              audience: output.Audience,
+              nameQualifier: output.NameQualifier,
+              ...(output.SourceIdentity === undefined ? {} : { sourceIdentity: output.SourceIdentity }),
+            }
+          : null,
+      }),
       AssumeRoleWithWebIdentity: (_input, output) => ({ readOnly: true, responseElements: issued(output) }),
       AssumeRoot: (_input, output) => ({ readOnly: true, responseElements: issued(output) }),
       GetSessionToken: (_input, output) => ({ readOnly: true, responseElements: issued(output) }),

@@ -5,6 +5,7 @@ import { iamId } from "#kernel/ids.ts";
 import { alreadyExists, invalidInput, limitExceeded, noSuch, quotaExceeded } from "../errors.ts";
 import { quotas } from "../quotas.ts";
 import { tagsOf } from "../render.ts";
+import { protectSamlKey } from "../samlKey.ts";
 import { readSamlMetadata } from "../samlMetadata.ts";
 import type { IamHandlers } from "../sdk.ts";
 import { iamState, type IamState, type SamlProvider } from "../state.ts";
@@ -30,8 +31,7 @@ async function newKey(ctx: CallContext, arn: string, pem: string): Promise<SamlP
     throw invalidInput("The private key is not valid. It must be an RSA private key in PEM format.");
   }
   const id = iamId("SAMLKEY", ctx.random);
-  const bytes = await ctx.keys.protect("iam-saml-key", `${arn}/${id}`, Buffer.from(pem));
-  return { id, createdAt: ctx.now, secret: Buffer.from(bytes).toString("base64") };
+  return { id, createdAt: ctx.now, secret: await protectSamlKey(ctx.keys, arn, id, pem) };
 }
 
 export const samlProviders = {

@@ -89,7 +89,10 @@ export async function assumeRole(input: Input<"AssumeRole">, ctx: CallContext): 
   };
 }
 
-/** Credentials and the assumed-role user of any way into a role. @throws AccessDenied when its account is closed */
+/**
+ * Credentials and the assumed-role user of any way into a role.
+ * @throws AccessDenied when its account is closed, RegionDisabledException in a Region that it has not opened
+ */
 export async function issueRoleSession(
   ctx: CallContext,
   role: RoleFacts,
@@ -99,6 +102,13 @@ export async function issueRoleSession(
 ) {
   if ((await ctx.identity.accountStatus(role.account)) === "SUSPENDED") {
     throw new AwsError("AccessDenied", "Access denied", 403);
+  }
+  if (!(await ctx.identity.regionEnabled(role.account, ctx.region))) {
+    throw new AwsError(
+      "RegionDisabledException",
+      `STS is not activated in this region for account:${role.account}. Your account administrator can activate STS in this region using the IAM Console.`,
+      403,
+    );
   }
   const arn = `arn:${ctx.partition}:sts::${role.account}:assumed-role/${role.name}/${sessionName}`;
   const credentials = await issueSession(
