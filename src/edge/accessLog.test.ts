@@ -10,14 +10,12 @@ import type { MetricsEvent } from "./metrics.ts";
 import { Records } from "./records.ts";
 import {
   attributes,
-  certificate,
+  certificateArn,
   freePort,
   frontEnd,
   groupArn,
-  listener,
+  plainAndTls,
   rule,
-  target,
-  targetGroup,
   testEdge,
   toGroup,
   upstream,
@@ -25,7 +23,6 @@ import {
 } from "./testing.ts";
 
 const run = promisify(execFile);
-const certificateArn = "arn:aws:acm:us-east-1:123456789012:certificate/1";
 const put: { stream: string; event: unknown }[] = [];
 const records = new Records(systemClock, (stream, _, event) => void put.push({ stream, event }));
 
@@ -51,16 +48,7 @@ before(async () => {
   ];
   await edge.apply({
     frontEnds: [frontEnd({ attributes: { ...attributes, accessLogs: logs, connectionLogs: logs } })],
-    listeners: [
-      listener(http, { rules }),
-      listener(https, {
-        protocol: "HTTPS",
-        rules,
-        tls: { policy: "ELBSecurityPolicy-TLS13-1-2-2021-06", certificates: [certificateArn] },
-      }),
-    ],
-    targetGroups: [targetGroup([target(app.port)])],
-    certificates: [certificate("web.test", certificateArn)],
+    ...plainAndTls(http, https, app.port, { rules }),
   });
 });
 

@@ -42,12 +42,14 @@ export interface FrontEndDocument {
   /** A loopback address of its own: `ownAddress(arn)`. Bound where the platform lets us (Linux). */
   address: string;
   /** What the security groups let in: one row per (group, rule), already resolved to networks. Empty: nothing comes in. */
-  ingress: readonly IngressRule[];
+  ingress: readonly TrafficRule[];
+  /** Where they let it connect to: targets and their health checks, identity providers. Empty: nothing goes out. */
+  egress: readonly TrafficRule[];
   attributes: FrontEndAttributes;
 }
 
-/** Traffic from any of the networks to any of the ports is let in. */
-export interface IngressRule {
+/** Traffic with any of the networks to any of the ports is let through. */
+export interface TrafficRule {
   /** First and last port, inclusive; all protocols: 0 to 65535. Rules for other protocols than TCP are left out. */
   fromPort: number;
   toPort: number;

@@ -46,6 +46,8 @@ export interface EdgeOptions {
   inspector: Inspector;
   authenticator: Authenticator;
   limits?: ClientLimits;
+  /** Until a connection to a target is given up; the real one's unless told otherwise. */
+  connectTimeoutMs?: number;
 }
 
 /** How long an address that could not be bound is left alone. */
@@ -171,7 +173,7 @@ export class Edge {
       let group = this.#groups.get(arn);
       const before = group?.document;
       if (!group) {
-        group = new TargetGroup({ ...value, targets: [] });
+        group = new TargetGroup({ ...value, targets: [] }, this.#options.connectTimeoutMs);
         this.#groups.set(arn, group);
         this.#places.set(group, { account, region, value: arn });
       }

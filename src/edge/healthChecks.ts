@@ -78,7 +78,7 @@ class Checking {
   #successes = 0;
   #failures = 0;
   #timer: NodeJS.Timeout | undefined;
-  #request: ClientRequest | undefined;
+  #request: Check | undefined;
   #stopped = false;
 
   constructor(group: TargetGroup, target: Target, clock: Clock, changed: () => void) {
@@ -131,12 +131,13 @@ class Checking {
   }
 }
 
+/** A check under way. */
+interface Check {
+  destroy(): unknown;
+}
+
 /** Calls back exactly once. */
-export function checkTarget(
-  target: Target,
-  config: HealthCheckConfig,
-  then: (result: CheckResult) => void,
-): ClientRequest {
+export function checkTarget(target: Target, config: HealthCheckConfig, then: (result: CheckResult) => void): Check {
   const port = config.port === "traffic-port" ? target.port : Number(config.port);
   const send = config.protocol === "HTTPS" ? httpsRequest : httpRequest;
   let done = false;
@@ -146,7 +147,15 @@ export function checkTarget(
     clearTimeout(timer);
     then(result);
   };
-  const request = send({
+  let request: ClientRequest | undefined;
+  const timer = setTimeout(() => {
+    finish({ ok: false, reason: "Target.Timeout", description: "Request timed out" });
+    request?.destroy();
+  }, config.timeoutSeconds * 1000);
+  timer.unref();
+  // What no security group lets out is dropped: nothing comes back.
+  if (!target.reachable(port)) return { destroy: () => clearTimeout(timer) };
+  request = send({
     host: target.address,
     port,
     path: config.path,
@@ -162,11 +171,6 @@ export function checkTarget(
       Connection: "close",
     },
   });
-  const timer = setTimeout(() => {
-    finish({ ok: false, reason: "Target.Timeout", description: "Request timed out" });
-    request.destroy();
-  }, config.timeoutSeconds * 1000);
-  timer.unref();
   request.on("error", () => {
     finish({ ok: false, reason: "Target.FailedHealthChecks", description: "Health checks failed" });
   });

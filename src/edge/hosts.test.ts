@@ -8,19 +8,17 @@ import { ownAddress } from "./config.ts";
 import {
   attributes,
   certificate,
+  certificateArn,
   freePort,
   frontEnd,
-  listener,
+  plainAndTls,
   rule,
-  target,
-  targetGroup,
   testEdge,
   toGroup,
   upstream,
   type TestEdge,
 } from "./testing.ts";
 
-const certificateArn = "arn:aws:acm:us-east-1:123456789012:certificate/1";
 const web = certificate("web.test", certificateArn);
 
 let edge: TestEdge;
@@ -53,12 +51,9 @@ function apply(preserveHostHeader: boolean): Promise<void> {
     }),
     rule([toGroup]),
   ];
-  const tls = { policy: "ELBSecurityPolicy-TLS13-1-2-2021-06", certificates: [certificateArn] };
   return edge.apply({
+    ...plainAndTls(http, https, app.port, { rules, certificate: web }),
     frontEnds: [frontEnd({ attributes: { ...attributes, preserveHostHeader } })],
-    listeners: [listener(http, { rules }), listener(https, { protocol: "HTTPS", rules, tls })],
-    targetGroups: [targetGroup([target(app.port)])],
-    certificates: [web],
   });
 }
 

@@ -1,7 +1,7 @@
 /** A listener as it stands: what a request reads once and keeps, whatever is configured while it is under way. */
 import { compileCondition, type Condition, type RoutedRequest } from "./conditions.ts";
 import type { FrontEndDocument, ListenerDocument, RoutingAction, RoutingRule, RoutingTransform } from "./config.ts";
-import { ingressFor } from "./networks.ts";
+import { egressFor, ingressFor, type Reaches } from "./networks.ts";
 import { regularExpression } from "./patterns.ts";
 import { securityPolicy } from "./securityPolicies.ts";
 import { certificateContext, type CertificateContext, type LoadedCertificate } from "./tlsContexts.ts";
@@ -27,6 +27,8 @@ export interface ListenerState {
   frontEnd: FrontEndDocument;
   /** Whether a peer is let in. */
   admits(address: string): boolean;
+  /** Whether the load balancer may connect to an address. */
+  reaches: Reaches;
   rules: readonly CompiledRule[];
   /** The first is the default; empty for HTTP, and for HTTPS that cannot be served. */
   contexts: readonly CertificateContext[];
@@ -46,6 +48,7 @@ export function listenerState(
     document,
     frontEnd,
     admits: ingressFor(frontEnd.ingress, document.port),
+    reaches: egressFor(frontEnd.egress),
     rules: document.rules.map(compileRule),
     contexts,
     ...(problem === undefined ? {} : { problem }),

@@ -1,6 +1,6 @@
 /** Networks in CIDR notation: security groups and source-ip conditions. */
 import { BlockList, isIP, isIPv4 } from "node:net";
-import type { IngressRule } from "./config.ts";
+import type { TrafficRule } from "./config.ts";
 
 /** Dotted form also for IPv4 that came in as IPv6 (`::ffff:192.0.2.1`). */
 export function plainAddress(address: string): string {
@@ -25,8 +25,18 @@ export function contains(list: BlockList, address: string): boolean {
 }
 
 /** Who may connect to a port. INVARIANT: without a rule that lets the peer in, it stays outside. */
-export function ingressFor(rules: readonly IngressRule[], port: number): (address: string) => boolean {
+export function ingressFor(rules: readonly TrafficRule[], port: number): (address: string) => boolean {
   const open = rules.filter((rule) => rule.fromPort <= port && port <= rule.toPort).flatMap((rule) => rule.cidrs);
   const list = networks(open);
   return (address) => contains(list, address);
+}
+
+/** Whether a connection to an address and port may be opened. */
+export type Reaches = (address: string, port: number) => boolean;
+
+/** INVARIANT: without a rule that lets it through, nothing is connected to. */
+export function egressFor(rules: readonly TrafficRule[]): Reaches {
+  const compiled = rules.map(({ fromPort, toPort, cidrs }) => ({ fromPort, toPort, list: networks(cidrs) }));
+  return (address, port) =>
+    compiled.some(({ fromPort, toPort, list }) => fromPort <= port && port <= toPort && contains(list, address));
 }

@@ -7,19 +7,18 @@ import { after, before, test } from "node:test";
 import {
   attributes,
   certificate,
+  certificateArn,
   freePort,
   frontEnd,
   listener,
+  plainAndTls,
   rule,
-  target,
-  targetGroup,
   testEdge,
   toGroup,
   upstream,
   type TestEdge,
 } from "./testing.ts";
 
-const certificateArn = "arn:aws:acm:us-east-1:123456789012:certificate/1";
 const certificates = [certificate("web.test", certificateArn), certificate("web.test", certificateArn)];
 
 let edge: TestEdge;
@@ -49,20 +48,12 @@ function reload(turn: number): Promise<void> {
     rule([toGroup]),
   ];
   const targets = turn % 3 === 0 ? apps : apps.slice(turn % 2, (turn % 2) + 1);
+  const ports = targets.map(({ port }) => port);
   return edge.apply({
+    ...plainAndTls(http, https, ports, { rules, certificate: certificates[turn % 2]! }),
     frontEnds: [
       frontEnd({ attributes: { ...attributes, tlsHeaders: turn % 2 === 0, clientKeepAliveSeconds: 60 + turn } }),
     ],
-    listeners: [
-      listener(http, { rules }),
-      listener(https, {
-        protocol: "HTTPS",
-        rules,
-        tls: { policy: "ELBSecurityPolicy-TLS13-1-2-2021-06", certificates: [certificateArn] },
-      }),
-    ],
-    targetGroups: [targetGroup(targets.map(({ port }) => target(port)))],
-    certificates: [certificates[turn % 2]!],
   });
 }
 

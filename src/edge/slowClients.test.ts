@@ -2,20 +2,7 @@
 import assert from "node:assert/strict";
 import { connect, type Socket } from "node:net";
 import { after, before, test } from "node:test";
-import {
-  attributes,
-  certificate,
-  freePort,
-  frontEnd,
-  listener,
-  target,
-  targetGroup,
-  testEdge,
-  upstream,
-  type TestEdge,
-} from "./testing.ts";
-
-const certificateArn = "arn:aws:acm:us-east-1:123456789012:certificate/1";
+import { attributes, freePort, frontEnd, plainAndTls, testEdge, upstream, type TestEdge } from "./testing.ts";
 
 let edge: TestEdge;
 let app: Awaited<ReturnType<typeof upstream>>;
@@ -52,15 +39,7 @@ before(async () => {
   });
   await edge.apply({
     frontEnds: [frontEnd({ attributes: { ...attributes, idleTimeoutSeconds: 2 } })],
-    listeners: [
-      listener(http),
-      listener(https, {
-        protocol: "HTTPS",
-        tls: { policy: "ELBSecurityPolicy-TLS13-1-2-2021-06", certificates: [certificateArn] },
-      }),
-    ],
-    targetGroups: [targetGroup([target(app.port)])],
-    certificates: [certificate("web.test", certificateArn)],
+    ...plainAndTls(http, https, app.port),
   });
 });
 

@@ -4,6 +4,8 @@
  */
 import type { Duplex } from "node:stream";
 import { Pool, type Dispatcher } from "undici";
+import { egressFor, type Reaches } from "./networks.ts";
+import { outgoing } from "./outgoing.ts";
 import type { FrontEndDocument, TargetDocument, TargetGroupDocument, TargetHealth, TargetState } from "./config.ts";
 import { targetKey } from "./config.ts";
 
@@ -26,9 +28,19 @@ export class Target {
   /** Epoch milliseconds at which its slow start began. */
   slowStartFrom: number | undefined;
   readonly #protocol: "HTTP" | "HTTPS";
+  readonly #connect: ReturnType<typeof outgoing>;
+  readonly #reaches: Reaches;
   #pool: Pool | undefined;
 
-  constructor(document: TargetDocument, protocol: "HTTP" | "HTTPS", now: number) {
+  constructor(
+    document: TargetDocument,
+    protocol: "HTTP" | "HTTPS",
+    now: number,
+    reaches: Reaches,
+    connectMs = connectTimeoutMs,
+  ) {
+    this.#reaches = reaches;
+    this.#connect = outgoing(reaches, connectMs, { rejectUnauthorized: false });
     this.key = targetKey(document.id, document.port);
     this.document = document;
     this.since = now;
@@ -49,11 +61,23 @@ export class Target {
       `${this.#protocol.toLowerCase()}://${hostOf(this.document.address)}:${this.document.port}`,
       {
         pipelining: 1,
-        connect: { timeout: connectTimeoutMs, rejectUnauthorized: false },
+        connect: this.#connect,
         maxHeaderSize: 32_768,
       },
     );
     return this.#pool;
+  }
+
+  /** Whether the security groups of the load balancer let it connect to this target. */
+  reachable(port: number): boolean {
+    return this.#reaches(this.address, port);
+  }
+
+  /** After a change of security groups: kept connections to what is out of reach now take no new request. */
+  confine(): void {
+    if (this.#pool === undefined || this.reachable(this.port)) return;
+    this.release();
+    this.#pool = undefined;
   }
 
   to(state: TargetState, now: number, reason?: string, description?: string): boolean {
@@ -93,11 +117,27 @@ export function hostOf(address: string): string {
 export class TargetGroup {
   document: TargetGroupDocument;
   readonly targets = new Map<string, Target>();
-  /** The front end whose rules forward to it. */
-  usedBy: FrontEndDocument | undefined;
+  #usedBy: FrontEndDocument | undefined;
+  #reaches: Reaches = () => false;
+  readonly #connectMs: number;
 
-  constructor(document: TargetGroupDocument) {
+  /** The front end whose rules forward to it. */
+  get usedBy(): FrontEndDocument | undefined {
+    return this.#usedBy;
+  }
+
+  set usedBy(frontEnd: FrontEndDocument | undefined) {
+    const changed = frontEnd !== undefined && frontEnd.egress !== this.#usedBy?.egress;
+    this.#usedBy = frontEnd;
+    if (!changed) return;
+    this.#reaches = egressFor(frontEnd.egress);
+    for (const target of this.targets.values()) target.confine();
+  }
+
+  /** @param connectMs until a connection to a target is given up */
+  constructor(document: TargetGroupDocument, connectMs: number = connectTimeoutMs) {
     this.document = document;
+    this.#connectMs = connectMs;
   }
 
   /** Takes over a changed document; targets that stay keep their health and their connections. */
@@ -117,7 +157,8 @@ export class TargetGroup {
     }
     for (const [key, each] of wanted) {
       if (!this.targets.has(key) && !this.#drained(each, now)) {
-        this.targets.set(key, new Target(each, document.protocol, now));
+        const reaches: Reaches = (address, port) => this.#reaches(address, port);
+        this.targets.set(key, new Target(each, document.protocol, now, reaches, this.#connectMs));
       }
     }
   }

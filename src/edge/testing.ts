@@ -44,6 +44,8 @@ export const attributes: FrontEndAttributes = {
   wafFailOpen: false,
 };
 
+const everything = { fromPort: 0, toPort: 65_535, cidrs: ["0.0.0.0/0", "::/0"] };
+
 export function frontEnd(more: Partial<FrontEndDocument> = {}): FrontEndDocument {
   return {
     arn: frontEndArn,
@@ -51,7 +53,8 @@ export function frontEnd(more: Partial<FrontEndDocument> = {}): FrontEndDocument
     name: "app/web/50dc6c495c0c9188",
     dnsName: "web-1.us-east-1.elb.localhost",
     address: "127.64.1.1",
-    ingress: [{ fromPort: 0, toPort: 65_535, cidrs: ["0.0.0.0/0", "::/0"] }],
+    ingress: [everything],
+    egress: [everything],
     attributes,
     ...more,
   };
@@ -227,18 +230,25 @@ export function certificate(name: string, arn: string): LoadedCertificate {
   }
 }
 
+export const certificateArn = `arn:aws:acm:${region}:${account}:certificate/1`;
+
+/** Both listeners have the rules, and the group the targets; what else differs is written over it. */
+interface PlainAndTls {
+  rules?: readonly RoutingRule[];
+  certificate?: LoadedCertificate;
+}
+
 /** One target group behind a plain and a TLS listener: what a test of the traffic itself stands on. */
-export function plainAndTls(http: number, https: number, app: number): GivenDocuments {
-  const arn = `arn:aws:acm:${region}:${account}:certificate/1`;
+export function plainAndTls(
+  http: number,
+  https: number,
+  app: number | readonly number[],
+  { rules = [rule([toGroup])], certificate: own = certificate("web.test", certificateArn) }: PlainAndTls = {},
+): GivenDocuments {
+  const tls = { policy: "ELBSecurityPolicy-TLS13-1-2-2021-06", certificates: [certificateArn] };
   return {
-    listeners: [
-      listener(http),
-      listener(https, {
-        protocol: "HTTPS",
-        tls: { policy: "ELBSecurityPolicy-TLS13-1-2-2021-06", certificates: [arn] },
-      }),
-    ],
-    targetGroups: [targetGroup([target(app)])],
-    certificates: [certificate("web.test", arn)],
+    listeners: [listener(http, { rules }), listener(https, { protocol: "HTTPS", rules, tls })],
+    targetGroups: [targetGroup([app].flat().map((port) => target(port)))],
+    certificates: [own],
   };
 }

@@ -140,6 +140,14 @@ export async function bench(): Promise<Row[]> {
         const detail = `${microseconds.toFixed(0)} µs of CPU a request against ${bare.toFixed(0)} µs`;
         rows.push({ name: `${what}: bare Node proxy / ${label}`, ratio: bare / microseconds, detail });
       }
+      const [other, own] = [measured.get("nginx"), measured.get("edge-acl")];
+      if (other === undefined || own === undefined) continue;
+      const name = `${what}: nginx as proxy / load balancer with web ACL`;
+      rows.push({
+        name,
+        ratio: other / own,
+        detail: `${own.toFixed(0)} µs of CPU a request against ${other.toFixed(0)} µs`,
+      });
     }
     return rows;
   } finally {

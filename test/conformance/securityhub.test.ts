@@ -142,12 +142,15 @@ describe("findings", () => {
         finding("time", { UpdatedAt: "yesterday" }),
         finding("type", { Types: ["Nonsense/x"] }),
         finding("score", { Confidence: 101 }),
+        finding("long", { Title: "t".repeat(257) }),
+        finding("fields", { ProductFields: Object.fromEntries(Array.from({ length: 51 }, (_, i) => [`k${i}`, "v"])) }),
+        finding("network", { Network: { Protocol: "p".repeat(17) } }),
       ],
     });
     assert.equal(SuccessCount, 1);
     assert.deepEqual(
       FailedFindings!.map(({ Id, ErrorCode }) => [Id, ErrorCode]),
-      ["account", "product", "time", "type", "score"].map((id) => [id, "InvalidInput"]),
+      ["account", "product", "time", "type", "score", "long", "fields", "network"].map((id) => [id, "InvalidInput"]),
     );
     await assert.rejects(hub.batchImportFindings({ Findings: [] }), /InvalidInput|ValidationException/);
   });
@@ -196,6 +199,19 @@ describe("findings", () => {
     );
     const note = Records![2]!.Updates!.find(({ UpdatedField }) => UpdatedField === "Workflow");
     assert.deepEqual([note!.OldValue, note!.NewValue], ['{"Status":"NEW"}', '{"Status":"RESOLVED"}']);
+  });
+
+  test("are not changed to what no finding may be", async () => {
+    for (const wrong of [
+      { Note: { Text: "n".repeat(513), UpdatedBy: "me" } },
+      { UserDefinedFields: { ticket: "7".repeat(1025) } },
+      { RelatedFindings: Array.from({ length: 11 }, (_, i) => identifier(`r${i}`)) },
+      { Types: ["Nonsense/x"] },
+    ]) {
+      const update = hub.batchUpdateFindings({ FindingIdentifiers: [identifier("kept")], ...wrong });
+      await assert.rejects(update, refused("InvalidInputException"));
+    }
+    assert.deepEqual((await one("kept")).UserDefinedFields, { ticket: "7" });
   });
 
   test("are archived by the deprecated UpdateFindings", async () => {
@@ -257,6 +273,28 @@ test("an insight counts what matches, by what it groups", async () => {
   await assert.rejects(hub.getInsightResults({ InsightArn }), refused("ResourceNotFoundException"));
 });
 
+test("managed insights are there for who names them, and cannot be changed", async () => {
+  const arn = (number: number) => `arn:aws:securityhub:::insight/securityhub/default/${number}`;
+  assert.deepEqual((await hub.getInsights({})).Insights, []);
+  const [severities] = (await hub.getInsights({ InsightArns: [arn(29)] })).Insights!;
+  assert.deepEqual(
+    [severities!.Name, severities!.GroupByAttribute],
+    ["Severity by counts of findings", "SeverityLabel"],
+  );
+  const Filters = severities!.Filters!;
+  const counted = (await hub.getInsightResults({ InsightArn: arn(29) })).InsightResults!.ResultValues!;
+  assert.ok(counted.length > 0);
+  for (const { GroupByAttributeValue: Value = "", Count } of counted) {
+    const SeverityLabel = [{ Value, Comparison: "EQUALS" as const }];
+    assert.equal((await idsOf({ ...Filters, SeverityLabel })).length, Count, Value);
+  }
+  const buckets = (await hub.getInsightResults({ InsightArn: arn(30) })).InsightResults!;
+  assert.ok(buckets.ResultValues!.every(({ GroupByAttributeValue }) => /^arn:aws:s3:::/.test(GroupByAttributeValue!)));
+  await assert.rejects(hub.deleteInsight({ InsightArn: arn(29) }), refused("InvalidInputException"));
+  await assert.rejects(hub.updateInsight({ InsightArn: arn(29), Name: "mine" }), refused("InvalidInputException"));
+  await assert.rejects(hub.getInsightResults({ InsightArn: arn(999) }), refused("ResourceNotFoundException"));
+});
+
 test("automation rules change what comes in, in their order, until a terminal one has matched", async () => {
   const rule = (RuleOrder: number, Status: "SUPPRESSED" | "NOTIFIED", IsTerminal: boolean) =>
     hub.createAutomationRule({
@@ -293,6 +331,33 @@ test("automation rules change what comes in, in their order, until a terminal on
   assert.equal((await one("auto-3")).Workflow!.Status, "NEW");
 });
 
+test("custom actions: named once, changed, described, deleted", async () => {
+  const target = { Id: "remediate", Name: "Remediate", Description: "Send to remediation" };
+  const { ActionTargetArn } = await hub.createActionTarget(target);
+  assert.match(ActionTargetArn!, /^arn:aws:securityhub:[a-z0-9-]+:\d{12}:action\/custom\/remediate$/);
+  await assert.rejects(hub.createActionTarget(target), refused("ResourceConflictException"));
+  for (const wrong of [{ Id: "with space" }, { Id: "a".repeat(21) }, { Name: "n".repeat(21) }, { Description: " " }]) {
+    await assert.rejects(
+      hub.createActionTarget({ ...target, Id: "other", ...wrong }),
+      refused("InvalidInputException"),
+    );
+  }
+  await hub.updateActionTarget({ ActionTargetArn, Name: "Ticket" });
+  const described = { ActionTargetArn, Name: "Ticket", Description: "Send to remediation" };
+  assert.deepEqual((await hub.describeActionTargets({})).ActionTargets, [described]);
+  assert.deepEqual((await hub.describeActionTargets({ ActionTargetArns: [ActionTargetArn!] })).ActionTargets, [
+    described,
+  ]);
+  assert.equal((await hub.deleteActionTarget({ ActionTargetArn })).ActionTargetArn, ActionTargetArn);
+  for (const call of [
+    hub.deleteActionTarget({ ActionTargetArn }),
+    hub.updateActionTarget({ ActionTargetArn, Name: "Other" }),
+    hub.describeActionTargets({ ActionTargetArns: [ActionTargetArn!] }),
+  ]) {
+    await assert.rejects(call, refused("ResourceNotFoundException"));
+  }
+});
+
 test("standards are not pretended", async () => {
   assert.deepEqual((await hub.describeStandards({})).Standards, []);
   const StandardsArn = "arn:aws:securityhub:us-east-1::standards/aws-foundational-security-best-practices/v/1.0.0";
@@ -300,6 +365,21 @@ test("standards are not pretended", async () => {
     hub.batchEnableStandards({ StandardsSubscriptionRequests: [{ StandardsArn }] }),
     refused("InvalidInputException", /needs AWS Config/),
   );
+});
+
+test("settings about controls are those that hold; others are refused, and the hub stays as it was", async () => {
+  const settings = async () => {
+    const { AutoEnableControls, ControlFindingGenerator } = await hub.describeHub({});
+    return [AutoEnableControls, ControlFindingGenerator];
+  };
+  await hub.updateSecurityHubConfiguration({ AutoEnableControls: true, ControlFindingGenerator: "SECURITY_CONTROL" });
+  for (const wrong of [{ AutoEnableControls: false }, { ControlFindingGenerator: "STANDARD_CONTROL" as const }]) {
+    await assert.rejects(
+      hub.updateSecurityHubConfiguration(wrong),
+      refused("InvalidInputException", /needs security standards/),
+    );
+  }
+  assert.deepEqual(await settings(), [true, "SECURITY_CONTROL"]);
 });
 
 test("the AWS CLI reads them", { skip: (await isInstalled("aws")) ? false : "needs the AWS CLI" }, async () => {
@@ -315,6 +395,12 @@ test("the AWS CLI reads them", { skip: (await isInstalled("aws")) ? false : "nee
 test("a hub that is disabled takes everything along", async () => {
   await hub.disableSecurityHub({});
   await assert.rejects(hub.describeHub({}), refused("InvalidAccessException"));
-  await hub.enableSecurityHub({});
+  await assert.rejects(
+    hub.enableSecurityHub({ ControlFindingGenerator: "STANDARD_CONTROL" }),
+    refused("InvalidInputException", /needs security standards/),
+  );
+  // As Terraform asks for it.
+  await hub.enableSecurityHub({ EnableDefaultStandards: true, ControlFindingGenerator: "SECURITY_CONTROL" });
+  assert.deepEqual((await hub.getEnabledStandards({})).StandardsSubscriptions, []);
   assert.deepEqual((await hub.getFindings({})).Findings, []);
 });

@@ -122,6 +122,10 @@ test("only the management account names an administrator, and only that one sets
   await assert.rejects(hubOf(other).updateOrganizationConfiguration({ AutoEnable: false, OrganizationConfiguration }), {
     name: "InvalidInputException",
   });
+  const standards = { AutoEnable: true, AutoEnableStandards: "DEFAULT" as const };
+  await assert.rejects(hubOf(other).updateOrganizationConfiguration(standards), /needs security standards/);
+  await hubOf(other).updateOrganizationConfiguration({ AutoEnable: false, AutoEnableStandards: "NONE" });
+  assert.equal((await hubOf(other).describeOrganizationConfiguration({})).AutoEnableStandards, "NONE");
 });
 
 test("a new account of the organization joins by itself; its administrator sees and changes its findings, others do not", async () => {

@@ -1,16 +1,9 @@
 /**
- * WAF through Terraform with the unmodified AWS provider: apply, a plan that finds nothing to do, a change, destroy. The
- * provider comes from `TF_PLUGIN_DIR` or terraform's own configuration.
+ * WAF through Terraform with the unmodified AWS provider: apply, a plan that finds nothing to do, a change, destroy.
  */
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { test } from "node:test";
 import { WAFV2 } from "@aws-sdk/client-wafv2";
-import { isInstalled } from "../cli.ts";
-import { startInstance } from "../instance.ts";
-import { Terraform } from "../terraform.ts";
+import { terraformTest } from "../terraform.ts";
 
 const visibility = (name: string) => `
     visibility_config {
@@ -20,16 +13,6 @@ const visibility = (name: string) => `
     }`;
 
 const configuration = (limit: number, address: string) => `
-terraform {
-  required_providers {
-    aws = {
-      source = "hashicorp/aws"
-    }
-  }
-}
-provider "aws" {
-  region = "us-east-1"
-}
 resource "aws_wafv2_ip_set" "bad" {
   name               = "tf-bad"
   scope              = "REGIONAL"
@@ -223,30 +206,14 @@ resource "aws_wafv2_web_acl_logging_configuration" "main" {
 }
 `;
 
-test(
-  "apply, a plan without changes, a change, destroy",
-  { skip: (await isInstalled("terraform")) ? false : "needs terraform", timeout: 600_000 },
-  async (t) => {
-    const folder = await mkdtemp(join(tmpdir(), "jikimi-terraform-waf-"));
-    const instance = await startInstance();
-    t.after(async () => {
-      await instance.stop();
-      await rm(folder, { recursive: true, force: true });
-    });
-    const terraform = new Terraform(instance, folder);
-    await terraform.write(configuration(100, "192.0.2.1/32"));
-    if (!(await terraform.init())) return t.skip("needs the AWS provider: TF_PLUGIN_DIR");
-    await terraform.apply(configuration(100, "192.0.2.1/32"));
-    const settled = await terraform.plan();
-    assert.equal(settled.code, 0, settled.stdout);
-    await terraform.apply(configuration(300, "198.51.100.0/24"));
-    assert.equal((await terraform.plan()).code, 0);
-    const waf = new WAFV2({ ...instance.client, region: "us-east-1" });
-    const { WebACLs } = await waf.listWebACLs({ Scope: "REGIONAL" });
-    const { WebACL } = await waf.getWebACL({ ARN: WebACLs![0]!.ARN! });
-    assert.equal(WebACL!.Rules!.find(({ Name }) => Name === "rate")!.Statement!.RateBasedStatement!.Limit, 300);
-    await terraform.destroy();
-    assert.deepEqual((await waf.listWebACLs({ Scope: "REGIONAL" })).WebACLs, []);
-    assert.deepEqual((await waf.listIPSets({ Scope: "REGIONAL" })).IPSets, []);
-  },
-);
+terraformTest("apply, a plan without changes, a change, destroy", async (instance, terraform) => {
+  await terraform.settle(configuration(100, "192.0.2.1/32"));
+  await terraform.settle(configuration(300, "198.51.100.0/24"));
+  const waf = new WAFV2({ ...instance.client, region: "us-east-1" });
+  const { WebACLs } = await waf.listWebACLs({ Scope: "REGIONAL" });
+  const { WebACL } = await waf.getWebACL({ ARN: WebACLs![0]!.ARN! });
+  assert.equal(WebACL!.Rules!.find(({ Name }) => Name === "rate")!.Statement!.RateBasedStatement!.Limit, 300);
+  await terraform.destroy();
+  assert.deepEqual((await waf.listWebACLs({ Scope: "REGIONAL" })).WebACLs, []);
+  assert.deepEqual((await waf.listIPSets({ Scope: "REGIONAL" })).IPSets, []);
+});

@@ -4,9 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer, type Server } from "node:https";
-import type { AddressInfo } from "node:net";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -22,39 +20,10 @@ import { SNS } from "@aws-sdk/client-sns";
 import { clientOf, Visitor } from "../console/visitor.ts";
 import { eventually, startInstance, type Instance } from "../instance.ts";
 import { operator } from "../operator.ts";
+import { Webhook } from "../webhook.ts";
 
 /** "Within 5 seconds", and as much again for a machine that has other things to do. */
 const soon = { within: 10_000 };
-
-/** An HTTPS server with a certificate of an authority of its own, which keeps what it is sent and confirms subscriptions. */
-class Webhook {
-  readonly received: Record<string, string>[] = [];
-  readonly #server: Server;
-
-  constructor(key: string, cert: string) {
-    this.#server = createServer({ key, cert }, (request, response) => {
-      const chunks: Buffer[] = [];
-      request.on("data", (chunk: Buffer) => chunks.push(chunk));
-      request.on("end", () => {
-        this.received.push(JSON.parse(Buffer.concat(chunks).toString()));
-        response.end();
-      });
-    });
-  }
-
-  listen(): Promise<void> {
-    return new Promise((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
-  }
-
-  get url(): string {
-    return `https://localhost:${(this.#server.address() as AddressInfo).port}/hook`;
-  }
-
-  close(): void {
-    this.#server.closeAllConnections();
-    this.#server.close();
-  }
-}
 
 let folder: string;
 let instance: Instance;
@@ -63,21 +32,14 @@ let root: S3;
 let group: string;
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "jikimi-first-light-"));
-  openssl("req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=Tests");
-  openssl("req -newkey rsa:2048 -nodes -keyout hook.key -out hook.csr -subj /CN=localhost");
-  await writeFile(join(folder, "ext"), "subjectAltName=DNS:localhost\n");
-  openssl("x509 -req -in hook.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile ext -out hook.pem");
-  webhook = new Webhook(await text("hook.key"), await text("hook.pem"));
-  await webhook.listen();
-  instance = await startInstance({ env: { NODE_EXTRA_CA_CERTS: join(folder, "ca.pem") } });
+  webhook = await Webhook.listen();
+  instance = await startInstance({ env: { NODE_EXTRA_CA_CERTS: webhook.authority } });
 });
 after(async () => {
   await instance?.stop();
   webhook?.close();
   await rm(folder, { recursive: true, force: true });
 });
-
-const text = (name: string) => readFile(join(folder, name), "utf8");
 
 function openssl(line: string, input?: string): string {
   const ran = spawnSync("openssl", line.split(" "), { cwd: folder, encoding: "utf8", ...(input ? { input } : {}) });
@@ -107,7 +69,7 @@ async function watch(): Promise<void> {
   await sns.setTopicAttributes({ TopicArn, AttributeName: "Policy", AttributeValue: document(toTopic) });
   await events.putTargets({ Rule: "findings", Targets: [{ Id: "topic", Arn: TopicArn }] });
   await sns.subscribe({ TopicArn, Protocol: "https", Endpoint: webhook.url });
-  const asked = await eventually(async () => webhook.received.find(({ Type }) => Type === "SubscriptionConfirmation"));
+  const asked = await webhook.message(({ Type }) => Type === "SubscriptionConfirmation", soon.within);
   await sns.confirmSubscription({ TopicArn, Token: asked["Token"]! });
 
   // The trail's own alarm: a metric filter over its log group.
@@ -183,9 +145,9 @@ async function finding(type: string): Promise<Finding> {
 
 /** The message about a finding, its signature verified as a receiver does: by openssl, with the published certificate. */
 async function notified(type: string): Promise<any> {
-  const message = await eventually(
-    async () => webhook.received.find(({ Type, Message }) => Type === "Notification" && Message!.includes(type)),
-    soon,
+  const message = await webhook.message(
+    ({ Type, Message }) => Type === "Notification" && Message!.includes(type),
+    soon.within,
   );
   const names = ["Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"];
   const canonical = names.filter((name) => name in message).map((name) => `${name}\n${message[name]}\n`);
@@ -261,4 +223,25 @@ test("logging that is stopped, a password policy that is deleted and a bucket th
   const call = stopped.Service!.Action!.AwsApiCallAction!;
   assert.deepEqual([call.Api, call.ServiceName], ["StopLogging", "cloudtrail.amazonaws.com"]);
   await inHub("TTPs/Defense Evasion/Stealth:IAMUser-CloudTrailLoggingDisabled");
+});
+
+test("the bucket of a trail is deleted: found like the end of the trail itself; another bucket's deletion is not", async () => {
+  const s3 = new S3(instance.s3Client);
+  const Bucket = "first-light-trail";
+  await s3.createBucket({ Bucket: "of-no-trail" });
+  await s3.deleteBucket({ Bucket: "of-no-trail" });
+  await eventually(async () => {
+    const { Contents = [] } = await s3.listObjectsV2({ Bucket });
+    for (const { Key } of Contents) await s3.deleteObject({ Bucket, Key });
+    return s3.deleteBucket({ Bucket }).then(
+      () => true,
+      () => false,
+    );
+  }, soon);
+  const told = await webhook.message(
+    ({ Message }) => Message?.includes(`The S3 bucket ${Bucket} `) === true,
+    soon.within,
+  );
+  assert.equal(JSON.parse(told["Message"]!).detail.type, "Stealth:IAMUser/CloudTrailLoggingDisabled");
+  assert.ok(!webhook.received.some(({ Message }) => Message?.includes("of-no-trail")));
 });

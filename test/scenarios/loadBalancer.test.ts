@@ -208,7 +208,15 @@ describe("an application behind a load balancer", { timeout: 170_000 }, () => {
     assert.ok(
       NetworkInterfaces!.every((each) => each.RequesterManaged && each.Description!.startsWith("ELB app/shop/")),
     );
-    const SubnetId = NetworkInterfaces![0]!.SubnetId!;
+    const { SubnetId, VpcId, PrivateIpAddress, NetworkInterfaceId } = NetworkInterfaces![0]!;
+    const hostName = async () => {
+      const found = await ec2.describeNetworkInterfaces({ NetworkInterfaceIds: [NetworkInterfaceId!] });
+      return found.NetworkInterfaces![0]!.PrivateDnsName;
+    };
+    const domain = instance.ready.region === "us-east-1" ? "ec2.internal" : `${instance.ready.region}.compute.internal`;
+    assert.equal(await hostName(), `ip-${PrivateIpAddress!.replaceAll(".", "-")}.${domain}`);
+    await ec2.modifyVpcAttribute({ VpcId, EnableDnsHostnames: { Value: false } });
+    assert.equal(await hostName(), undefined);
     await assert.rejects(ec2.deleteSubnet({ SubnetId }), refused("DependencyViolation"));
   });
 
@@ -320,6 +328,21 @@ describe("an application behind a load balancer", { timeout: 170_000 }, () => {
     const AddEntries = [{ Cidr: "127.0.0.0/8" }];
     await ec2.modifyManagedPrefixList({ PrefixListId, CurrentVersion: 1, AddEntries });
     await eventually(works);
+  });
+
+  test("security groups decide what it connects to, in requests and in health checks", async () => {
+    const status = async () =>
+      (await curl("--max-time", "20", "-o", "/dev/null", "-w", "%{http_code}", httpsUrl())).stdout;
+    const everything = { IpProtocol: "-1", IpRanges: [{ CidrIp: "0.0.0.0/0" }] };
+    assert.equal(await status(), "200");
+    await ec2.revokeSecurityGroupEgress({ GroupId: made.group, IpPermissions: [everything] });
+    // Both take their time: what is dropped is not answered.
+    await Promise.all([
+      eventually(async () => (await status()) === "504", { within: 30_000 }),
+      eventually(async () => (await health(made.targets)).Reason === "Target.Timeout", { within: 30_000 }),
+    ]);
+    await ec2.authorizeSecurityGroupEgress({ GroupId: made.group, IpPermissions: [fromLoopback(first.port)] });
+    await eventually(async () => (await status()) === "200", { within: 30_000 });
   });
 
   test("a web ACL blocks what it is told to, and lets the rest through", async () => {

@@ -142,8 +142,9 @@ export class OidcAuthenticator implements Authenticator {
     if (code === null) throw new AuthenticationFailed(401, "AuthMissingCodeParam");
     const form = { grant_type: "authorization_code", code, redirect_uri: callbackOf(exchange) };
     const { oidc } = action;
-    const tokens = await redeem(oidc, this.#secret(oidc), form, now);
-    const claims = await userInfo(oidc, tokens.accessToken);
+    const { reaches } = exchange.state;
+    const tokens = await redeem(oidc, this.#secret(oidc), form, now, reaches);
+    const claims = await userInfo(oidc, tokens.accessToken, reaches);
     if (claims["sub"] !== tokens.sub) throw new AuthenticationFailed(401, "AuthInvalidUserinfoResponse");
     const session: UserSession = {
       of: providerOf(oidc),
@@ -163,8 +164,9 @@ export class OidcAuthenticator implements Authenticator {
   async #refresh(exchange: Exchange, oidc: OidcConfig, session: UserSession, shards: number): Promise<void> {
     const now = this.#clock.now();
     const form = { grant_type: "refresh_token", refresh_token: session.refreshToken ?? "" };
-    const tokens = await redeem(oidc, this.#secret(oidc), form, now);
-    const claims = await userInfo(oidc, tokens.accessToken);
+    const { reaches } = exchange.state;
+    const tokens = await redeem(oidc, this.#secret(oidc), form, now, reaches);
+    const claims = await userInfo(oidc, tokens.accessToken, reaches);
     if (claims["sub"] !== session.sub) throw new AuthenticationFailed(401, "AuthInvalidUserinfoResponse");
     const { accessToken, refreshToken = session.refreshToken } = tokens;
     const next: UserSession = {

@@ -1,5 +1,8 @@
 /** Calls to an identity provider. Source: OpenID Connect Core 1.0 sections 3.1.3 and 5.3. */
+import { Agent, fetch, type RequestInit, type Response } from "undici";
 import type { OidcConfig } from "../config.ts";
+import type { Reaches } from "../networks.ts";
+import { outgoing } from "../outgoing.ts";
 
 /** What the real load balancer waits for an identity provider, and how much it takes from one. */
 const timeoutMs = 5_000;
@@ -31,9 +34,10 @@ export async function redeem(
   secret: string,
   form: Record<string, string>,
   nowMs: number,
+  reaches: Reaches,
 ): Promise<Tokens> {
   const credentials = `${encodeURIComponent(config.clientId)}:${encodeURIComponent(secret)}`;
-  const answer = await call("Token", config.tokenEndpoint, {
+  const answer = await call("Token", reaches, config.tokenEndpoint, {
     method: "POST",
     headers: {
       authorization: `Basic ${Buffer.from(credentials).toString("base64")}`,
@@ -56,8 +60,12 @@ export async function redeem(
   };
 }
 
-export async function userInfo(config: OidcConfig, accessToken: string): Promise<Record<string, unknown>> {
-  const claims = await call("Userinfo", config.userInfoEndpoint, {
+export async function userInfo(
+  config: OidcConfig,
+  accessToken: string,
+  reaches: Reaches,
+): Promise<Record<string, unknown>> {
+  const claims = await call("Userinfo", reaches, config.userInfoEndpoint, {
     headers: { authorization: `Bearer ${accessToken}` },
   });
   if (typeof claims["sub"] !== "string") throw new AuthenticationFailed(500, "AuthInvalidUserinfoResponse");
@@ -79,16 +87,24 @@ function subjectOf(idToken: string, { issuer, clientId }: OidcConfig, nowMs: num
   return sub;
 }
 
-async function call(what: "Token" | "Userinfo", url: string, init: RequestInit): Promise<Record<string, unknown>> {
+async function call(
+  what: "Token" | "Userinfo",
+  reaches: Reaches,
+  url: string,
+  init: RequestInit,
+): Promise<Record<string, unknown>> {
+  const dispatcher = new Agent({ connect: outgoing(reaches, 2 * timeoutMs) });
   let response: Response;
   let text: string;
   try {
-    response = await fetch(url, { ...init, redirect: "error", signal: AbortSignal.timeout(timeoutMs) });
+    response = await fetch(url, { ...init, dispatcher, redirect: "error", signal: AbortSignal.timeout(timeoutMs) });
     text = await limited(response);
   } catch (error) {
     if (error instanceof AuthenticationFailed) throw error;
     const late = (error as Error).name === "TimeoutError";
     throw new AuthenticationFailed(late ? 504 : 500, `Auth${what}EpRequest${late ? "Timeout" : "Failed"}`, error);
+  } finally {
+    void dispatcher.destroy();
   }
   if (!response.ok)
     throw new AuthenticationFailed(561, what === "Token" ? "AuthInvalidGrantError" : "AuthUserinfoEpRequestFailed");

@@ -11,6 +11,7 @@ import type { OidcConfig } from "../config.ts";
 import {
   certificate,
   freePort,
+  frontEnd,
   listener,
   rule,
   target,
@@ -99,8 +100,9 @@ after(async () => {
   provider.close();
 });
 
-const apply = (more: Partial<OidcConfig>): Promise<void> =>
+const apply = (more: Partial<OidcConfig>, egress = frontEnd().egress): Promise<void> =>
   edge.apply({
+    frontEnds: [frontEnd({ egress })],
     listeners: [
       listener(port, {
         protocol: "HTTPS",
@@ -263,6 +265,15 @@ for (const [what, answer, status, reason] of [
     assert.equal(edge.finished.at(-1)?.errorReason, reason);
   });
 }
+
+test("a provider that no security group lets out to is not asked: 504", async () => {
+  await apply({}, [{ fromPort: app.port, toPort: app.port, cidrs: ["127.0.0.1/32"] }]);
+  const { back } = await signIn();
+  assert.equal(back.status, 504);
+  while (edge.finished.at(-1)?.status !== 504) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(edge.finished.at(-1)?.errorReason, "AuthTokenEpRequestTimeout");
+  assert.deepEqual(calls, []);
+});
 
 test("an access token that has run out is refreshed; a session that has run out is not", async () => {
   const { back } = await signIn();

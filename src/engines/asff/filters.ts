@@ -95,8 +95,9 @@ function containsWord(wanted: string): Matches {
 const wordsOf = (text: string): string[] => text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
 
 function comparisonOf(name: string, filter: Record<string, unknown>) {
-  const comparison = comparisons[String(filter["Comparison"])];
-  if (!comparison) throw new FilterError(`Invalid comparison of the filter ${name}: ${String(filter["Comparison"])}`);
+  const wanted = String(filter["Comparison"]);
+  const comparison = Object.hasOwn(comparisons, wanted) ? comparisons[wanted] : undefined;
+  if (!comparison) throw new FilterError(`Invalid comparison of the filter ${name}: ${wanted}`);
   if (typeof filter["Value"] !== "string") throw new FilterError(`The filter ${name} needs a value`);
   return { negative: comparison.negative, matches: comparison.matches(filter["Value"]) };
 }

@@ -3,6 +3,7 @@
  * Source: Security Hub User Guide, "Required top-level ASFF attributes" and "Optional top-level ASFF attributes";
  * "Types taxonomy for ASFF".
  */
+import { faultOfLimits } from "./limits.ts";
 import { severityLabels } from "./severity.ts";
 
 type Given = Readonly<Record<string, unknown>>;
@@ -10,13 +11,8 @@ type Given = Readonly<Record<string, unknown>>;
 /** "The maximum allowed size for a finding is 240 Kb." Source: API Reference, BatchImportFindings. */
 const mostBytes = 240 * 1024;
 
-const longest: Readonly<Record<string, number>> = {
-  Id: 512,
-  GeneratorId: 512,
-  Title: 256,
-  Description: 1024,
-  ProductArn: 2048,
-};
+/** Members without which there is no finding, beyond what the model requires: they must say something. */
+const required = ["Id", "GeneratorId", "Title", "Description", "ProductArn"];
 
 const namespaces = new Set([
   "Software and Configuration Checks",
@@ -35,10 +31,8 @@ export function faultOf(finding: Given): string | undefined {
   if (Buffer.byteLength(JSON.stringify(finding)) > mostBytes) return "The finding is larger than 240 KB.";
   if (finding["SchemaVersion"] !== "2018-10-08") return "Invalid parameter 'SchemaVersion': must be 2018-10-08";
   if (!/^\d{12}$/.test(String(finding["AwsAccountId"]))) return "Invalid parameter 'AwsAccountId'";
-  for (const [name, most] of Object.entries(longest)) {
-    const value = String(finding[name]);
-    if (!/\S/.test(value) || value.length > most) return `Invalid parameter '${name}': 1 to ${most} characters`;
-  }
+  const silent = required.find((name) => !/\S/.test(String(finding[name])));
+  if (silent !== undefined) return `Invalid parameter '${silent}': must not be empty`;
   for (const name of timestamps) {
     const value = finding[name];
     if (value === undefined) continue;
@@ -70,9 +64,10 @@ export function faultOfShared(given: Given, prefix: string): string | undefined 
       return `Invalid parameter '${prefix}${name}': 0 to 100`;
     }
   }
+  const limits = faultOfLimits(given, prefix);
+  if (limits !== undefined) return limits;
   const types = given["Types"] as string[] | undefined;
   if (types !== undefined) {
-    if (types.length > 50) return `Invalid parameter '${prefix}Types': at most 50`;
     const wrong = types.find((type) => !isType(type));
     if (wrong !== undefined)
       return `Invalid parameter '${prefix}Types': ${JSON.stringify(wrong)} is not namespace/category/classifier`;

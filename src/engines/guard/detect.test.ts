@@ -106,6 +106,18 @@ const cases: Case[] = [
   ["a trail is stopped", trail("StopLogging", { name: "t" }), ["Stealth:IAMUser/CloudTrailLoggingDisabled"]],
   ["a trail is deleted", trail("DeleteTrail", { name: "t" }), ["Stealth:IAMUser/CloudTrailLoggingDisabled"]],
   ["refused", trail("StopLogging", { name: "t" }, { errorCode: "TrailNotFoundException" }), []],
+  ["a bucket is deleted", bucket("DeleteBucket"), ["Stealth:IAMUser/CloudTrailLoggingDisabled"]],
+  [
+    "a bucket cannot be deleted",
+    call("s3", "DeleteBucket", { requestParameters: { bucketName: "b" }, errorCode: "BucketNotEmpty" }),
+    [],
+  ],
+  [
+    "nobody records what models are asked any more",
+    call("bedrock", "DeleteModelInvocationLoggingConfiguration"),
+    ["DefenseEvasion:IAMUser/BedrockLoggingDisabled"],
+  ],
+  ["it is recorded from now on", call("bedrock", "PutModelInvocationLoggingConfiguration"), []],
   ["a trail is started", trail("StartLogging", { name: "t" }), []],
   [
     "a trail loses Regions",

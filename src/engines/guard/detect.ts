@@ -2,17 +2,20 @@
 import type { CallRecord } from "./callRecord.ts";
 import type { Detection, Detector, Knowledge } from "./detection.ts";
 import { accessLoggingDisabled } from "./detections/accessLogging.ts";
+import { bedrockLoggingDisabled } from "./detections/bedrockLogging.ts";
 import { accountBlockDisabled, bucketBlockDisabled } from "./detections/blockPublicAccess.ts";
 import { anonymousAccessGranted, publicAccessGranted } from "./detections/bucketExposed.ts";
 import { passwordPolicyWeakened } from "./detections/passwordPolicy.ts";
 import { penTest } from "./detections/penTest.ts";
 import { rootUsage } from "./detections/rootUsage.ts";
 import { threatListed } from "./detections/threatLists.ts";
-import { trailDisabled } from "./detections/trailDisabled.ts";
+import { trailBucketDeleted, trailDisabled } from "./detections/trailDisabled.ts";
 
 const detectors: readonly Detector[] = [
   rootUsage,
   trailDisabled,
+  trailBucketDeleted,
+  bedrockLoggingDisabled,
   passwordPolicyWeakened,
   bucketBlockDisabled,
   accountBlockDisabled,

@@ -28,6 +28,8 @@ export interface Detection {
   affectedResources?: Readonly<Record<string, string>>;
   /** Name of the list that the caller's address was found in. */
   threatList?: string;
+  /** There is a finding only if a trail of the account delivers to this bucket. */
+  trailBucket?: string;
   /** Asked once the settings over the bucket have been read: whether there is a finding at all. */
   holds?(blocks: BucketBlocks): boolean;
 }

@@ -26,6 +26,20 @@ export function onAll(action: string): Access {
   return { action: `cloudtrail:${action}`, resource: "*" };
 }
 
+/** GuardDuty asks as the service itself whether a bucket that was deleted held the logs of a trail. */
+export function readByGuardDuty(access: Access, ctx: CallContext): Access {
+  if (ctx.principal.kind !== "service") return access;
+  const statement = {
+    Effect: "Allow",
+    Principal: { Service: "guardduty.amazonaws.com" },
+    Action: access.action,
+    Resource: "*",
+    Condition: { StringEquals: { "aws:SourceAccount": ctx.account } },
+  };
+  const document = JSON.stringify({ Version: "2012-10-17", Statement: statement });
+  return { ...access, resourcePolicies: [{ name: "service-access", document }] };
+}
+
 interface SentTag {
   Key?: string | undefined;
   Value?: string | undefined;

@@ -1,6 +1,6 @@
 /** Who may do what to which resource, one row per operation. Source: Service Authorization Reference, CloudTrail. */
 import type { AccessOf } from "#gateway/service.ts";
-import { onAll, onTrail, requestTags } from "./access.ts";
+import { onAll, onTrail, readByGuardDuty, requestTags } from "./access.ts";
 import { onChannel, onEither, onQuery, onStatement, onStore } from "./lake/access.ts";
 import { channelArn, storeArn } from "./lake/state.ts";
 import type { CloudTrail } from "./sdk.ts";
@@ -36,7 +36,7 @@ export const accessRows: AccessOf<CloudTrail> = {
   DeleteResourcePolicy: (input, ctx) => onEither("DeleteResourcePolicy", ctx, input.ResourceArn),
   DeleteTrail: (input, ctx) => onTrail("DeleteTrail", input.Name, ctx),
   DescribeQuery: (input, ctx) => onQuery("DescribeQuery", ctx, input.QueryId),
-  DescribeTrails: () => onAll("DescribeTrails"),
+  DescribeTrails: (_input, ctx) => readByGuardDuty(onAll("DescribeTrails"), ctx),
   GetChannel: (input, ctx) => onChannel("GetChannel", ctx, input.Channel),
   GetEventDataStore: (input, ctx) => onStore("GetEventDataStore", ctx, input.EventDataStore),
   GetEventSelectors: (input, ctx) => onTrail("GetEventSelectors", input.TrailName, ctx),

@@ -5,7 +5,6 @@ import {
   edgeService,
   type FrontEndAttributes,
   type FrontEndDocument,
-  type IngressRule,
   type ListenerAttributes,
   type ListenerDocument,
   type LogDestination,
@@ -16,19 +15,20 @@ import {
   type TargetGroupDocument,
 } from "../../edge/config.ts";
 import { metricName } from "./arns.ts";
+import { noTraffic, type Traffic } from "./network.ts";
 import { attributeOf, listenerAttributes, loadBalancerAttributes, targetGroupAttributes } from "./attributes.ts";
 import type { Action, Condition, Listener, LoadBalancer, Rule, TargetGroup } from "./state.ts";
 
 export const atEdge = { service: edgeService } as const;
 
-export function frontEnd(loadBalancer: LoadBalancer, ingress: readonly IngressRule[]): FrontEndDocument {
+export function frontEnd(loadBalancer: LoadBalancer, traffic: Traffic): FrontEndDocument {
   return {
     arn: loadBalancer.arn,
     kind: "application-load-balancer",
     name: metricName(loadBalancer.arn),
     dnsName: loadBalancer.dnsName.toLowerCase(),
     address: loadBalancer.address,
-    ingress,
+    ...traffic,
     attributes: frontEndAttributes(loadBalancer.attributes),
   };
 }
@@ -163,11 +163,12 @@ function servedGroupAttributes(set: Readonly<Record<string, string>>): TargetGro
   };
 }
 
-/** What is let in now stays as it is when something else of the load balancer changes. */
-export async function currentIngress(ctx: CallContext, arn: string): Promise<readonly IngressRule[]> {
-  return (await ctx.state.get<FrontEndDocument>(edgeDocument.frontEnd, arn, atEdge))?.value.ingress ?? [];
+/** What is let through now stays as it is when something else of the load balancer changes. */
+export async function currentTraffic(ctx: CallContext, arn: string): Promise<Traffic> {
+  const served = (await ctx.state.get<FrontEndDocument>(edgeDocument.frontEnd, arn, atEdge))?.value;
+  return served ? { ingress: served.ingress, egress: served.egress } : noTraffic;
 }
 
-export function putFrontEnd(ctx: CallContext, loadBalancer: LoadBalancer, ingress: readonly IngressRule[]): void {
-  ctx.state.put(edgeDocument.frontEnd, loadBalancer.arn, frontEnd(loadBalancer, ingress), { at: atEdge });
+export function putFrontEnd(ctx: CallContext, loadBalancer: LoadBalancer, traffic: Traffic): void {
+  ctx.state.put(edgeDocument.frontEnd, loadBalancer.arn, frontEnd(loadBalancer, traffic), { at: atEdge });
 }

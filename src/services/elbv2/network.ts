@@ -5,7 +5,7 @@
 import { AwsError } from "#kernel/errors.ts";
 import type { Clients } from "#gateway/clients.ts";
 import type { CallContext } from "#gateway/context.ts";
-import type { IngressRule } from "../../edge/config.ts";
+import type { TrafficRule } from "../../edge/config.ts";
 import { invalidConfiguration, invalidSecurityGroup, invalidSubnet, noSubnet, validation } from "./errors.ts";
 import { servicePrincipal } from "./state.ts";
 
@@ -14,6 +14,9 @@ const sessionName = "ElasticLoadBalancing";
 const freeAddresses = 8;
 
 type Ec2 = Clients["ec2"];
+type IpPermission = NonNullable<
+  NonNullable<Awaited<ReturnType<Ec2["DescribeSecurityGroups"]>>["SecurityGroups"]>[number]["IpPermissions"]
+>[number];
 
 export function linkedRole(partition: string, account: string): string {
   return `arn:${partition}:iam::${account}:role/aws-service-role/${servicePrincipal}/AWSServiceRoleForElasticLoadBalancing`;
@@ -135,15 +138,33 @@ export async function chooseGroups(
   return wanted;
 }
 
-/**
- * What the groups let in over TCP, resolved to networks: of a group that is named, the addresses of its members; of a prefix
- * list, its entries.
- */
-export async function ingressOf({ ec2, prefixLists }: Network, groups: readonly string[]): Promise<IngressRule[]> {
-  if (groups.length === 0) return [];
-  const described = (await ec2.DescribeSecurityGroups({ GroupIds: [...groups] })).SecurityGroups ?? [];
-  const rules: IngressRule[] = [];
-  for (const permission of described.flatMap(({ IpPermissions = [] }) => IpPermissions)) {
+/** What security groups let through over TCP, resolved to networks. */
+export interface Traffic {
+  ingress: readonly TrafficRule[];
+  egress: readonly TrafficRule[];
+}
+
+export const noTraffic: Traffic = { ingress: [], egress: [] };
+
+/** Of a group that is named, the addresses of its members; of a prefix list, its entries. */
+export async function trafficOf(network: Network, groups: readonly string[]): Promise<Traffic> {
+  if (groups.length === 0) return noTraffic;
+  const described = (await network.ec2.DescribeSecurityGroups({ GroupIds: [...groups] })).SecurityGroups ?? [];
+  return {
+    ingress: await rulesOf(
+      network,
+      described.flatMap(({ IpPermissions = [] }) => IpPermissions),
+    ),
+    egress: await rulesOf(
+      network,
+      described.flatMap(({ IpPermissionsEgress = [] }) => IpPermissionsEgress),
+    ),
+  };
+}
+
+async function rulesOf({ ec2, prefixLists }: Network, permissions: readonly IpPermission[]): Promise<TrafficRule[]> {
+  const rules: TrafficRule[] = [];
+  for (const permission of permissions) {
     const { IpProtocol: protocol, FromPort = 0, ToPort = 65_535 } = permission;
     if (protocol !== "tcp" && protocol !== "-1") continue;
     const cidrs = [

@@ -1,15 +1,15 @@
 /** Keeping a thing and, in the same batch, what the edge serves of it. */
 import type { CallContext } from "#gateway/context.ts";
 import { edgeDocument, type CertificateDocument } from "../../edge/config.ts";
-import { currentIngress, atEdge, edgeListener, edgeTargetGroup, putFrontEnd } from "./edgeDocuments.ts";
+import { currentTraffic, atEdge, edgeListener, edgeTargetGroup, putFrontEnd } from "./edgeDocuments.ts";
 import { noCertificate } from "./errors.ts";
 import { listenerId } from "./find.ts";
 import { certificateUse, types, type Listener, type LoadBalancer, type TargetGroup } from "./state.ts";
 
 export async function saveLoadBalancer(ctx: CallContext, loadBalancer: LoadBalancer): Promise<void> {
-  const ingress = await currentIngress(ctx, loadBalancer.arn);
+  const traffic = await currentTraffic(ctx, loadBalancer.arn);
   ctx.state.put(types.loadBalancer, loadBalancer.name, loadBalancer);
-  putFrontEnd(ctx, loadBalancer, ingress);
+  putFrontEnd(ctx, loadBalancer, traffic);
 }
 
 export function saveTargetGroup(ctx: CallContext, group: TargetGroup): void {

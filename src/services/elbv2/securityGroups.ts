@@ -1,18 +1,18 @@
 /**
- * What security groups let in follows their rules: EC2 tells of every change in the stream `security-groups`, and what the
- * load balancers with these groups let in is worked out anew.
+ * What load balancers let in, and what they connect to, follows the rules of their security groups: EC2 tells of every
+ * change in the stream `security-groups`, and the traffic of the load balancers with these groups is worked out anew.
  *
  * INVARIANT: a change of a group, or of which groups a load balancer has, is followed by an event after it; what the
  * reactor writes was read after that event, so that what is in force at last is what the groups say at last.
- * INVARIANT: when the rules cannot be had for good, nothing is let in.
+ * INVARIANT: when the rules cannot be had for good, nothing is let through.
  */
 import { AwsError } from "#kernel/errors.ts";
 import { partitionOf } from "#kernel/arn.ts";
 import type { CallContext, ReactorContext } from "#gateway/context.ts";
 import { Conflict, type DocumentKey } from "#store/contract.ts";
 import type { StoredEvent } from "#stream/contract.ts";
-import { edgeDocument, edgeService, type FrontEndDocument, type IngressRule } from "../../edge/config.ts";
-import { ingressOf, linkedRole } from "./network.ts";
+import { edgeDocument, edgeService, type FrontEndDocument } from "../../edge/config.ts";
+import { linkedRole, noTraffic, trafficOf, type Traffic } from "./network.ts";
 import { serviceId, servicePrincipal, types, type LoadBalancer } from "./state.ts";
 
 export const securityGroupsStream = "security-groups";
@@ -26,7 +26,7 @@ interface Changed extends Place {
   groups: string[];
 }
 
-/** For a load balancer that has other groups from now on: what they let in is looked at again once this is in force. */
+/** For a load balancer that has other groups from now on: what they let through is looked at again once this is in force. */
 export function publishGroups(ctx: CallContext, groups: readonly string[]): void {
   const { account, region } = ctx;
   ctx.state.emit(securityGroupsStream, `${account}/${region}`, { account, region, groups });
@@ -63,11 +63,12 @@ async function resolveAnew(ctx: ReactorContext, place: Place, { arn, name }: Loa
     const served = await ctx.store.get<FrontEndDocument>(key);
     const current = await ctx.store.get<LoadBalancer>(own);
     if (!served || current?.value.arn !== arn) return;
-    const ingress = await resolved(ctx, place, current.value.groups);
-    if (JSON.stringify(ingress) === JSON.stringify(served.value.ingress)) return;
+    const traffic = await resolved(ctx, place, current.value.groups);
+    const { ingress, egress } = served.value;
+    if (JSON.stringify(traffic) === JSON.stringify({ ingress, egress })) return;
     try {
       await ctx.store.commit([
-        { op: "put", key, value: { ...served.value, ingress }, ifVersion: served.version },
+        { op: "put", key, value: { ...served.value, ...traffic }, ifVersion: served.version },
         { op: "check", key: own, ifVersion: current.version },
       ]);
       return;
@@ -77,15 +78,15 @@ async function resolveAnew(ctx: ReactorContext, place: Place, { arn, name }: Loa
   }
 }
 
-async function resolved(ctx: ReactorContext, place: Place, groups: readonly string[]): Promise<IngressRule[]> {
+async function resolved(ctx: ReactorContext, place: Place, groups: readonly string[]): Promise<Traffic> {
   const role = linkedRole(partitionOf(place.region), place.account);
   const { ec2 } = ctx.asRole(role, "ElasticLoadBalancing", servicePrincipal, place);
   const prefixLists = ctx.asService(servicePrincipal, place).ec2;
   try {
-    return await ingressOf({ ec2, prefixLists }, groups);
+    return await trafficOf({ ec2, prefixLists }, groups);
   } catch (error) {
     if (!(error instanceof AwsError) || error.status >= 500) throw error;
-    ctx.log.warn({ groups, code: error.code }, "security groups cannot be read: nothing is let in");
-    return [];
+    ctx.log.warn({ groups, code: error.code }, "security groups cannot be read: nothing is let through");
+    return noTraffic;
   }
 }

@@ -19,10 +19,12 @@ import { idOf, withOccurrence, type Occurrence } from "./finding.ts";
 import { findingJson } from "./findingJson.ts";
 import { findingIndexes, publishing, scheduled } from "./publication.ts";
 import {
+  detectorArn,
   findingRetentionMs,
   installationAccount,
   scopeOf,
   serviceId,
+  servicePrincipal,
   types,
   type Detector,
   type KnownPasswordPolicy,
@@ -167,6 +169,7 @@ class Chunk {
     const { detector, audience, suppressions } = surroundings;
     const reading = detection.bucket === undefined ? undefined : await this.#bucket(detector, detection.bucket);
     if (detection.holds && !detection.holds(reading?.blocks ?? {})) return;
+    if (detection.trailBucket !== undefined && !(await this.#isOfTrail(detector, detection.trailBucket))) return;
     const occurrence: Occurrence = { record, detection, ...(reading ? { bucket: reading.detail } : {}) };
     const held = await this.#finding(surroundings, idOf(detector, occurrence));
     const now = this.#ctx.clock.now();
@@ -259,6 +262,13 @@ class Chunk {
       held.changed = true;
     }
     return before;
+  }
+
+  async #isOfTrail(detector: Detector, bucket: string): Promise<boolean> {
+    const { account, region } = detector;
+    const where = { account, region, sourceArn: detectorArn(detector) };
+    const { trailList } = await this.#ctx.asService(servicePrincipal, where).cloudtrail.DescribeTrails({});
+    return trailList?.some(({ S3BucketName }) => S3BucketName === bucket) === true;
   }
 
   async #bucket(detector: Detector, bucket: string): Promise<BucketReading> {

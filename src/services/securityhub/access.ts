@@ -62,12 +62,15 @@ function syntaxPaths(input: Readonly<Record<string, unknown>>): ContextValues {
 const onTheHub = [
   "AcceptAdministratorInvitation",
   "AcceptInvitation",
+  "CreateActionTarget",
   "CreateFindingAggregator",
   "CreateMembers",
   "DeclineInvitations",
+  "DeleteActionTarget",
   "DeleteFindingAggregator",
   "DeleteInvitations",
   "DeleteMembers",
+  "DescribeActionTargets",
   "DescribeOrganizationConfiguration",
   "DisableOrganizationAdminAccount",
   "DisassociateFromAdministratorAccount",
@@ -84,6 +87,7 @@ const onTheHub = [
   "ListInvitations",
   "ListMembers",
   "ListOrganizationAdminAccounts",
+  "UpdateActionTarget",
   "UpdateFindingAggregator",
   "UpdateOrganizationConfiguration",
 ] as const;

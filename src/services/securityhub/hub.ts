@@ -10,8 +10,6 @@ export function newHub({ account, region }: Place, now: number): Hub {
     region,
     arn: arnOf({ account, region }, "hub/default"),
     subscribedAt: now,
-    autoEnableControls: true,
-    controlFindingGenerator: "SECURITY_CONTROL",
     tags: {},
   };
 }

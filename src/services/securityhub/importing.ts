@@ -36,19 +36,26 @@ export interface Writing {
 
 export type Sender = Pick<HubFacts, "productName" | "companyName">;
 
-/** The rules that findings of an account go through. */
-export async function automationOf(state: State, place: Place): Promise<Automation> {
+/** What is asked once for all findings of an account that are imported together. */
+export interface Reception {
+  /** The rules that they go through. */
+  automation: Automation;
+  /** The buses that hear of them. */
+  audience: readonly Place[];
+}
+
+export async function receptionOf(state: State, place: Place): Promise<Reception> {
   const rules: StoredRule[] = [];
   const maker = await ruleMakerOf(state, place);
   for await (const rule of each<StoredRule>(state, types.rule, maker)) rules.push(rule);
-  return compileRules(rules);
+  return { automation: compileRules(rules), audience: await audienceOf(state, place) };
 }
 
 /** @throws StaleFinding when what is there is as new */
 export async function importFinding(
   writing: Writing,
   place: Place,
-  automation: Automation,
+  { automation, audience }: Reception,
   given: Imported,
   sender: Sender,
 ): Promise<void> {
@@ -59,18 +66,19 @@ export async function importFinding(
   const imported = importInto(before, given, { region: place.region, processedAt: at, ...sender });
   const after = automation(imported, now, at);
   const identity = String(given["ProductArn"]);
-  await write(writing, place, key, before, after, { Type: "BATCH_IMPORT_FINDINGS", Identity: identity });
+  write(writing, place, audience, key, before, after, { Type: "BATCH_IMPORT_FINDINGS", Identity: identity });
 }
 
 /** Puts a finding that has changed, its history, and the event about it. */
-export async function write(
+export function write(
   { state, random, now }: Writing,
   place: Place,
+  audience: readonly Place[],
   key: string,
   before: StoredFinding | undefined,
   after: StoredFinding,
   source: HistoryEntry["source"],
-): Promise<void> {
+): void {
   const at = scopeOf(place);
   state.put(types.finding, key, after, { at, expiresAt: now + keptMs[after.finding.RecordState] });
   const changes = before ? changesBetween(before.finding, after.finding) : [];
@@ -79,7 +87,7 @@ export async function write(
     const id = `${key}/${pad(now)}/${random.uuid()}`;
     state.put(types.history, id, entry, { at, version: "any", expiresAt: now + historyKeptMs });
   }
-  for (const bus of await audienceOf(state, place)) {
+  for (const bus of audience) {
     state.emit(eventsStream, bus.account, importedEvent(bus, after, now, random.uuid()));
   }
 }

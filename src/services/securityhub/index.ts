@@ -2,6 +2,7 @@
 import { defineService } from "#gateway/service.ts";
 import { enrolling, followOrganizations } from "#gateway/enrolment.ts";
 import { access } from "./access.ts";
+import { actionTargetHandlers } from "./operations/actionTargets.ts";
 import { aggregatorHandlers } from "./operations/aggregators.ts";
 import { automationRuleHandlers } from "./operations/automationRules.ts";
 import { findingHandlers } from "./operations/findings.ts";
@@ -22,6 +23,7 @@ export const service = defineService<Sdk>()({
     ...hubHandlers,
     ...findingHandlers,
     ...insightHandlers,
+    ...actionTargetHandlers,
     ...automationRuleHandlers,
     ...taggingHandlers,
     ...aggregatorHandlers,

@@ -7,7 +7,7 @@ import { UnitOfWork } from "#gateway/state.ts";
 import { Conflict } from "#store/contract.ts";
 import type { StoredEvent } from "#stream/contract.ts";
 import { StaleFinding, type Imported } from "#engines/asff/importing.ts";
-import { automationOf, importFinding } from "./importing.ts";
+import { receptionOf, importFinding } from "./importing.ts";
 import { integration } from "./products.ts";
 import { asffOfGuardDuty, guardDutyPath, type GuardDutyJson } from "./sources/guardDuty.ts";
 import { hubOf, scopeOf, types, type Place } from "./state.ts";
@@ -56,11 +56,11 @@ async function importEvent(
   for (let attempt = 1; ; attempt++) {
     const state = new UnitOfWork(ctx.store, scopeOf(place), () => ctx.random.uuid());
     if (!(await hubOf(state, place)) || !(await state.get(types.product, source.path))) return;
-    const automation = await automationOf(state, place);
+    const reception = await receptionOf(state, place);
     const writing = { state, random: ctx.random, now: ctx.clock.now() };
     const names = { productName: sender.name, companyName: sender.company };
     try {
-      await importFinding(writing, place, automation, source.convert(detail), names);
+      await importFinding(writing, place, reception, source.convert(detail), names);
       await ctx.store.commit(state.operations);
       return;
     } catch (error) {

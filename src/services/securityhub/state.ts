@@ -8,6 +8,7 @@
  * | history | `<finding>/<time>/<unique>` | one change of a finding |
  * | product | product's path | a provider whose findings are taken |
  * | insight, rule | unique id | custom insights, automation rules |
+ * | actionTarget | its customer's id | custom actions |
  * | aggregator | `aggregator` | in the one Region of the account that sees findings of others |
  * | organization | `organization` | of a delegated administrator: which accounts join by themselves |
  *
@@ -34,6 +35,7 @@ export const types = {
   product: "product",
   insight: "insight",
   rule: "rule",
+  actionTarget: "actionTarget",
   aggregator: "aggregator",
   organization: "organization",
 } as const;
@@ -54,8 +56,6 @@ export interface Hub extends Place {
   arn: string;
   /** Epoch milliseconds. */
   subscribedAt: number;
-  autoEnableControls: boolean;
-  controlFindingGenerator: "SECURITY_CONTROL" | "STANDARD_CONTROL";
   tags: Record<string, string>;
 }
 
@@ -92,6 +92,15 @@ export interface StoredRule extends AutomationRule {
   tags: Record<string, string>;
 }
 
+/** What is sent on to EventBridge is sent under its ARN. */
+export interface ActionTarget {
+  id: string;
+  arn: string;
+  name: string;
+  description: string;
+  createdAt: number;
+}
+
 export interface Aggregator {
   arn: string;
   home: string;
@@ -101,8 +110,6 @@ export interface Aggregator {
 
 export interface OrganizationSettings {
   autoEnable: boolean;
-  /** There are no default standards here; what is said is shown. */
-  autoEnableStandards: "DEFAULT" | "NONE";
   /** Accounts that were in the organization when it was switched on: they are not new. */
   knownAccounts: string[];
 }

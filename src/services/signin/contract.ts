@@ -8,7 +8,7 @@ import type { State } from "#gateway/context.ts";
 import type { IdentitySource } from "#gateway/identity.ts";
 import type { Principal, SessionContext } from "#gateway/principal.ts";
 import type { CallSource } from "#gateway/runtime.ts";
-import type { Store } from "#store/contract.ts";
+import type { Operation, Store } from "#store/contract.ts";
 
 export type Member = Exclude<Principal, { kind: "anonymous" } | { kind: "service" }>;
 export type Owner = Extract<Member, { kind: "user" | "root" }>;
@@ -36,13 +36,19 @@ export type PasswordResult =
     }
   | { outcome: "mfaRequired" | "passwordExpired"; attempted: Named }
   | { outcome: "refused"; attempted?: Named }
-  | { outcome: "throttled"; retryAfterMs: number };
+  | { outcome: "throttled"; retryAfterMs: number; attempted?: Named };
 
 export interface Credentials {
   AccessKeyId: string;
   SecretAccessKey: string;
   SessionToken: string;
   Expiration: Date;
+}
+
+/** Credentials, and who they make one. */
+export interface Given {
+  credentials: Credentials;
+  principal: Member;
 }
 
 /** A call of an API as somebody who has signed in, authorized and recorded like any other. */
@@ -65,6 +71,8 @@ export interface SignInParts {
   accountNamed(idOrAlias: string): Promise<string | undefined>;
   /** Makes session credentials and stages their document. */
   issue(state: State, principal: Owner, session: SessionContext): Promise<Credentials>;
+  /** Ends session credentials of a principal of the account that run out at `expiresAt` (epoch milliseconds). */
+  end(account: string, accessKeyId: string, expiresAt: number): Operation;
   call: CallAs;
 }
 

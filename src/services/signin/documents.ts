@@ -40,6 +40,22 @@ const scope = { account: "000000000000", region: globalRegion, service: "signin"
 export const sessionKey = (token: string): DocumentKey => ({ ...scope, type: "consoleSession", id: hashOf(token) });
 export const signInTokenKey = (token: string): DocumentKey => ({ ...scope, type: "signInToken", id: hashOf(token) });
 
+/** Credentials that pages of a session were given; they end with it. By the hash of the cookie's token and their id. */
+export interface GivenCredentials {
+  /** Of whom they are: another than that of who signed in where a role was taken. */
+  account: string;
+  accessKeyId: string;
+  expiresAt: number;
+}
+
+const givenPrefix = (token: string): string => `${hashOf(token)}/`;
+export const givenQuery = (token: string) => ({ ...scope, type: "givenCredentials", prefix: givenPrefix(token) });
+export const givenKey = (token: string, accessKeyId: string): DocumentKey => ({
+  ...scope,
+  type: "givenCredentials",
+  id: givenPrefix(token) + accessKeyId,
+});
+
 /** Tokens of 256 random bits need no slow hash. */
 export function hashOf(token: string): string {
   return createHash("sha256").update(token).digest("hex");

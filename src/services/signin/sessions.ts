@@ -9,8 +9,8 @@ import { AwsError } from "#kernel/errors.ts";
 import type { Random } from "#kernel/ids.ts";
 import type { Document, Operation } from "#store/contract.ts";
 import type { Store } from "#store/contract.ts";
-import type { Halves } from "./contract.ts";
-import { hashOf, isHashOf, sessionKey, type ConsoleSession } from "./documents.ts";
+import type { Given, Halves } from "./contract.ts";
+import { givenKey, hashOf, isHashOf, sessionKey, type ConsoleSession, type GivenCredentials } from "./documents.ts";
 
 /** "The console session expires after 12 hours": IAM User Guide, "Sign in to the AWS Management Console". */
 export const sessionMs = 12 * 3_600_000;
@@ -18,7 +18,7 @@ export const sessionMs = 12 * 3_600_000;
 /** A session whose new password is awaited. */
 export const passwordChangeMs = 10 * 60_000;
 
-/** Credentials end this long after they were given, and so does what a page can do after its session was closed. */
+/** Credentials end this long after they were given, if their session has not ended before. */
 export const credentialsMs = 15 * 60_000;
 
 export const noSession = () => new AwsError("NoSession", "Sign in first.", 401);
@@ -40,6 +40,18 @@ export async function openSession(store: Store, halves: Halves, now: number): Pr
     throw noSession();
   }
   return document;
+}
+
+/** With the session as it was seen: whoever has signed out meanwhile gives no credentials any more. */
+export function giveCredentials(
+  { token }: Halves,
+  session: Document<ConsoleSession> | undefined,
+  { credentials, principal }: Given,
+): Operation[] {
+  const { AccessKeyId: accessKeyId, Expiration } = credentials;
+  const value: GivenCredentials = { account: principal.account, accessKeyId, expiresAt: Expiration.getTime() };
+  const put: Operation = { op: "put", key: givenKey(token, accessKeyId), value, expiresAt: value.expiresAt };
+  return session ? [{ op: "check", key: session.key, ifVersion: session.version }, put] : [put];
 }
 
 export function changeSession(document: Document<ConsoleSession>, value: ConsoleSession): Operation {

@@ -8,6 +8,7 @@ import { UnitOfWork } from "#gateway/state.ts";
 import { Conflict, globalRegion, type Document, type Operation } from "#store/contract.ts";
 import type {
   Credentials,
+  Given,
   Halves,
   Member,
   Owner,
@@ -17,11 +18,12 @@ import type {
   SignInParts,
   Visitor,
 } from "./contract.ts";
-import { sessionKey, type ConsoleSession, type SwitchedRole } from "./documents.ts";
+import { givenQuery, sessionKey, type ConsoleSession, type GivenCredentials, type SwitchedRole } from "./documents.ts";
 import { checkMfa, consoleLogin, failedLogin, switchedRole, type RecordFacts } from "./records.ts";
 import {
   changeSession,
   credentialsMs,
+  giveCredentials,
   newHalves,
   noSession,
   openSession,
@@ -32,11 +34,6 @@ import {
 
 /** Seconds that AssumeRole allows at least, and that every role allows. */
 const roleSeconds = { least: 900, most: 3600 };
-
-interface Given {
-  credentials: Credentials;
-  principal: Member;
-}
 
 export class SignIn {
   readonly #parts: SignInParts;
@@ -50,7 +47,8 @@ export class SignIn {
     const facts = this.facts(visitor);
     switch (result.outcome) {
       case "throttled":
-        return result;
+        if (result.attempted) await this.#commit([failedLogin(facts, result.attempted, request.mfaCode !== undefined)]);
+        return { outcome: result.outcome, retryAfterMs: result.retryAfterMs };
       case "refused":
       case "passwordExpired":
         if (result.attempted) await this.#commit([failedLogin(facts, result.attempted, request.mfaCode !== undefined)]);
@@ -78,14 +76,27 @@ export class SignIn {
     }
     const state = this.#unit();
     const given = await this.#credentialsOf(owner, session, state);
-    await this.#commit([putSession(halves, session), login, ...state.operations]);
+    const credentials = giveCredentials(halves, undefined, given);
+    await this.#commit([putSession(halves, session), login, ...state.operations, ...credentials]);
     return { outcome: "signedIn", ...answer, view: viewOf(given, session, facts.now) };
   }
 
   /** Fresh credentials for a page that holds both halves. @throws NoSession, PasswordChangeRequired, AWS's own refusal of a role */
   async refresh(halves: Halves, visitor: Visitor): Promise<SessionView> {
-    const { value: session } = await openSession(this.#parts.store, halves, this.#parts.clock.now());
-    return await this.#viewOf(session, visitor);
+    for (;;) {
+      const document = await openSession(this.#parts.store, halves, this.#parts.clock.now());
+      const view = await this.#viewOf(halves, document, visitor);
+      // Otherwise another page has changed the session, or ended it: looked at anew.
+      if (view) return view;
+    }
+  }
+
+  /** Whoever a session acts as at this moment: who signed in, or the role that was taken. @throws as `refresh` */
+  async principal(halves: Halves, visitor: Visitor): Promise<Member> {
+    const { credentials } = await this.refresh(halves, visitor);
+    const principal = (await this.#parts.identity.credential(credentials.accessKeyId))?.principal;
+    if (!principal || principal.kind === "anonymous" || principal.kind === "service") throw noSession();
+    return principal;
   }
 
   /** The account that a session looks at. @throws NoSession */
@@ -94,9 +105,20 @@ export class SignIn {
     return session.role?.account ?? (await this.#signedIn(session)).account;
   }
 
-  /** Ends the session; credentials that were given run out within minutes. */
+  /** Ends the session, then the credentials that its pages were given: no others can be given in between. */
   async signOut({ token }: Halves): Promise<void> {
+    const { store, end } = this.#parts;
     await this.#commit([{ op: "delete", key: sessionKey(token) }]);
+    for (;;) {
+      const { items } = await store.list<GivenCredentials>({ ...givenQuery(token), limit: 500 });
+      if (items.length === 0) return;
+      await this.#commit(
+        items.flatMap(({ key, value }): Operation[] => [
+          end(value.account, value.accessKeyId, value.expiresAt),
+          { op: "delete", key },
+        ]),
+      );
+    }
   }
 
   /** The new password that was asked for at sign-in. @throws AWS's own refusals of ChangePassword */
@@ -116,7 +138,7 @@ export class SignIn {
     const { mustChangePassword: _done, ...rest } = session;
     const changed = { ...rest, expiresAt: session.signedInAt + sessionMs };
     await this.#change(document, changed);
-    return { ...(await this.#viewOf(changed, visitor)), sessionExpiresAt: changed.expiresAt };
+    return { ...(await this.refresh(halves, visitor)), sessionExpiresAt: changed.expiresAt };
   }
 
   /** @throws AWS's own refusals of AssumeRole, ValidationError */
@@ -145,7 +167,10 @@ export class SignIn {
     const from = await this.#signedIn(plain);
     const given = await this.#assume(from, role, plain, visitor);
     const session = { ...plain, role };
-    await this.#change(document, session, [switchedRole(this.facts(visitor), given.principal, from)]);
+    await this.#change(document, session, [
+      switchedRole(this.facts(visitor), given.principal, from),
+      ...giveCredentials(halves, undefined, given),
+    ]);
     return viewOf(given, session, clock.now(), from);
   }
 
@@ -154,7 +179,7 @@ export class SignIn {
     const document = await openSession(this.#parts.store, halves, this.#parts.clock.now());
     const { role: _role, ...session } = document.value;
     await this.#change(document, session);
-    return await this.#viewOf(session, visitor);
+    return await this.refresh(halves, visitor);
   }
 
   facts(visitor: Visitor): RecordFacts {
@@ -162,22 +187,46 @@ export class SignIn {
     return { ...visitor, now: clock.now(), eventId: random.uuid() };
   }
 
-  async #viewOf(session: ConsoleSession, visitor: Visitor): Promise<SessionView> {
+  /** `undefined` when the session is not as it was seen any more: the credentials are nobody's. */
+  async #viewOf(
+    halves: Halves,
+    document: Document<ConsoleSession>,
+    visitor: Visitor,
+  ): Promise<SessionView | undefined> {
+    const session = document.value;
     if (session.mustChangePassword) {
       throw new AwsError("PasswordChangeRequired", "You must change your password to continue.", 403);
     }
     const now = this.#parts.clock.now();
     if (session.role) {
       const from = await this.#signedIn(session);
-      return viewOf(await this.#assume(from, session.role, session, visitor), session, now, from);
+      const given = await this.#assume(from, session.role, session, visitor);
+      if (await this.#give(halves, document, given)) return viewOf(given, session, now, from);
+      const { AccessKeyId, Expiration } = given.credentials;
+      await this.#commit([this.#parts.end(given.principal.account, AccessKeyId, Expiration.getTime())]);
+      return undefined;
     }
     if (session.subject.kind === "federated") {
       return viewOf(await this.#federated(session.subject.accessKeyId), session, now);
     }
     const state = this.#unit();
     const given = await this.#credentialsOf(await this.#ownerOf(session), session, state);
-    await this.#commit(state.operations);
-    return viewOf(given, session, now);
+    return (await this.#give(halves, document, given, state.operations)) ? viewOf(given, session, now) : undefined;
+  }
+
+  async #give(
+    halves: Halves,
+    document: Document<ConsoleSession>,
+    given: Given,
+    more: readonly Operation[] = [],
+  ): Promise<boolean> {
+    try {
+      await this.#commit([...giveCredentials(halves, document, given), ...more]);
+      return true;
+    } catch (error) {
+      if (error instanceof Conflict) return false;
+      throw error;
+    }
   }
 
   /** Whose rights a switch of roles is judged by. */

@@ -3,7 +3,7 @@
  * the management events out of it. "This finding can be triggered by a successful deletion or update of a trail."
  * Source: GuardDuty User Guide, Stealth:IAMUser/CloudTrailLoggingDisabled; texts as AWS generates them.
  */
-import { callerOf, isByService, parameter, parameterText, type CallRecord } from "../callRecord.ts";
+import { bucketOf, callerOf, isByService, parameter, parameterText, type CallRecord } from "../callRecord.ts";
 import type { Detector } from "../detection.ts";
 import { severityOf } from "../findingTypes.ts";
 
@@ -31,6 +31,24 @@ export const trailDisabled: Detector = (record) => {
       "This can be attackers attempt to cover their tracks by eliminating any trace of activity performed while they accessed your account.",
     subject: trail,
     affectedResources: { "AWS::CloudTrail::Trail": trail },
+  };
+};
+
+/** "This finding can also be triggered by a successful deletion of an S3 bucket that stores the logs from a trail." */
+export const trailBucketDeleted: Detector = (record) => {
+  if (record.eventSource !== "s3.amazonaws.com" || record.eventName !== "DeleteBucket") return undefined;
+  const bucket = bucketOf(record);
+  if (record.errorCode !== undefined || isByService(record) || bucket === undefined) return undefined;
+  return {
+    type: "Stealth:IAMUser/CloudTrailLoggingDisabled",
+    severity: severityOf.Low,
+    title: `The S3 bucket ${bucket} that stores the logs of an AWS CloudTrail trail was deleted.`,
+    description:
+      `The S3 bucket ${bucket}, to which an AWS CloudTrail trail delivers its logs, was deleted by ${callerOf(record).userName} calling ${record.eventName}. ` +
+      "This can be an attempt to hide what is done in the account.",
+    subject: bucket,
+    affectedResources: { "AWS::S3::Bucket": bucket },
+    trailBucket: bucket,
   };
 };
 

@@ -56,8 +56,13 @@ export function usernameOf(record: AuditRecord): string | undefined {
 }
 
 function nameIn(arn: string): string {
-  const resource = arn.split(":").slice(5).join(":");
-  return resource.slice(resource.indexOf("/") + 1);
+  let start = 0;
+  for (let colons = 0; colons < 5; colons++) {
+    const colon = arn.indexOf(":", start);
+    if (colon < 0) return "";
+    start = colon + 1;
+  }
+  return arn.slice(Math.max(start, arn.indexOf("/", start) + 1));
 }
 
 function present(value: unknown): string[] {

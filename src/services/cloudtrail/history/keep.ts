@@ -72,24 +72,23 @@ interface Part {
 /** Segments of records of one account and Region. */
 function partsOf(records: readonly AuditRecord[]): Part[] {
   const { recipientAccountId: account, awsRegion: region } = records[0]!;
-  const byKey = new Map(records.map((record) => [keyOf(record), record]));
-  const entries = records.map((record): Entry => ({ key: keyOf(record), json: JSON.stringify(record) }));
+  const entries = records.map((record) => ({ key: keyOf(record), json: JSON.stringify(record), record }));
   // The records of a whole segment are of one day; in the tail they need not be.
   const groups = entries.length < wholeSegment ? chunksOf(entries) : chunksByDay(entries);
   return groups.map((group) => ({
     scope: { account, region, service: serviceId },
     first: group[0]!.key,
-    segment: encodeSegment(group, termsOf(group.map(({ key }) => byKey.get(key)!))),
+    segment: encodeSegment(group, termsOf(group.map(({ record }) => record))),
   }));
 }
 
-function chunksByDay(entries: readonly Entry[]): Entry[][] {
+function chunksByDay<E extends Entry>(entries: readonly E[]): E[][] {
   return [...Map.groupBy(entries, ({ key }) => dayOf(key)).values()].flatMap(chunksOf);
 }
 
 /** In the order given, none larger than a segment may be. */
-function chunksOf(entries: readonly Entry[]): Entry[][] {
-  const chunks: Entry[][] = [];
+function chunksOf<E extends Entry>(entries: readonly E[]): E[][] {
+  const chunks: E[][] = [];
   let size = Number.POSITIVE_INFINITY;
   for (const entry of entries) {
     if (size + entry.json.length > segmentSize || chunks.at(-1)!.length >= segmentEvents) {

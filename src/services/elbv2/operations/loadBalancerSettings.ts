@@ -8,7 +8,7 @@ import { invalidConfiguration, unsupported, validation } from "../errors.ts";
 import { requireLoadBalancer } from "../find.ts";
 import { requestInterfaces } from "../interfaces.ts";
 import { logPrincipal, testFileKey, type LogKind } from "../logFiles.ts";
-import { chooseGroups, chooseSubnets, ingressOf, network } from "../network.ts";
+import { chooseGroups, chooseSubnets, trafficOf, network } from "../network.ts";
 import { saveLoadBalancer } from "../save.ts";
 import type { ElbHandlers } from "../sdk.ts";
 import { publishGroups } from "../securityGroups.ts";
@@ -99,7 +99,7 @@ export const loadBalancerSettingHandlers: ElbHandlers = {
     const groups = await chooseGroups(net, input.SecurityGroups, before.vpcId);
     const after = { ...before, groups };
     ctx.state.put(types.loadBalancer, after.name, after);
-    putFrontEnd(ctx, after, await ingressOf(net, groups));
+    putFrontEnd(ctx, after, await trafficOf(net, groups));
     requestInterfaces(ctx, after);
     publishGroups(ctx, groups);
     return { SecurityGroupIds: groups };

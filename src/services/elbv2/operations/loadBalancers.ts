@@ -10,7 +10,7 @@ import { all, listenersOf, requireLoadBalancer } from "../find.ts";
 import { hostedZones } from "../hostedZones.ts";
 import { requestInterfaces } from "../interfaces.ts";
 import { checkName } from "../names.ts";
-import { chooseGroups, chooseSubnets, ingressOf, network } from "../network.ts";
+import { chooseGroups, chooseSubnets, trafficOf, network } from "../network.ts";
 import { paged } from "../paging.ts";
 import { quotas } from "../quotas.ts";
 import { removeListener } from "../save.ts";
@@ -113,7 +113,7 @@ export const loadBalancerHandlers: ElbHandlers = {
       tags,
     };
     ctx.state.put(types.loadBalancer, name, created);
-    putFrontEnd(ctx, created, await ingressOf(net, groups));
+    putFrontEnd(ctx, created, await trafficOf(net, groups));
     requestInterfaces(ctx, created);
     publishGroups(ctx, groups);
     return { LoadBalancers: [await show(ctx, created)] };

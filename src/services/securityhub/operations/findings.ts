@@ -9,8 +9,9 @@ import { StaleFinding, type Imported } from "#engines/asff/importing.ts";
 import { applyUpdate, type CustomerUpdate } from "#engines/asff/updating.ts";
 import { faultOf, faultOfShared } from "#engines/asff/validate.ts";
 import type { CallContext } from "#gateway/context.ts";
+import { perCall } from "#gateway/perCall.ts";
 import { invalidInput } from "../errors.ts";
-import { automationOf, importFinding, write } from "../importing.ts";
+import { importFinding, receptionOf, write } from "../importing.ts";
 import { tokens } from "../paging.ts";
 import { ownProduct } from "../products.ts";
 import type { AwsSecurityFinding, HubHandlers, Input } from "../sdk.ts";
@@ -24,7 +25,7 @@ import {
   type Place,
   type StoredFinding,
 } from "../state.ts";
-import { viewOf } from "../view.ts";
+import { audienceOf, viewOf } from "../view.ts";
 
 /** "The number of findings … up to 100" of one call. */
 const mostAtOnce = 100;
@@ -35,7 +36,7 @@ export const findingHandlers: HubHandlers = {
     const given = (input.Findings ?? []) as unknown as Imported[];
     if (given.length < 1 || given.length > mostAtOnce)
       throw invalidInput(`1 to ${mostAtOnce} findings can be imported`);
-    const automation = await automationOf(ctx.state, ctx);
+    const reception = await receptionOf(ctx.state, ctx);
     const own = ownProduct(ctx);
     const failed: { Id: string; ErrorCode: string; ErrorMessage: string }[] = [];
     for (const finding of given) {
@@ -47,7 +48,7 @@ export const findingHandlers: HubHandlers = {
         continue;
       }
       try {
-        await importFinding(ctx, ctx, automation, finding, { productName: own.name, companyName: own.company });
+        await importFinding(ctx, ctx, reception, finding, { productName: own.name, companyName: own.company });
       } catch (error) {
         if (!(error instanceof StaleFinding)) throw error;
         refuse(error.message);
@@ -177,12 +178,26 @@ async function change(
   const after = by(before, new Date(ctx.now).toISOString());
   const { principal } = ctx;
   const Identity = "arn" in principal ? principal.arn : ctx.account;
-  await write(ctx, holder, key, before, after, { Type: "BATCH_UPDATE_FINDINGS", Identity });
+  const audience = await oncePerCall(ctx, `audience ${holder.account} ${holder.region}`, () =>
+    audienceOf(ctx.state, holder),
+  );
+  write(ctx, holder, audience, key, before, after, { Type: "BATCH_UPDATE_FINDINGS", Identity });
   return true;
 }
 
-async function holderOf(ctx: CallContext, key: string): Promise<Place | undefined> {
-  for (const place of await viewOf(ctx)) {
+const asked = perCall(() => new Map<string, Promise<readonly Place[]>>());
+
+/** A call changes up to a hundred findings of the same few accounts. */
+function oncePerCall(ctx: CallContext, what: string, ask: () => Promise<readonly Place[]>): Promise<readonly Place[]> {
+  const known = asked(ctx);
+  const places = known.get(what) ?? ask();
+  known.set(what, places);
+  return places;
+}
+
+/** The account and Region, among those that the caller sees, whose finding it is. */
+export async function holderOf(ctx: CallContext, key: string): Promise<Place | undefined> {
+  for (const place of await oncePerCall(ctx, "view", () => viewOf(ctx))) {
     if (await ctx.state.get(types.finding, key, scopeOf(place))) return place;
   }
   return undefined;

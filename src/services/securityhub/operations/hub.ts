@@ -6,7 +6,7 @@ import { conflict, invalidInput, notFound, unavailable } from "../errors.ts";
 import { newHub, putHub, subscribe, subscribeAll } from "../hub.ts";
 import { integration, integrations, ownProduct, productArn } from "../products.ts";
 import { tokenAfter, tokens } from "../paging.ts";
-import type { HubHandlers } from "../sdk.ts";
+import type { HubHandlers, Input } from "../sdk.ts";
 import {
   arnOf,
   each,
@@ -20,19 +20,21 @@ import {
 import { checkedTags } from "../tags.ts";
 
 export const hubHandlers: HubHandlers = {
-  /** Default standards: there are none to enable in this installation, and DescribeStandards says so. */
+  /**
+   * `EnableDefaultStandards` is true unless told otherwise, and Terraform sends it: the standards that are enabled by
+   * default are none of those that DescribeStandards lists, because it lists none.
+   */
   async EnableSecurityHub(input, ctx) {
     if (await hubOf(ctx.state, ctx)) throw conflict("Account is already subscribed to Security Hub");
-    const fresh = newHub(ctx, ctx.now);
-    const controlFindingGenerator = input.ControlFindingGenerator ?? fresh.controlFindingGenerator;
-    const hub: Hub = { ...fresh, controlFindingGenerator, tags: checkedTags(input.Tags) };
+    requireControlSettings(input);
+    const hub: Hub = { ...newHub(ctx, ctx.now), tags: checkedTags(input.Tags) };
     await serviceRole(ctx);
     putHub(ctx.state, hub);
     subscribeAll(ctx.state, ctx);
     return {};
   },
 
-  /** Findings, insights and rules go with the hub. */
+  /** Findings, insights, rules and custom actions go with the hub. */
   async DisableSecurityHub(_input, ctx) {
     await requireHub(ctx);
     if (await linkOf(ctx.state, ctx.account)) {
@@ -41,7 +43,7 @@ export const hubHandlers: HubHandlers = {
     if ((await membersOf(ctx.state, ctx.account)).some(({ status }) => status === "Enabled")) {
       throw invalidInput("An administrator has to disassociate its member accounts first");
     }
-    for (const type of [types.product, types.insight, types.rule, types.finding, types.history, types.aggregator]) {
+    for (const type of hubTypes) {
       let after: string | undefined;
       do {
         const page = await ctx.state.list(type, after === undefined ? {} : { after });
@@ -59,20 +61,13 @@ export const hubHandlers: HubHandlers = {
     return {
       HubArn: hub.arn,
       SubscribedAt: new Date(hub.subscribedAt).toISOString(),
-      AutoEnableControls: hub.autoEnableControls,
-      ControlFindingGenerator: hub.controlFindingGenerator,
+      ...controlSettings,
     };
   },
 
   async UpdateSecurityHubConfiguration(input, ctx) {
-    const hub = await requireHub(ctx);
-    putHub(ctx.state, {
-      ...hub,
-      ...(input.AutoEnableControls === undefined ? {} : { autoEnableControls: input.AutoEnableControls }),
-      ...(input.ControlFindingGenerator === undefined
-        ? {}
-        : { controlFindingGenerator: input.ControlFindingGenerator }),
-    });
+    await requireHub(ctx);
+    requireControlSettings(input);
     return {};
   },
 
@@ -142,6 +137,30 @@ export const hubHandlers: HubHandlers = {
     throw unavailable("A security standard", "AWS Config");
   },
 };
+
+/** What goes with the hub. */
+const hubTypes = [
+  types.product,
+  types.insight,
+  types.rule,
+  types.actionTarget,
+  types.finding,
+  types.history,
+  types.aggregator,
+];
+
+/** AWS's defaults. They are about controls of standards, and hold as long as there are none. */
+const controlSettings = { AutoEnableControls: true, ControlFindingGenerator: "SECURITY_CONTROL" } as const;
+
+/** Other settings would change nothing, so they are refused. @throws InvalidInputException */
+function requireControlSettings(
+  input: Pick<Input<"UpdateSecurityHubConfiguration">, "AutoEnableControls" | "ControlFindingGenerator">,
+): void {
+  for (const [name, value] of Object.entries(controlSettings)) {
+    const given = input[name as keyof typeof controlSettings] ?? value;
+    if (given !== value) throw unavailable(`${name} ${String(given)}`, "security standards, which need AWS Config");
+  }
+}
 
 const pathOf = (arn: string | undefined, mark: string): string | undefined => arn?.split(mark)[1];
 

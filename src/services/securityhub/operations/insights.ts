@@ -1,4 +1,4 @@
-/** Custom insights: findings that match, counted by an attribute. Source: Security Hub API Reference; 100 of an account. */
+/** Insights: findings that match, counted by an attribute. Source: Security Hub API Reference; 100 of an account. */
 import { isGroupable, groupBy } from "#engines/asff/grouping.ts";
 import type { Filters } from "#engines/asff/filters.ts";
 import type { HubFinding } from "#engines/asff/finding.ts";
@@ -8,6 +8,7 @@ import { tokenAfter, tokens } from "../paging.ts";
 import type { HubHandlers, Output } from "../sdk.ts";
 import { arnOf, each, requireHub, types, type Insight, type StoredFinding } from "../state.ts";
 import { viewOf } from "../view.ts";
+import { managedInsight } from "../managedInsights.ts";
 import { compiled } from "./findings.ts";
 
 const mostInsights = 100;
@@ -32,7 +33,7 @@ export const insightHandlers: HubHandlers = {
 
   async UpdateInsight(input, ctx) {
     await requireHub(ctx);
-    const insight = await requireInsight(ctx, input.InsightArn!);
+    const insight = await requireOwnInsight(ctx, input.InsightArn!);
     ctx.state.put(types.insight, insight.id, {
       ...insight,
       name: input.Name ?? insight.name,
@@ -43,11 +44,12 @@ export const insightHandlers: HubHandlers = {
 
   async DeleteInsight(input, ctx) {
     await requireHub(ctx);
-    const insight = await requireInsight(ctx, input.InsightArn!);
+    const insight = await requireOwnInsight(ctx, input.InsightArn!);
     ctx.state.delete(types.insight, insight.id);
     return { InsightArn: insight.arn };
   },
 
+  /** "If you don't provide any insight ARNs, then GetInsights returns all of your custom insights." */
   async GetInsights(input, ctx) {
     await requireHub(ctx);
     const all: Insight[] = [];
@@ -65,18 +67,11 @@ export const insightHandlers: HubHandlers = {
   async GetInsightResults(input, ctx) {
     await requireHub(ctx);
     const insight = await requireInsight(ctx, input.InsightArn!);
-    const matches = compiled(insight.filters);
-    const found: HubFinding[] = [];
-    for (const place of await viewOf(ctx)) {
-      for await (const { finding } of each<StoredFinding>(ctx.state, types.finding, place)) {
-        if (matches(finding, ctx.now)) found.push(finding);
-      }
-    }
     return {
       InsightResults: {
         InsightArn: insight.arn,
         GroupByAttribute: insight.groupBy,
-        ResultValues: groupBy(found, insight.groupBy).map(({ value, count }) => ({
+        ResultValues: (await resultsOf(ctx, insight)).map(({ value, count }) => ({
           GroupByAttributeValue: value,
           Count: count,
         })),
@@ -85,6 +80,17 @@ export const insightHandlers: HubHandlers = {
   },
 };
 
+export async function resultsOf(ctx: CallContext, insight: Insight): Promise<{ value: string; count: number }[]> {
+  const matches = compiled(insight.filters);
+  const found: HubFinding[] = [];
+  for (const place of await viewOf(ctx)) {
+    for await (const { finding } of each<StoredFinding>(ctx.state, types.finding, place)) {
+      if (matches(finding, ctx.now)) found.push(finding);
+    }
+  }
+  return groupBy(found, insight.groupBy);
+}
+
 /** @throws InvalidInputException */
 function checked(filters: Filters, groupBy: string): Pick<Insight, "filters" | "groupBy"> {
   compiled(filters);
@@ -92,7 +98,14 @@ function checked(filters: Filters, groupBy: string): Pick<Insight, "filters" | "
   return { filters, groupBy };
 }
 
-async function requireInsight(ctx: CallContext, arn: string): Promise<Insight> {
+/** One of the account's own, or a managed one. @throws ResourceNotFoundException */
+export async function requireInsight(ctx: CallContext, arn: string): Promise<Insight> {
+  return managedInsight(ctx.region, arn) ?? (await requireOwnInsight(ctx, arn));
+}
+
+/** @throws ResourceNotFoundException; InvalidInputException: "You cannot edit or delete Security Hub managed insights." */
+async function requireOwnInsight(ctx: CallContext, arn: string): Promise<Insight> {
+  if (managedInsight(ctx.region, arn)) throw invalidInput(`The managed insight ${arn} cannot be changed`);
   const id = arn.startsWith(arnOf(ctx, `insight/${ctx.account}/custom/`)) ? arn.split("/").at(-1)! : "";
   const found = id === "" ? undefined : await ctx.state.get<Insight>(types.insight, id);
   if (!found) throw notFound(`The insight ${arn} was not found`);

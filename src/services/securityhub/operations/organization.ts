@@ -70,10 +70,11 @@ export const organizationHandlers: HubHandlers = {
 
   async DescribeOrganizationConfiguration(_input, ctx) {
     await requireDelegated(ctx);
-    const { autoEnable, autoEnableStandards } = await settingsOf(ctx);
+    const { autoEnable } = await settingsOf(ctx);
     return {
       AutoEnable: autoEnable,
-      AutoEnableStandards: autoEnableStandards,
+      // No standard is enabled in an account that joins.
+      AutoEnableStandards: "NONE" as const,
       MemberAccountLimitReached: (await membersOf(ctx.state, ctx.account)).length >= mostMembers,
       OrganizationConfiguration: { ConfigurationType: "LOCAL" as const, Status: "ENABLED" as const },
     };
@@ -85,15 +86,16 @@ export const organizationHandlers: HubHandlers = {
     if (input.OrganizationConfiguration?.ConfigurationType === "CENTRAL") {
       throw unavailable("Central configuration", "security standards, which need AWS Config");
     }
+    if ((input.AutoEnableStandards ?? "NONE") !== "NONE") {
+      throw unavailable(
+        `AutoEnableStandards ${input.AutoEnableStandards}`,
+        "security standards, which need AWS Config",
+      );
+    }
     const before = await settingsOf(ctx);
     const autoEnable = input.AutoEnable!;
     const knownAccounts = autoEnable && !before.autoEnable ? await accountsNow(ctx) : before.knownAccounts;
-    const autoEnableStandards = input.AutoEnableStandards ?? before.autoEnableStandards;
-    ctx.state.put<OrganizationSettings>(types.organization, types.organization, {
-      autoEnable,
-      autoEnableStandards,
-      knownAccounts,
-    });
+    ctx.state.put<OrganizationSettings>(types.organization, types.organization, { autoEnable, knownAccounts });
     scheduleSweep(ctx.state, ctx.account, ctx.now);
     return {};
   },
@@ -115,7 +117,7 @@ async function requireDelegated(ctx: CallContext): Promise<void> {
 
 async function settingsOf(ctx: CallContext): Promise<OrganizationSettings> {
   const found = await ctx.state.get<OrganizationSettings>(types.organization, types.organization);
-  return found?.value ?? { autoEnable: false, autoEnableStandards: "DEFAULT", knownAccounts: [] };
+  return found?.value ?? { autoEnable: false, knownAccounts: [] };
 }
 
 async function accountsNow(ctx: CallContext): Promise<string[]> {

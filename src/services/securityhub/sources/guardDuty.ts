@@ -7,6 +7,7 @@ import { isObject } from "#engines/asff/filterFields.ts";
 import type { Imported } from "#engines/asff/importing.ts";
 import type { SeverityLabel } from "#engines/asff/severity.ts";
 import { productArn } from "../products.ts";
+import { asffTypes } from "./asffTypes.ts";
 
 /** As it is in the event: members begin with a small letter. */
 export interface GuardDutyJson {
@@ -37,7 +38,7 @@ export function asffOfGuardDuty(finding: GuardDutyJson): Imported {
     ProductArn: product,
     GeneratorId: finding.arn.split("/finding/")[0],
     AwsAccountId: finding.accountId,
-    Types: [asffType(finding.type)],
+    Types: asffTypes(finding.type),
     FirstObservedAt: service["eventFirstSeen"],
     LastObservedAt: service["eventLastSeen"],
     CreatedAt: finding.createdAt,
@@ -57,41 +58,6 @@ export function asffOfGuardDuty(finding: GuardDutyJson): Imported {
     // Absent where it is none, as GuardDuty marks its samples only.
     Sample: (service["additionalInfo"] as Json | undefined)?.["sample"] === true,
   };
-}
-
-/** Types whose ASFF type does not follow from the purpose alone. */
-const exceptions: Readonly<Record<string, string>> = {
-  "PenTest:IAMUser/KaliLinux": "TTPs/PenTest:IAMUser/KaliLinux",
-  "PenTest:IAMUser/ParrotLinux": "TTPs/PenTest:IAMUser/ParrotLinux",
-  "PenTest:IAMUser/PentooLinux": "TTPs/PenTest:IAMUser/PentooLinux",
-  "Policy:S3/BucketBlockPublicAccessDisabled": "Effects/Data Exposure/Policy:S3-BucketBlockPublicAccessDisabled",
-};
-
-/** The tactic that stands between `TTPs` and the type; S3's discoveries, impacts and exfiltrations have none. */
-const tactics: Readonly<Record<string, string>> = {
-  Backdoor: "Command and Control",
-  CredentialAccess: "Credential Access",
-  CryptoCurrency: "Command and Control",
-  DefenseEvasion: "Defense Evasion",
-  Discovery: "Discovery",
-  Execution: "Execution",
-  Exfiltration: "Exfiltration",
-  Impact: "Impact",
-  InitialAccess: "Initial Access",
-  Persistence: "Persistence",
-  PrivilegeEscalation: "Privilege Escalation",
-  Recon: "Discovery",
-  Stealth: "Defense Evasion",
-  Trojan: "Command and Control",
-};
-
-export function asffType(type: string): string {
-  const exception = exceptions[type];
-  if (exception !== undefined) return exception;
-  const [purpose = "", rest = ""] = type.split(":");
-  const name = `${purpose}:${rest.replace("/", "-")}`;
-  const tactic = rest.startsWith("S3/") && purpose !== "Stealth" ? undefined : tactics[purpose];
-  return tactic === undefined ? `TTPs/${name}` : `TTPs/${tactic}/${name}`;
 }
 
 /** GuardDuty's bands, with the number that belongs to each. */
