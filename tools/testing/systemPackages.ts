@@ -34,8 +34,21 @@ const witnesses: readonly Witness[] = [
     anyOf: ["/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc"],
     reason: "Hangul in it",
   },
+  { package: "xmlsec1", anyOf: ["xmlsec1"], reason: "a SAML identity provider's signatures and encryption" },
+  { package: "qemu-utils", anyOf: ["qemu-io"], reason: "volumes, as a virtual machine attaches them" },
   { package: "softhsm2", anyOf: ["softhsm2-util"], reason: "PKCS#11 modules" },
   { package: "opensc", anyOf: ["pkcs11-tool"], reason: "how the seal asks a PKCS#11 token" },
+  { package: "p11-kit", anyOf: ["p11-kit"], reason: "HSMs whose keys are in a PKCS#11 module" },
+  {
+    package: "libengine-pkcs11-openssl",
+    anyOf: ["/usr/lib/*/engines-3/pkcs11.so"],
+    reason: "OpenSSL as an application of an HSM",
+  },
+  {
+    package: "p11-kit-modules",
+    anyOf: ["/usr/lib/*/pkcs11/p11-kit-client.so"],
+    reason: "how applications reach an HSM",
+  },
   { package: "swtpm", anyOf: ["swtpm"], reason: "a TPM for the seal" },
   { package: "tpm2-tools", anyOf: ["tpm2_unseal"], reason: "how the seal asks a TPM" },
   {

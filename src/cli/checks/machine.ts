@@ -46,6 +46,7 @@ export const machineChecks: readonly Check[] = [
   { id: "clock", name: (cli) => cli.text.checkClock, run: clockDiscipline },
   { id: "disk", name: (cli) => cli.text.checkDisk, run: (cli, options) => disk(cli, cli.dataDir(options)) },
   { id: "softhsm", name: (cli) => cli.text.checkSoftHsm, run: softHsm },
+  { id: "p11-kit", name: (cli) => cli.text.checkP11Kit, run: pkcs11Client },
   { id: "aws-cli", name: (cli) => cli.text.checkAws, run: awsCli },
 ];
 
@@ -114,6 +115,20 @@ function softHsm(cli: Cli): CheckResult {
   return found
     ? { state: "ok", detail: cli.text.programThere(found) }
     : { state: "unavailable", detail: cli.text.programMissing("SoftHSM"), fix: cli.text.needsPackage("softhsm2") };
+}
+
+/** What applications use HSMs with. */
+function pkcs11Client(cli: Cli): CheckResult {
+  const multiarch = existsSync("/usr/lib") ? readdirSync("/usr/lib").filter((name) => name.includes("-linux-")) : [];
+  const folders = ["/usr/lib64", ...multiarch.map((name) => `/usr/lib/${name}`), "/opt/homebrew/lib"];
+  const found = folders.map((folder) => `${folder}/pkcs11/p11-kit-client.so`).find((path) => existsSync(path));
+  return found
+    ? { state: "ok", detail: cli.text.programThere(found) }
+    : {
+        state: "unavailable",
+        detail: cli.text.programMissing("p11-kit-client.so"),
+        fix: cli.text.needsPackage("p11-kit-modules"),
+      };
 }
 
 function awsCli(cli: Cli): CheckResult {

@@ -1,6 +1,6 @@
 /**
- * Network interfaces of load balancers. Elastic Load Balancing makes, changes and deletes them through its
- * service-linked role; nobody else can, because nothing else here is connected by one.
+ * Network interfaces of load balancers and of CloudHSM's modules. Elastic Load Balancing makes, changes and deletes them
+ * through its service-linked role, CloudHSM in its caller's name; nobody else can, because nothing else here is connected by one.
  * Source: EC2 API Reference; EC2 User Guide, "Requester-managed network interfaces".
  */
 import type { CallContext } from "#gateway/context.ts";
@@ -13,8 +13,25 @@ import type { NetworkInterface, SecurityGroup, Vpc } from "../state.ts";
 import { shownTags, tagsOf } from "../tags.ts";
 import { freeAddress } from "./subnets.ts";
 
+const cloudHsm = "cloudhsm.amazonaws.com";
 const linkedRole = "/aws-service-role/elasticloadbalancing.amazonaws.com/";
-const requester = "amazon-elb";
+
+/** Which service the caller is or acts for; only it changes and deletes what it has made. */
+interface Requester {
+  id: string;
+  instanceOwner: string;
+  /** Elastic Load Balancing acts by its service-linked role, CloudHSM in the name of whoever called it. */
+  is(ctx: CallContext): boolean;
+}
+
+const requesters: readonly Requester[] = [
+  { id: "amazon-elb", instanceOwner: "amazon-elb", is: isLoadBalancing },
+  {
+    id: "amazon-cloudhsm",
+    instanceOwner: "amazon-aws",
+    is: ({ request }) => request.calledVia.at(-1) === cloudHsm,
+  },
+];
 
 function isLoadBalancing(ctx: CallContext): boolean {
   const { principal } = ctx;
@@ -31,6 +48,12 @@ function privateName(region: string, ip: string, vpc: Vpc | undefined): { Privat
   const domain = region === "us-east-1" ? "ec2.internal" : `${region}.compute.internal`;
   return { PrivateDnsName: `ip-${ip.replaceAll(".", "-")}.${domain}` };
 }
+
+const instanceOwnerOf = ({ requesterId }: NetworkInterface): string =>
+  requesters.find(({ id }) => id === requesterId)?.instanceOwner ?? requesterId;
+
+const isItsRequester = (ctx: CallContext, { requesterId }: NetworkInterface): boolean =>
+  requesters.some((each) => each.id === requesterId && each.is(ctx));
 
 interface Neighbours {
   groups: readonly SecurityGroup[];
@@ -73,7 +96,7 @@ function show(ctx: CallContext, each: NetworkInterface, around: Neighbours) {
     Groups: each.groups.map((GroupId) => ({ GroupId, GroupName: name(GroupId) })),
     Attachment: {
       AttachmentId: each.id.replace("eni-", "ela-attach-"),
-      InstanceOwnerId: requester,
+      InstanceOwnerId: instanceOwnerOf(each),
       DeviceIndex: 1,
       Status: "attached" as const,
       DeleteOnTermination: false,
@@ -102,7 +125,8 @@ const notServed = () => unsupported("A network interface that nothing is attache
 
 export const networkInterfaceHandlers: Ec2Handlers = {
   async CreateNetworkInterface(input, ctx) {
-    if (!isLoadBalancing(ctx)) throw notServed();
+    const requester = requesters.find((each) => each.is(ctx));
+    if (!requester) throw notServed();
     const subnet = await need(ctx, "subnet", input.SubnetId ?? "");
     const tags = tagsOf(input.TagSpecifications, "network-interface");
     const groups = [...new Set(input.Groups ?? [])];
@@ -118,7 +142,7 @@ export const networkInterfaceHandlers: Ec2Handlers = {
       mac: ["02", ...mac].join(":"),
       description: input.Description ?? "",
       groups,
-      requesterId: requester,
+      requesterId: requester.id,
       createdAt: ctx.now,
       tags,
     };
@@ -155,7 +179,7 @@ export const networkInterfaceHandlers: Ec2Handlers = {
         "interface-type": () => "interface",
         status: () => "in-use",
         "attachment.status": () => "attached",
-        "attachment.instance-owner-id": () => requester,
+        "attachment.instance-owner-id": instanceOwnerOf,
         "attachment.instance-id": () => [],
         "association.public-ip": () => [],
         "association.allocation-id": () => [],
@@ -171,7 +195,7 @@ export const networkInterfaceHandlers: Ec2Handlers = {
   /** The groups of an interface are those of its load balancer. */
   async ModifyNetworkInterfaceAttribute(input, ctx) {
     const before = await need(ctx, "networkInterface", input.NetworkInterfaceId ?? "");
-    if (!isLoadBalancing(ctx)) {
+    if (!isItsRequester(ctx, before)) {
       throw operationNotPermitted(
         `You do not have permission to modify network interface ${before.id}: it is managed by ${before.requesterId}.`,
       );
@@ -186,7 +210,7 @@ export const networkInterfaceHandlers: Ec2Handlers = {
 
   async DeleteNetworkInterface(input, ctx) {
     const each = await need(ctx, "networkInterface", input.NetworkInterfaceId ?? "");
-    if (!isLoadBalancing(ctx)) {
+    if (!isItsRequester(ctx, each)) {
       throw failure("InvalidParameterValue", `Network interface '${each.id}' is currently in use.`);
     }
     remove(ctx, "networkInterface", each.id);
