@@ -13,6 +13,7 @@ import { S3 } from "@aws-sdk/client-s3";
 import { aws, isInstalled, run } from "../cli.ts";
 import { eventually, repository, startInstance, type Instance } from "../instance.ts";
 import { advance, operator } from "../operator.ts";
+import { agreesWithTable, audited, handling } from "../keyKinds.ts";
 import { XksPath } from "../xksPath.ts";
 
 const proxyHost = "xks.jikimi.internal";
@@ -95,6 +96,17 @@ after(async () => {
   await path?.close();
   await instance?.stop();
   await proxy?.stop();
+});
+
+test("who may do what with a key of an external key store is what the table says", async () => {
+  await externalKey("kinds");
+  const KeyId = await keyInStore("kinds");
+  const cells = await handling(kms, KeyId);
+  assert.equal(cells.rotate, "UnsupportedOperationException");
+  const { Arn } = (await kms.describeKey({ KeyId })).KeyMetadata!;
+  const cloudtrail = new CloudTrail(instance.client);
+  await eventually(async () => (await audited(cloudtrail, Arn!)).includes("ScheduleKeyDeletion"));
+  agreesWithTable("external", { ...cells, audit: "" });
 });
 
 describe("stores", () => {
@@ -459,7 +471,7 @@ describe("keys", () => {
     const { Keys } = await kms.listKeys({});
     for (const { KeyId: id } of Keys!) {
       const { KeyMetadata } = await kms.describeKey({ KeyId: id });
-      if (KeyMetadata!.CustomKeyStoreId === storeId)
+      if (KeyMetadata!.CustomKeyStoreId === storeId && KeyMetadata!.KeyState !== "PendingDeletion")
         await kms.scheduleKeyDeletion({ KeyId: id, PendingWindowInDays: 7 });
     }
     assert.equal((await kms.describeKey({ KeyId })).KeyMetadata!.KeyState, "PendingDeletion");

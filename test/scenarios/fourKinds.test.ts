@@ -1,14 +1,23 @@
 /**
  * T1: what each kind of key allows and refuses. Customer managed keys are their owner's; AWS managed ones are seen, and
- * used through their service only; AWS owned ones are not even seen. A cell of the table is a call.
+ * used through their service only; AWS owned ones are not even seen; those of a CloudHSM key store are in its owner's
+ * modules. A cell of the table is a call. T2: a key in a store works only while the store is connected.
  */
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { CloudTrail } from "@aws-sdk/client-cloudtrail";
 import { KMS } from "@aws-sdk/client-kms";
 import { S3 } from "@aws-sdk/client-s3";
 import { SQS } from "@aws-sdk/client-sqs";
+import type { LedgerReport } from "../../src/roles/ledgerReport.ts";
+import { HsmCustomer, missingForHsm } from "../hsmCustomer.ts";
+import { connected, connectedHsmStore } from "../hsmKeyStore.ts";
+import { agreesWithTable, audited, handling, outcome } from "../keyKinds.ts";
 import { eventually, startInstance, type Instance } from "../instance.ts";
+import { operator } from "../operator.ts";
 
 let instance: Instance;
 let [kms, s3, sqs, cloudtrail] = [] as unknown as [KMS, S3, SQS, CloudTrail];
@@ -19,42 +28,12 @@ before(async () => {
 });
 after(() => instance?.stop());
 
-/** "" when it is allowed, the error's name otherwise. */
-async function outcome(call: Promise<unknown>): Promise<string> {
-  try {
-    await call;
-    return "";
-  } catch (error) {
-    return (error as Error).name;
-  }
-}
-
-/** Every way in which an owner handles a key, as the account's administrator. */
-async function handling(KeyId: string): Promise<Record<string, string>> {
-  const { Policy } = await kms.getKeyPolicy({ KeyId });
-  return {
-    view: await outcome(kms.describeKey({ KeyId })),
-    use: await outcome(kms.encrypt({ KeyId, Plaintext: Buffer.from("x") })),
-    changePolicy: await outcome(kms.putKeyPolicy({ KeyId, Policy })),
-    rotationPeriod: await outcome(kms.enableKeyRotation({ KeyId, RotationPeriodInDays: 90 })),
-    rotateNow: await outcome(kms.rotateKeyOnDemand({ KeyId })),
-    disable: await outcome(kms.disableKey({ KeyId })),
-    delete: await outcome(kms.scheduleKeyDeletion({ KeyId, PendingWindowInDays: 7 })),
-  };
-}
-
-/** The events of CloudTrail that name a key. */
-async function audited(keyArn: string): Promise<string[]> {
-  const LookupAttributes = [{ AttributeKey: "ResourceName" as const, AttributeValue: keyArn }];
-  const { Events } = await cloudtrail.lookupEvents({ LookupAttributes });
-  return Events!.map(({ EventName }) => EventName!);
-}
-
 test("a customer managed key is its owner's: viewed, used, governed, rotated, disabled, deleted, audited", async () => {
   const { KeyMetadata } = await kms.createKey({});
   assert.equal(KeyMetadata!.KeyManager, "CUSTOMER");
-  assert.deepEqual([...new Set(Object.values(await handling(KeyMetadata!.KeyId!)))], [""]);
-  await eventually(async () => (await audited(KeyMetadata!.Arn!)).includes("ScheduleKeyDeletion"));
+  const cells = await handling(kms, KeyMetadata!.KeyId!);
+  await eventually(async () => (await audited(cloudtrail, KeyMetadata!.Arn!)).includes("ScheduleKeyDeletion"));
+  agreesWithTable("customer", { ...cells, audit: "" });
 });
 
 test("an AWS managed key is viewed and audited, used through its service only, and rotated every year", async () => {
@@ -63,8 +42,7 @@ test("an AWS managed key is viewed and audited, used through its service only, a
   const KeyMetadata = (await kms.describeKey({ KeyId: "alias/aws/s3" })).KeyMetadata!;
   assert.equal(KeyMetadata.KeyManager, "AWS");
   assert.ok((await kms.listKeys({})).Keys!.some(({ KeyId }) => KeyId === KeyMetadata.KeyId));
-  const cells = await handling(KeyMetadata.KeyId!);
-  assert.equal(cells["view"], "");
+  const cells = await handling(kms, KeyMetadata.KeyId!);
   const { view: _, ...refused } = cells;
   for (const [cell, name] of Object.entries(refused)) assert.match(name, /^AccessDenied/, cell);
   const rotation = await kms.getKeyRotationStatus({ KeyId: KeyMetadata.KeyId });
@@ -73,7 +51,8 @@ test("an AWS managed key is viewed and audited, used through its service only, a
   const object = await s3.getObject({ Bucket: "kinds", Key: "k" });
   assert.equal(await object.Body!.transformToString(), "text");
   assert.equal(object.SSEKMSKeyId, KeyMetadata.Arn);
-  await eventually(async () => (await audited(KeyMetadata.Arn!)).includes("Decrypt"));
+  await eventually(async () => (await audited(cloudtrail, KeyMetadata.Arn!)).includes("Decrypt"));
+  agreesWithTable("aws", { ...cells, audit: "" });
 });
 
 test("an AWS owned key is used and nothing else: no list shows it, no call names it, no trail records it", async () => {
@@ -96,4 +75,59 @@ test("an AWS owned key is used and nothing else: no list shows it, no call names
   await eventually(async () => (await of("CreateQueue")).length === 1);
   const generated = await of("GenerateDataKey");
   assert.ok(generated.every(({ CloudTrailEvent }) => !CloudTrailEvent!.includes("sqs.amazonaws.com")));
+  // No list has it, so there is nothing that a call could name; its alias, which AWS reserves, leads nowhere either.
+  const KeyId = "alias/aws/owned";
+  const [view, use, rotate, disable, del, changePolicy] = await Promise.all([
+    outcome(kms.describeKey({ KeyId })),
+    outcome(kms.encrypt({ KeyId, Plaintext: Buffer.from("x") })),
+    outcome(kms.rotateKeyOnDemand({ KeyId })),
+    outcome(kms.disableKey({ KeyId })),
+    outcome(kms.scheduleKeyDeletion({ KeyId })),
+    outcome(kms.putKeyPolicy({ KeyId, Policy: "{}" })),
+  ]);
+  agreesWithTable("owned", { view, use, rotate, disable, delete: del, changePolicy, audit: "no record" });
 });
+
+const noHsm = await missingForHsm();
+
+test(
+  "a key in a CloudHSM key store is its owner's while the store is connected, and never rotated by KMS",
+  { skip: noHsm },
+  async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), "jikimi-kinds-"));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const { storeId, clusterId } = await connectedHsmStore(new HsmCustomer(instance, folder), folder, kms);
+    const create = () => kms.createKey({ Origin: "AWS_CLOUDHSM", CustomKeyStoreId: storeId });
+    const KeyMetadata = (await create()).KeyMetadata!;
+    assert.deepEqual([KeyMetadata.KeyManager, KeyMetadata.CloudHsmClusterId], ["CUSTOMER", clusterId]);
+    const cells = await handling(kms, KeyMetadata.KeyId!);
+    assert.equal(cells.rotate, "UnsupportedOperationException");
+    // T3: both modules are on the ledger by the hour.
+    await eventually(async () => {
+      const ledger: LedgerReport = await operator(instance, "GET", "/_jikimi/ledger");
+      const lines = ledger.accounts.flatMap(({ regions }) => regions.flatMap(({ lines: each }) => each));
+      const modules = lines.find(({ item }) => item === "hsm");
+      return modules && modules.of !== "unknown" && modules.quantity >= 2;
+    });
+    await eventually(async () => (await audited(cloudtrail, KeyMetadata.Arn!)).includes("ScheduleKeyDeletion"));
+    agreesWithTable("cloudHsm", { ...cells, audit: "" });
+
+    // T2: through S3 as well as directly.
+    const SSEKMSKeyId = (await create()).KeyMetadata!.KeyId!;
+    await s3.createBucket({ Bucket: "kinds-hsm" });
+    const at = { Bucket: "kinds-hsm", Key: "k" };
+    await s3.putObject({ ...at, Body: "text", ServerSideEncryption: "aws:kms", SSEKMSKeyId });
+    const read = async () => (await s3.getObject(at)).Body!.transformToString();
+    assert.equal(await read(), "text");
+    await kms.disconnectCustomKeyStore({ CustomKeyStoreId: storeId });
+    await assert.rejects(read(), /not connected/);
+    assert.equal(
+      await outcome(kms.encrypt({ KeyId: SSEKMSKeyId, Plaintext: Buffer.from("x") })),
+      "KMSInvalidStateException",
+    );
+    assert.equal(await outcome(create()), "CustomKeyStoreInvalidStateException");
+    assert.equal((await kms.describeKey({ KeyId: SSEKMSKeyId })).KeyMetadata!.KeyState, "Unavailable");
+    assert.equal(await connected(kms, storeId), "CONNECTED");
+    assert.equal(await read(), "text");
+  },
+);

@@ -2,7 +2,11 @@ import { defineService, type Service } from "#gateway/service.ts";
 import type { XksSettings } from "#keys/stores/xksTransport.ts";
 import { audit } from "./auditRows.ts";
 import { jobs } from "./jobs.ts";
+import { connectingJob } from "./keyStores/connecting.ts";
 import { ExternalKeys } from "./keyStores/externalKeys.ts";
+import { HsmKeys } from "./keyStores/hsmKeys.ts";
+import type { KeyStorePlane } from "./keyStores/hsmSessions.ts";
+import { Material } from "./keyStores/material.ts";
 import { aliasAccess, aliasHandlers } from "./operations/aliases.ts";
 import { cryptographyAccess, cryptographyHandlers } from "./operations/cryptography.ts";
 import { customKeyStoreAccess, customKeyStoreHandlers } from "./operations/customKeyStores.ts";
@@ -23,20 +27,23 @@ import { tagAccess, tagHandlers } from "./operations/tags.ts";
 import type { Sdk } from "./sdk.ts";
 import { usageReactor } from "./usage.ts";
 
-/** @param xks how external key store proxies are reached */
-export function kmsService(xks: XksSettings): Service {
-  const external = new ExternalKeys(xks);
+/**
+ * @param xks how external key store proxies are reached
+ * @param plane where CloudHSM clusters are; absent where none are served
+ */
+export function kmsService(xks: XksSettings, plane?: KeyStorePlane): Service {
+  const material = new Material(new ExternalKeys(xks), new HsmKeys(plane));
   return defineService<Sdk>()({
     id: "kms",
     operations: {
-      ...keyHandlers(external),
+      ...keyHandlers(material),
       ...keyStateHandlers,
       ...policyHandlers,
       ...aliasHandlers,
       ...tagHandlers,
-      ...cryptographyHandlers(external),
-      ...dataKeyHandlers(external),
-      ...dataKeyPairHandlers(external),
+      ...cryptographyHandlers(material),
+      ...dataKeyHandlers(material),
+      ...dataKeyPairHandlers(material),
       ...macHandlers,
       ...signatureHandlers,
       ...publicKeyHandlers,
@@ -45,7 +52,7 @@ export function kmsService(xks: XksSettings): Service {
       ...multiRegionHandlers,
       ...grantHandlers,
       ...lastUsageHandlers,
-      ...customKeyStoreHandlers(external),
+      ...customKeyStoreHandlers(material),
     },
     access: {
       ...keyAccessRows,
@@ -67,7 +74,7 @@ export function kmsService(xks: XksSettings): Service {
       ...customKeyStoreAccess,
     },
     audit,
-    jobs,
+    jobs: [...jobs(material.hsm), ...(plane ? [connectingJob(plane)] : [])],
     reactors: [usageReactor],
   });
 }

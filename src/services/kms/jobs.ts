@@ -5,17 +5,21 @@
 import type { JobContext } from "#gateway/context.ts";
 import type { Job } from "#gateway/service.ts";
 import { Conflict, type Document, type DocumentKey, type Operation } from "#store/contract.ts";
-import { externalKeyClaim, storeTypes } from "./keyStores/state.ts";
+import { type HsmKeys, isInHsm } from "./keyStores/hsmKeys.ts";
+import { claimOf, storeTypes } from "./keyStores/state.ts";
 import { otherRegions, withVersion } from "./multiRegion.ts";
 import { retiringAccount } from "./operations/grants.ts";
 import { serviceEvent } from "./serviceEvents.ts";
 import {
   boundTo,
+  type DeletedKeyDocument,
+  deletedKeyRetentionMs,
   type GrantDocument,
   grantDocumentId,
   type KeyDocument,
   keyIndexes,
   newVersion,
+  rotationsOf,
   timeIndex,
   types,
   withoutMaterial,
@@ -114,9 +118,9 @@ async function purge(ctx: JobContext, document: Document<KeyDocument>): Promise<
   if (condemned.length > 0) await ctx.store.commit([put({ ...document, version }, rest)]);
 }
 
-/** What keeps the external key of a key in an external key store from a second KMS key. */
-function externalClaim({ external }: KeyDocument): string[] {
-  return external ? [externalKeyClaim(external.storeId, external.keyId)] : [];
+function deletedKey(key: KeyDocument, now: number): DeletedKeyDocument {
+  const { keyId, spec, createdAt, deletionScheduledAt = now } = key;
+  return { keyId, spec, createdAt, rotations: rotationsOf(key), deletionScheduledAt };
 }
 
 /** What the deletion of a replica changes in the others; the last one sets its scheduled primary key's date. */
@@ -133,7 +137,7 @@ function withoutReplica(document: Document<KeyDocument>, region: string, now: nu
  * Final deletion in three steps: the key is marked, so that no caller can still cancel; its material is destroyed;
  * its documents are removed. A crash in between leaves the mark and the date, and the next run goes on.
  */
-async function destroy(ctx: JobContext, document: Document<KeyDocument>): Promise<void> {
+async function destroy(ctx: JobContext, hsm: HsmKeys, document: Document<KeyDocument>): Promise<void> {
   const key = document.value;
   let version = document.version;
   if (key.state !== "Deleting") {
@@ -142,7 +146,8 @@ async function destroy(ctx: JobContext, document: Document<KeyDocument>): Promis
     await ctx.store.commit([{ op: "put", key: document.key, value, indexes: keyIndexes(value), ifVersion: version }]);
     version += 1;
   }
-  await ctx.keys.destroy(boundTo(key.arn, 1, key.spec));
+  if (isInHsm(key)) await hsm.destroy(ctx, key);
+  else await ctx.keys.destroy(boundTo(key.arn, 1, key.spec));
   const imported = key.versions.flatMap(({ bound }) => (bound === undefined ? [] : [bound]));
   for (const bound of [...imported, ...(key.condemned ?? [])]) await ctx.keys.destroy(bound);
   const at = (type: string, id: string, account = key.account): DocumentKey => ({ ...document.key, account, type, id });
@@ -167,18 +172,25 @@ async function destroy(ctx: JobContext, document: Document<KeyDocument>): Promis
     await ctx.store.commit(batch);
   }
   const others = await relativesOf(ctx, document);
+  const claim = claimOf(key);
   await ctx.store.commit([
     { op: "delete", key: document.key, ifVersion: version },
     { op: "delete", key: at(types.usage, key.keyId) },
+    {
+      op: "put",
+      key: at(types.deleted, key.keyId),
+      value: deletedKey(key, ctx.clock.now()),
+      expiresAt: ctx.clock.now() + deletedKeyRetentionMs,
+    },
     ...others.map((other) => withoutReplica(other, key.region, ctx.clock.now())),
-    ...externalClaim(key).map((id): Operation => ({ op: "delete", key: at(storeTypes.externalKey, id) })),
+    ...(claim === undefined ? [] : [{ op: "delete" as const, key: at(storeTypes.key, claim) }]),
     ...key.aliases.map((name): Operation => ({ op: "delete", key: at(types.alias, name) })),
     serviceEvent(ctx, key, "DeleteKey", {}),
   ]);
   ctx.log.info({ key: key.arn }, "a key has been deleted for good");
 }
 
-export const jobs: readonly Job[] = [
+export const jobs = (hsm: HsmKeys): readonly Job[] => [
   {
     name: "kms-material",
     everyMs: 10_000,
@@ -197,7 +209,8 @@ export const jobs: readonly Job[] = [
     name: "kms-deletion",
     everyMs: 60_000,
     async run(ctx) {
-      for await (const document of due(ctx, "deleteAt")) await step(ctx, document.value, () => destroy(ctx, document));
+      for await (const document of due(ctx, "deleteAt"))
+        await step(ctx, document.value, () => destroy(ctx, hsm, document));
     },
   },
 ];

@@ -1,13 +1,15 @@
+import { isHsmStore, type KeyStoreDocument } from "./keyStores/state.ts";
 import type { Out } from "./sdk.ts";
 import { algorithmsOf } from "./specs.ts";
 import { arnIn, type KeyDocument, type MultiRegion, newestVersion } from "./state.ts";
 
 /**
  * KeyMetadata of DescribeKey and CreateKey.
- * @param available false for a key in a custom key store that was disconnected: such a key is Unavailable, unless it is
- * pending deletion (KMS Developer Guide, "Key states", note 13)
+ * @param store of a key in a custom key store. While it is not connected the key is Unavailable, unless it is pending
+ * deletion (KMS Developer Guide, "Key states", note 13)
  */
-export function metadataOf(key: KeyDocument, available = true): NonNullable<Out<"DescribeKey">["KeyMetadata"]> {
+export function metadataOf(key: KeyDocument, store?: KeyStoreDocument): NonNullable<Out<"DescribeKey">["KeyMetadata"]> {
+  const available = store === undefined || store.connection.state === "CONNECTED";
   const current = newestVersion(key);
   const state = key.state === "Deleting" ? "PendingDeletion" : key.state;
   const shown = available || state === "PendingDeletion" ? state : "Unavailable";
@@ -33,7 +35,8 @@ export function metadataOf(key: KeyDocument, available = true): NonNullable<Out<
     ...(key.external
       ? { CustomKeyStoreId: key.external.storeId, XksKeyConfiguration: { Id: key.external.keyId } }
       : {}),
-    ...(key.spec === "SYMMETRIC_DEFAULT" && current && !key.external
+    ...(store && isHsmStore(store) ? { CustomKeyStoreId: store.id, CloudHsmClusterId: store.clusterId } : {}),
+    ...(key.spec === "SYMMETRIC_DEFAULT" && current && !key.external && !key.hsm
       ? { CurrentKeyMaterialId: current.materialId }
       : {}),
   };

@@ -49,14 +49,18 @@ export interface KeyDocument {
   /** `Deleting`: its time has come and its material is being destroyed; callers no longer see it. */
   state: "Enabled" | "Disabled" | "PendingImport" | "PendingDeletion" | "PendingReplicaDeletion" | "Deleting";
   /** Absent: AWS_KMS. */
-  origin?: "EXTERNAL" | "EXTERNAL_KEY_STORE";
+  origin?: "EXTERNAL" | "EXTERNAL_KEY_STORE" | "AWS_CLOUDHSM";
   /** Of a key in an external key store: the store, and the id of the external key there. */
   external?: { storeId: string; keyId: string };
+  /** Of a key in a CloudHSM key store: its material is in the HSMs only, under this CKA_ID (hex). */
+  hsm?: { storeId: string; ckaId: string };
   multiRegion?: MultiRegion;
   manager: "CUSTOMER" | "AWS";
   createdAt: number;
   /** Epoch milliseconds; with PendingDeletion. */
   deletionDate?: number;
+  /** When its deletion was scheduled; with PendingDeletion and PendingReplicaDeletion. It costs nothing from then on. */
+  deletionScheduledAt?: number;
   /** With PendingReplicaDeletion: the wait that begins when the last replica is gone. */
   pendingWindowDays?: number;
   policy: string;
@@ -113,7 +117,27 @@ export interface RetirableDocument {
   account: string;
 }
 
-export const types = { key: "key", alias: "alias", grant: "grant", retirable: "retirable", usage: "usage" } as const;
+/** What is left of a customer managed key that was deleted for good: what the ledger still has to count. */
+export interface DeletedKeyDocument {
+  keyId: string;
+  spec: KeySpecRow["spec"];
+  createdAt: number;
+  /** When its material was replaced. */
+  rotations: number[];
+  deletionScheduledAt: number;
+}
+
+/** Longer than anybody asks for a bill. */
+export const deletedKeyRetentionMs = 400 * 86_400_000;
+
+export const types = {
+  key: "key",
+  alias: "alias",
+  grant: "grant",
+  retirable: "retirable",
+  usage: "usage",
+  deleted: "deleted",
+} as const;
 
 /** The ARN of a key's relative in another Region. */
 export function arnIn(key: Pick<KeyDocument, "arn" | "region">, region: string): string {
@@ -173,6 +197,7 @@ export function isPendingDeletion({ state }: KeyDocument): boolean {
 
 /** Whether all material that the key needs is here: pending material it does not need yet. */
 export function hasMaterial(key: KeyDocument): boolean {
+  if (key.hsm) return true;
   const needed = key.versions.filter(({ pending }) => !pending);
   return needed.length > 0 && needed.every(({ wrapped }) => wrapped !== undefined);
 }
@@ -187,6 +212,11 @@ export function writeKey(ctx: CallContext, key: KeyDocument): void {
     ...(key.region === ctx.region ? {} : { region: key.region }),
   };
   ctx.state.put(types.key, key.keyId, key, { indexes: keyIndexes(key), at });
+}
+
+/** When the material of a key was replaced, oldest first. */
+export function rotationsOf({ versions }: Pick<KeyDocument, "versions">): number[] {
+  return versions.flatMap(({ rotation, pending, createdAt }) => (rotation && !pending ? [createdAt] : []));
 }
 
 /** The version that encrypts; `undefined` only for a key that never had material. */

@@ -20,6 +20,7 @@ import type { XksSettings } from "#keys/stores/xksTransport.ts";
 import { startKeyHolder } from "#keys/client.ts";
 import { loadModel } from "#model/load.ts";
 import { kmsService } from "./index.ts";
+import type { KeyStorePlane } from "./keyStores/hsmSessions.ts";
 
 export const account = "111122223333";
 export const otherAccount = "444455556666";
@@ -50,6 +51,12 @@ export interface CallOptions {
   calledVia?: readonly string[];
 }
 
+/** CloudHSM, as far as a test has it: the plane, and the service that tells of clusters. */
+export interface Hsm {
+  plane: KeyStorePlane;
+  service: Service;
+}
+
 export class World {
   readonly clock = new ManualClock();
   readonly store = new MemoryStore(() => this.clock.now());
@@ -64,18 +71,25 @@ export class World {
   /** One for all calls: compiled policies are kept with it. */
   readonly runtime: Runtime;
   readonly #service: Service;
+  readonly #others: readonly Service[];
 
-  private constructor(keys: KeyHolder, dataDir: string, xks: Partial<XksSettings>) {
+  private constructor(keys: KeyHolder, dataDir: string, xks: Partial<XksSettings>, hsm: Hsm | undefined) {
     this.keys = keys;
     this.dataDir = dataDir;
-    this.#service = kmsService({ hosts: new Map(), timeoutMs: 250, clock: systemClock, ...xks });
+    this.#service = kmsService({ hosts: new Map(), timeoutMs: 250, clock: systemClock, ...xks }, hsm?.plane);
+    this.#others = hsm ? [hsm.service] : [];
     this.runtime = this.#build();
   }
 
-  static async open(xks: Partial<XksSettings> = {}): Promise<World> {
+  static async open(xks: Partial<XksSettings> = {}, hsm?: Hsm): Promise<World> {
     const dataDir = await mkdtemp(join(tmpdir(), "jikimi-kms-"));
     const keys = await startKeyHolder({ dataDir, seal: { kind: "development" }, logger: silentLogger });
-    return new World(keys, dataDir, xks);
+    return new World(keys, dataDir, xks, hsm);
+  }
+
+  /** Another one with the same key holder, which `other` closes. */
+  static beside(other: World, hsm?: Hsm): World {
+    return new World(other.keys, other.dataDir, {}, hsm);
   }
 
   async close(): Promise<void> {
@@ -148,7 +162,7 @@ export class World {
 
   #build(): Runtime {
     return {
-      services: new Map([["kms", this.#service]]),
+      services: new Map([this.#service, ...this.#others].map((each) => [each.id, each])),
       model: loadModel,
       store: this.store,
       blobs: missing("blobs"),

@@ -38,10 +38,17 @@ export interface UsageDocument {
 const service = "kms";
 const dayMs = 86_400_000;
 
+interface Use {
+  arn: string;
+  key: DocumentKey;
+  usage: UsageDocument;
+}
+
 /** Document keys and uses of a record: two for ReEncrypt. A record in another account's trail is not the owner's. */
-function usesOf(record: Partial<AuditRecord>): { key: DocumentKey; usage: UsageDocument }[] {
+function usesOf(record: Partial<AuditRecord>): Use[] {
+  if (record.eventSource !== "kms.amazonaws.com" || record.errorCode !== undefined) return [];
   const operation = tracked.find((each) => each === record.eventName);
-  if (!operation || record.eventSource !== "kms.amazonaws.com" || record.errorCode !== undefined) return [];
+  if (!operation) return [];
   const usage: UsageDocument = {
     operation,
     at: Date.parse(record.eventTime!),
@@ -52,15 +59,18 @@ function usesOf(record: Partial<AuditRecord>): { key: DocumentKey; usage: UsageD
     const [, , , region, account, resource = ""] = ARN.split(":");
     if (!account || !region || accountId !== account || account !== record.recipientAccountId) return [];
     const id = resource.replace(/^key\//, "");
-    return [{ key: { account, region, service, type: types.usage, id }, usage }];
+    return [{ arn: ARN, key: { account, region, service, type: types.usage, id }, usage }];
   });
 }
 
 /** Idempotent: the same events give the same documents. What comes again out of order does not go back in time. */
 async function follow(events: readonly StoredEvent[], ctx: ReactorContext): Promise<void> {
-  const latest = new Map<string, { key: DocumentKey; usage: UsageDocument }>();
-  for (const { event } of events) {
-    for (const use of usesOf(event as Partial<AuditRecord>)) latest.set(`${use.key.region} ${use.key.id}`, use);
+  // Of many uses of a key the last one counts: a record is read closer only when none behind it was of its keys.
+  const latest = new Map<string, Use>();
+  for (const { event } of events.toReversed()) {
+    const record = event as Partial<AuditRecord>;
+    if (!record.resources?.some(({ ARN }) => !latest.has(ARN))) continue;
+    for (const use of usesOf(record)) if (!latest.has(use.arn)) latest.set(use.arn, use);
   }
   const uses = [...latest.values()];
   if (uses.length === 0) return;

@@ -15,7 +15,7 @@ import { viaService } from "../identify.ts";
 import type { KeyDocument } from "../state.ts";
 import { asking, invalidOpened, notConnected, onUse } from "./failures.ts";
 import { decodeOuter, encodeOuter } from "./outerBlob.ts";
-import { type KeyStoreDocument, secretPurpose, storeOf } from "./state.ts";
+import { type ExternalStoreDocument, isHsmStore, secretPurpose, storeOf } from "./state.ts";
 
 export class ExternalKeys {
   readonly #client: XksClient;
@@ -59,11 +59,11 @@ export class ExternalKeys {
   }
 
   /** What the proxy says of an external key. @throws XksFailure */
-  async keyMetadata(ctx: CallContext, store: KeyStoreDocument, keyId: string): Promise<ExternalKeyMetadata> {
+  async keyMetadata(ctx: CallContext, store: ExternalStoreDocument, keyId: string): Promise<ExternalKeyMetadata> {
     return this.#client.keyMetadata(await this.#address(ctx, store), keyId, metadataOf(ctx));
   }
 
-  async #address(ctx: CallContext, store: KeyStoreDocument): Promise<XksProxyAddress> {
+  async #address(ctx: CallContext, store: ExternalStoreDocument): Promise<XksProxyAddress> {
     return addressOf(ctx, store, await secretOf(ctx, store));
   }
 }
@@ -81,20 +81,20 @@ export async function opened<T>(key: KeyDocument, opening: Promise<T>): Promise<
 
 export function addressOf(
   ctx: CallContext,
-  { uriEndpoint, uriPath, accessKeyId }: Pick<KeyStoreDocument, "uriEndpoint" | "uriPath" | "accessKeyId">,
+  { uriEndpoint, uriPath, accessKeyId }: Pick<ExternalStoreDocument, "uriEndpoint" | "uriPath" | "accessKeyId">,
   secretAccessKey: string,
 ): XksProxyAddress {
   return { endpoint: uriEndpoint, path: uriPath, region: ctx.region, accessKeyId, secretAccessKey };
 }
 
-export async function secretOf(ctx: CallContext, store: KeyStoreDocument): Promise<string> {
+export async function secretOf(ctx: CallContext, store: ExternalStoreDocument): Promise<string> {
   const secret = Buffer.from(store.protectedSecret, "base64");
   return Buffer.from(await holding(ctx.keys.reveal(secretPurpose, store.id, secret))).toString("utf8");
 }
 
-async function connectedStore(ctx: CallContext, key: KeyDocument, storeId: string): Promise<KeyStoreDocument> {
+async function connectedStore(ctx: CallContext, key: KeyDocument, storeId: string): Promise<ExternalStoreDocument> {
   const store = await storeOf(ctx, key, storeId);
-  if (store.connection.state !== "CONNECTED") throw invalidState(notConnected);
+  if (isHsmStore(store) || store.connection.state !== "CONNECTED") throw invalidState(notConnected);
   return store;
 }
 

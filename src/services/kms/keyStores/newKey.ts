@@ -1,49 +1,94 @@
-/** What CreateKey asks of an external key before a KMS key is made of it. Source: KMS API Reference, CreateKey. */
+/** What CreateKey does in a custom key store before a KMS key is made of it. Source: KMS API Reference, CreateKey. */
 import type { CallContext } from "#gateway/context.ts";
 import { AwsError } from "#kernel/errors.ts";
 import { validation } from "../errors.ts";
 import type { In } from "../sdk.ts";
 import type { KeyDocument } from "../state.ts";
-import type { ExternalKeys } from "./externalKeys.ts";
 import { asking, notConnected, onCreateKey } from "./failures.ts";
-import { type Claim, externalKeyClaim, requireStore, storeState, storeTypes } from "./state.ts";
+import { requireEnoughHsms } from "./hsmCluster.ts";
+import { notConnectedToHsm } from "./hsmFailures.ts";
+import type { Material } from "./material.ts";
+import {
+  type Claim,
+  type ExternalStoreDocument,
+  type HsmStoreDocument,
+  isHsmStore,
+  type KeyStoreDocument,
+  keyClaim,
+  requireStore,
+  storeState,
+  storeTypes,
+} from "./state.ts";
 
 interface InStore {
-  members: Pick<KeyDocument, "origin" | "external">;
-  /** Stages what keeps the external key from a second KMS key. */
+  store: KeyStoreDocument;
+  /** What the key's document says of the store, once it is known which key it is. */
+  members(key: Pick<KeyDocument, "keyId" | "arn">): Promise<Pick<KeyDocument, "origin" | "external" | "hsm">>;
+  /** Its material is in the store only: there is none in the key holder. */
+  alone: boolean;
+  /** Stages what keeps the store, and the external key from a second KMS key. */
   claim(keyId: string): void;
 }
 
 /**
  * `undefined` for a key of no store. @throws CustomKeyStoreNotFoundException, CustomKeyStoreInvalidStateException,
- * XksKeyAlreadyInUseException, XksKeyNotFoundException, XksKeyInvalidConfigurationException
+ * CloudHsmClusterInvalidConfigurationException, XksKeyAlreadyInUseException, XksKeyNotFoundException,
+ * XksKeyInvalidConfigurationException
  */
-export async function externalKey(
+export async function keyInStore(
   ctx: CallContext,
-  external: ExternalKeys,
+  material: Material,
   input: In<"CreateKey">,
 ): Promise<InStore | undefined> {
   if (input.CustomKeyStoreId === undefined) return undefined;
   const store = await requireStore(ctx, input.CustomKeyStoreId);
-  if (input.Origin !== "EXTERNAL_KEY_STORE") {
-    throw validation(`Origin ${input.Origin} is not valid in a custom key store of type EXTERNAL_KEY_STORE.`);
+  const type = isHsmStore(store) ? "AWS_CLOUDHSM" : "EXTERNAL_KEY_STORE";
+  if (input.Origin !== type) {
+    throw validation(`Origin ${input.Origin} is not valid in a custom key store of type ${type}.`);
   }
+  if (isHsmStore(store)) return hsmKey(ctx, material, store);
+  return externalKey(ctx, material, store, input.XksKeyId!);
+}
+
+async function hsmKey(ctx: CallContext, { hsm }: Material, store: HsmStoreDocument): Promise<InStore> {
+  if (store.connection.state !== "CONNECTED") throw storeState(notConnectedToHsm);
+  await ctx.once("HSMs", () => requireEnoughHsms(hsm, store.clusterId));
+  return {
+    store,
+    alone: true,
+    async members({ keyId }) {
+      const ckaId = keyId.replaceAll("-", "");
+      await hsm.generate(ctx, store, keyId, Buffer.from(ckaId, "hex"));
+      return { origin: "AWS_CLOUDHSM", hsm: { storeId: store.id, ckaId } };
+    },
+    claim: (owner) => stageClaim(ctx, store.id, owner, owner),
+  };
+}
+
+async function externalKey(
+  ctx: CallContext,
+  { external }: Material,
+  store: ExternalStoreDocument,
+  keyId: string,
+): Promise<InStore> {
   if (store.connection.state !== "CONNECTED") throw storeState(notConnected);
-  const keyId = input.XksKeyId!;
-  const id = externalKeyClaim(store.id, keyId);
-  if (await ctx.state.get<Claim>(storeTypes.externalKey, id)) throw alreadyInUse();
+  if (await ctx.state.get<Claim>(storeTypes.key, keyClaim(store.id, keyId))) throw alreadyInUse();
   const metadata = await ctx.once("external key", () => asking(external.keyMetadata(ctx, store, keyId), onCreateKey));
   const { keySpec, keyUsage, keyStatus } = metadata;
   const usable = keyUsage.includes("ENCRYPT") && keyUsage.includes("DECRYPT");
   if (keySpec !== "AES_256" || !usable || keyStatus !== "ENABLED") throw badConfiguration();
   return {
-    members: { origin: "EXTERNAL_KEY_STORE", external: { storeId: store.id, keyId } },
-    claim(owner) {
-      // The store must still be there, and connected, when the key is.
-      ctx.state.check(storeTypes.keyStore, store.id);
-      ctx.state.put<Claim>(storeTypes.externalKey, id, { owner });
-    },
+    store,
+    alone: false,
+    members: async () => ({ origin: "EXTERNAL_KEY_STORE", external: { storeId: store.id, keyId } }),
+    claim: (owner) => stageClaim(ctx, store.id, keyId, owner),
   };
+}
+
+function stageClaim(ctx: CallContext, storeId: string, keyIdThere: string, owner: string): void {
+  // The store must still be there, and connected, when the key is.
+  ctx.state.check(storeTypes.keyStore, storeId);
+  ctx.state.put<Claim>(storeTypes.key, keyClaim(storeId, keyIdThere), { owner });
 }
 
 function alreadyInUse(): AwsError {

@@ -1,11 +1,17 @@
-/** Documents of custom key stores. All are external key stores: there is no CloudHSM cluster that one could be in. */
+/** Documents of custom key stores: those in a CloudHSM cluster, and those behind an external key store proxy. */
 import type { At, CallContext } from "#gateway/context.ts";
 import { AwsError } from "#kernel/errors.ts";
 import type { KeyDocument } from "../state.ts";
 
 export type ConnectionErrorCode =
+  | "CLUSTER_NOT_FOUND"
+  | "INSUFFICIENT_CLOUDHSM_HSMS"
   | "INTERNAL_ERROR"
   | "INVALID_CREDENTIALS"
+  | "NETWORK_ERRORS"
+  | "USER_LOCKED_OUT"
+  | "USER_LOGGED_IN"
+  | "USER_NOT_FOUND"
   | "XKS_PROXY_ACCESS_DENIED"
   | "XKS_PROXY_INVALID_CONFIGURATION"
   | "XKS_PROXY_INVALID_RESPONSE"
@@ -13,15 +19,25 @@ export type ConnectionErrorCode =
   | "XKS_PROXY_NOT_REACHABLE"
   | "XKS_PROXY_TIMED_OUT";
 
-/** Connecting and disconnecting are done when the call answers: no store is ever CONNECTING or DISCONNECTING. */
-export type Connection = { state: "CONNECTED" | "DISCONNECTED" } | { state: "FAILED"; errorCode: ConnectionErrorCode };
+/**
+ * `attempt` tells one connection of a CloudHSM key store from the next; connecting one takes a while, and a connection
+ * that is given up meanwhile is DISCONNECTING. External key stores are never in between.
+ */
+export type Connection =
+  | { state: "DISCONNECTED" }
+  | { state: "CONNECTED"; attempt?: string }
+  | { state: "CONNECTING" | "DISCONNECTING"; attempt: string }
+  | { state: "FAILED"; errorCode: ConnectionErrorCode };
 
-export interface KeyStoreDocument {
+interface StoreBase {
   /** `cks-` and 17 hexadecimal digits. */
   id: string;
   name: string;
   createdAt: number;
   connection: Connection;
+}
+
+export interface ExternalStoreDocument extends StoreBase {
   /** `https://<host name>` */
   uriEndpoint: string;
   uriPath: string;
@@ -30,7 +46,28 @@ export interface KeyStoreDocument {
   protectedSecret: string;
 }
 
-/** What makes names, URIs and external keys unique: a document each, put with its owner in one batch. */
+export interface HsmStoreDocument extends StoreBase {
+  clusterId: string;
+  /** SHA-256 of the cluster's certificate, DER, in hex: clusters of one backup history have the same. */
+  clusterCertificate: string;
+  /** PEM, as it was given. */
+  trustAnchor: string;
+  /** The password of `kmsuser`, protected by the key holder, base64: what KMS was told, then what it made. */
+  protectedPassword: string;
+  /**
+   * The password that connecting makes, likewise. INVARIANT: it is here before the HSMs have it.
+   * `offered`: they may have it already.
+   */
+  nextPassword?: { protected: string; offered: boolean };
+}
+
+export type KeyStoreDocument = ExternalStoreDocument | HsmStoreDocument;
+
+export function isHsmStore(store: KeyStoreDocument): store is HsmStoreDocument {
+  return "clusterId" in store;
+}
+
+/** What makes names, URIs, clusters and keys unique: a document each, put with its owner in one batch. */
 export interface Claim {
   owner: string;
 }
@@ -39,13 +76,34 @@ export const storeTypes = {
   keyStore: "keyStore",
   name: "keyStoreName",
   uri: "keyStoreUri",
-  externalKey: "keyStoreKey",
+  /** By the certificate of the cluster. */
+  cluster: "keyStoreCluster",
+  /** By store and key in it: the external key, or the KMS key itself. */
+  key: "keyStoreKey",
 } as const;
+
+/** Index of the stores that are being connected, or are giving that up. */
+export const connectingIndex = "connecting";
+
+export function keyStoreIndexes({ id, connection: { state } }: KeyStoreDocument): Record<string, string> {
+  return state === "CONNECTING" || state === "DISCONNECTING" ? { [connectingIndex]: id } : {};
+}
 
 /** What the secret of a store is protected for; bound to the store's id. */
 export const secretPurpose = "kms-xks-credential";
+export const passwordPurpose = "kms-hsm-password";
 
-export const externalKeyClaim = (storeId: string, externalKeyId: string): string => `${storeId}/${externalKeyId}`;
+export const keyClaim = (storeId: string, keyIdThere: string): string => `${storeId}/${keyIdThere}`;
+
+/** The claim that a key in a store holds there. */
+export function claimOf({ keyId, external, hsm }: KeyDocument): string | undefined {
+  if (external) return keyClaim(external.storeId, external.keyId);
+  return hsm && keyClaim(hsm.storeId, keyId);
+}
+
+export function storeIdOf({ external, hsm }: KeyDocument): string | undefined {
+  return external?.storeId ?? hsm?.storeId;
+}
 
 /** @throws CustomKeyStoreNotFoundException */
 export async function requireStore(ctx: CallContext, id: string, at?: At): Promise<KeyStoreDocument> {
@@ -68,4 +126,10 @@ export function storeNotFound(): AwsError {
 
 export function storeState(message: string): AwsError {
   return new AwsError("CustomKeyStoreInvalidStateException", message);
+}
+
+export function mustBeDisconnected(state: string): AwsError {
+  return storeState(
+    `To change this, the connection state of the custom key store must be DISCONNECTED; it is ${state}.`,
+  );
 }

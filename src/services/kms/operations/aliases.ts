@@ -1,10 +1,11 @@
 import type { CallContext } from "#gateway/context.ts";
 import { AwsError } from "#kernel/errors.ts";
+import { pageOfNamed } from "#gateway/pageTokens.ts";
 import { keyAccess, plainAccess } from "../access.ts";
 import { isAwsAlias } from "../awsManaged.ts";
 import { aliasNotFound, alreadyExists, limitExceeded, validation } from "../errors.ts";
 import { identify } from "../identify.ts";
-import { pageFields, pageOfList, pagingOf } from "../paging.ts";
+import { pageFields, pagingOf } from "../paging.ts";
 import type { In, KmsAccess, KmsHandlers } from "../sdk.ts";
 import { keySpecs } from "../specs.ts";
 import { type AliasDocument, type KeyDocument, readKey, types, writeKey } from "../state.ts";
@@ -73,7 +74,7 @@ async function listAliases(input: In<"ListAliases">, ctx: CallContext) {
   const wanted = pagingOf(input, paging);
   if (input.KeyId !== undefined) {
     const { key } = await identify(ctx, "ListAliases", input.KeyId);
-    const page = pageOfList(key.aliases, wanted, (name) => name);
+    const page = pageOfNamed(key.aliases, wanted, (name) => name);
     const documents = await ctx.state.getMany<AliasDocument>(types.alias, page.items);
     return {
       Aliases: documents.flatMap((document) => (document ? [entry(ctx, document.value)] : [])),

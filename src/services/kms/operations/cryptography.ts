@@ -6,7 +6,7 @@ import { type BlobHeader, type BlobKind, blobAad, decodeHeader, encodeHeader, he
 import { dryRun, holding, incorrectKey, invalidCiphertext, invalidKeyUsage, validation } from "../errors.ts";
 import { checkTokens } from "../grants.ts";
 import { ciphertextDenied, identify, isVisible } from "../identify.ts";
-import { type ExternalKeys, opened } from "../keyStores/externalKeys.ts";
+import type { Material } from "../keyStores/material.ts";
 import { type KeyAction, requireState } from "../rules.ts";
 import type { EncryptionContext, In, KmsAccess, KmsHandlers } from "../sdk.ts";
 import { keySpecs } from "../specs.ts";
@@ -22,7 +22,7 @@ const maxCiphertext = 6144;
  */
 export async function encryptionKey(
   ctx: CallContext,
-  external: ExternalKeys,
+  material: Material,
   action: KeyAction,
   name: string | undefined,
   request: {
@@ -33,7 +33,7 @@ export async function encryptionKey(
 ): Promise<KeyDocument> {
   const { key } = await identify(ctx, action, name ?? "");
   requireEncryption(key, action, request.algorithm, request.context);
-  if (key.external) await external.requireConnected(ctx, key);
+  await material.requireConnected(ctx, key);
   await checkTokens(ctx, request.tokens);
   return key;
 }
@@ -76,12 +76,12 @@ export function recordMaterial(ctx: CallContext, materialId: string): void {
   ctx.audit({ additionalEventData: { keyMaterialId: materialId }, responseElements: null });
 }
 
-async function encrypt(external: ExternalKeys, input: In<"Encrypt">, ctx: CallContext) {
+async function encrypt(material: Material, input: In<"Encrypt">, ctx: CallContext) {
   const plaintext = input.Plaintext;
   if (!plaintext || plaintext.length === 0 || plaintext.length > maxPlaintext) {
     throw validation(`Plaintext must have 1 to ${maxPlaintext} bytes.`);
   }
-  const key = await encryptionKey(ctx, external, "Encrypt", input.KeyId, {
+  const key = await encryptionKey(ctx, material, "Encrypt", input.KeyId, {
     algorithm: input.EncryptionAlgorithm,
     tokens: input.GrantTokens,
     context: input.EncryptionContext,
@@ -98,9 +98,8 @@ async function encrypt(external: ExternalKeys, input: In<"Encrypt">, ctx: CallCo
   if (input.DryRun) throw dryRun();
   const { version, header, aad } = sealing(key, "data", input.EncryptionContext);
   recordMaterial(ctx, version.materialId);
-  const sealed = await holding(ctx.keys.encrypt(tokenOf(key, version), plaintext, aad), key.arn);
   return {
-    CiphertextBlob: Buffer.concat([header, key.external ? await external.close(ctx, key, sealed, aad) : sealed]),
+    CiphertextBlob: Buffer.concat([header, await material.encrypt(ctx, key, version, plaintext, aad)]),
     KeyId: key.arn,
     EncryptionAlgorithm: symmetric as typeof symmetric,
   };
@@ -181,11 +180,11 @@ function decryptRequest(input: In<"Decrypt">): DecryptRequest {
   };
 }
 
-async function decrypt(external: ExternalKeys, input: In<"Decrypt">, ctx: CallContext) {
+async function decrypt(material: Material, input: In<"Decrypt">, ctx: CallContext) {
   refuseRecipient(input);
   const found = await source(ctx, decryptRequest(input));
   requireEncryption(found.key, "Decrypt", input.EncryptionAlgorithm, input.EncryptionContext);
-  if (found.key.external) await external.requireConnected(ctx, found.key);
+  await material.requireConnected(ctx, found.key);
   await checkTokens(ctx, input.GrantTokens);
   if (input.DryRun) throw dryRun();
   const algorithm = input.EncryptionAlgorithm as EncryptionAlgorithm | undefined;
@@ -197,12 +196,9 @@ async function decrypt(external: ExternalKeys, input: In<"Decrypt">, ctx: CallCo
   }
   const { key, version, sealed, aad } = opening(found, input.CiphertextBlob!, input.EncryptionContext);
   recordMaterial(ctx, version.materialId);
-  const inner = key.external ? await external.open(ctx, key, sealed, aad) : sealed;
-  const decrypted = ctx.keys.decrypt(tokenOf(key, version), inner, aad);
-  const plaintext = await (key.external ? opened(key, decrypted) : holding(decrypted, key.arn));
   return {
     KeyId: key.arn,
-    Plaintext: plaintext,
+    Plaintext: await material.decrypt(ctx, key, version, sealed, aad),
     EncryptionAlgorithm: symmetric as typeof symmetric,
     KeyMaterialId: version.materialId,
   };
@@ -249,11 +245,11 @@ function destinationEnd(key: KeyDocument, input: In<"ReEncrypt">): End {
   return { version, header, aad, algorithm, materialId: version.materialId };
 }
 
-async function reEncrypt(external: ExternalKeys, input: In<"ReEncrypt">, ctx: CallContext) {
+async function reEncrypt(material: Material, input: In<"ReEncrypt">, ctx: CallContext) {
   const found = await source(ctx, reencryptRequest(input));
   requireEncryption(found.key, "ReEncryptFrom", input.SourceEncryptionAlgorithm, input.SourceEncryptionContext);
-  if (found.key.external) await external.requireConnected(ctx, found.key);
-  const key = await encryptionKey(ctx, external, "ReEncryptTo", input.DestinationKeyId, {
+  await material.requireConnected(ctx, found.key);
+  const key = await encryptionKey(ctx, material, "ReEncryptTo", input.DestinationKeyId, {
     algorithm: input.DestinationEncryptionAlgorithm,
     tokens: input.GrantTokens,
     context: input.DestinationEncryptionContext,
@@ -265,17 +261,9 @@ async function reEncrypt(external: ExternalKeys, input: In<"ReEncrypt">, ctx: Ca
     additionalEventData: { sourceKeyMaterialId: from.materialId, destinationKeyMaterialId: to.materialId },
     responseElements: null,
   });
-  const ciphertext = await external.open(ctx, found.key, from.sealed, from.aad);
-  // INVARIANT: the plaintext stays in the key holder.
-  const sealed = await opened(
-    found.key,
-    ctx.keys.reencrypt(
-      { token: tokenOf(found.key, from.version), ciphertext, aad: from.aad, algorithm: from.algorithm },
-      { token: tokenOf(key, to.version), aad: to.aad, algorithm: to.algorithm },
-    ),
-  );
+  const ciphertext = await material.reencrypt(ctx, { ...from, key: found.key }, { ...to, key });
   return {
-    CiphertextBlob: Buffer.concat([to.header, await external.close(ctx, key, sealed, to.aad)]),
+    CiphertextBlob: Buffer.concat([to.header, ciphertext]),
     SourceKeyId: found.key.arn,
     KeyId: key.arn,
     SourceEncryptionAlgorithm: from.algorithm,
@@ -291,11 +279,11 @@ export function refuseRecipient(input: { Recipient?: unknown }): void {
     throw validation("Recipient is not supported: attestation documents cannot be verified here.");
 }
 
-export function cryptographyHandlers(external: ExternalKeys) {
+export function cryptographyHandlers(material: Material) {
   return {
-    Encrypt: (input, ctx) => encrypt(external, input, ctx),
-    Decrypt: (input, ctx) => decrypt(external, input, ctx),
-    ReEncrypt: (input, ctx) => reEncrypt(external, input, ctx),
+    Encrypt: (input, ctx) => encrypt(material, input, ctx),
+    Decrypt: (input, ctx) => decrypt(material, input, ctx),
+    ReEncrypt: (input, ctx) => reEncrypt(material, input, ctx),
   } satisfies KmsHandlers;
 }
 

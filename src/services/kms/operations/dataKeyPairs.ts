@@ -2,7 +2,7 @@ import type { CallContext } from "#gateway/context.ts";
 import type { MaterialSpec } from "#keys/contract.ts";
 import { keyAccess } from "../access.ts";
 import { dryRun, holding, invalidKeyUsage, unsupported } from "../errors.ts";
-import type { ExternalKeys } from "../keyStores/externalKeys.ts";
+import type { Material } from "../keyStores/material.ts";
 import type { In, KmsAccess, KmsHandlers } from "../sdk.ts";
 import { tokenOf } from "../state.ts";
 import { encryptionKey, recordMaterial, refuseRecipient, sealing } from "./cryptography.ts";
@@ -26,16 +26,17 @@ type Action = "GenerateDataKeyPair" | "GenerateDataKeyPairWithoutPlaintext";
 
 async function makePair(
   ctx: CallContext,
-  external: ExternalKeys,
+  material: Material,
   action: Action,
   input: In<"GenerateDataKeyPairWithoutPlaintext">,
   withPlaintext: boolean,
 ) {
   const spec = pairSpecs.find((each) => each === input.KeyPairSpec);
   if (!spec) throw unsupported(`KeyPairSpec ${input.KeyPairSpec} is not supported in this Region.`);
-  const key = await encryptionKey(ctx, external, action, input.KeyId, { tokens: input.GrantTokens });
+  const key = await encryptionKey(ctx, material, action, input.KeyId, { tokens: input.GrantTokens });
   // "You cannot use an asymmetric KMS key or a KMS key in a custom key store."
-  if (key.external) throw unsupported(`${key.arn} origin is ${key.origin} which is not valid for ${action}.`);
+  if (key.external || key.hsm)
+    throw unsupported(`${key.arn} origin is ${key.origin} which is not valid for ${action}.`);
   if (key.spec !== "SYMMETRIC_DEFAULT") {
     throw invalidKeyUsage(`${key.arn} key spec is ${key.spec} which is not valid for ${action}.`);
   }
@@ -58,17 +59,17 @@ async function makePair(
   };
 }
 
-async function generateDataKeyPair(external: ExternalKeys, input: In<"GenerateDataKeyPair">, ctx: CallContext) {
+async function generateDataKeyPair(material: Material, input: In<"GenerateDataKeyPair">, ctx: CallContext) {
   refuseRecipient(input);
-  const { plaintext, answer } = await makePair(ctx, external, "GenerateDataKeyPair", input, true);
+  const { plaintext, answer } = await makePair(ctx, material, "GenerateDataKeyPair", input, true);
   return { ...answer, PrivateKeyPlaintext: plaintext };
 }
 
-export function dataKeyPairHandlers(external: ExternalKeys) {
+export function dataKeyPairHandlers(material: Material) {
   return {
-    GenerateDataKeyPair: (input, ctx) => generateDataKeyPair(external, input, ctx),
+    GenerateDataKeyPair: (input, ctx) => generateDataKeyPair(material, input, ctx),
     async GenerateDataKeyPairWithoutPlaintext(input, ctx) {
-      return (await makePair(ctx, external, "GenerateDataKeyPairWithoutPlaintext", input, false)).answer;
+      return (await makePair(ctx, material, "GenerateDataKeyPairWithoutPlaintext", input, false)).answer;
     },
   } satisfies KmsHandlers;
 }

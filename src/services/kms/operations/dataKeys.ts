@@ -1,10 +1,10 @@
 import type { CallContext } from "#gateway/context.ts";
 import { keyAccess, plainAccess } from "../access.ts";
 import { dryRun, holding, unsupported, validation } from "../errors.ts";
-import type { ExternalKeys } from "../keyStores/externalKeys.ts";
-import { requireStore } from "../keyStores/state.ts";
+import { notConnectedToHsm } from "../keyStores/hsmFailures.ts";
+import type { Material } from "../keyStores/material.ts";
+import { isHsmStore, requireStore, storeState } from "../keyStores/state.ts";
 import type { In, KmsAccess, KmsHandlers } from "../sdk.ts";
-import { tokenOf } from "../state.ts";
 import { encryptionKey, recordMaterial, refuseRecipient, sealing } from "./cryptography.ts";
 
 const specBytes: Readonly<Record<string, number>> = { AES_128: 16, AES_256: 32 };
@@ -23,19 +23,16 @@ function isByteCount(count: number): boolean {
   return Number.isInteger(count) && count >= 1 && count <= 1024;
 }
 
-async function generateDataKey(external: ExternalKeys, input: In<"GenerateDataKey">, ctx: CallContext) {
+async function generateDataKey(material: Material, input: In<"GenerateDataKey">, ctx: CallContext) {
   refuseRecipient(input);
   const bytes = sizeOf(input);
-  const key = await encryptionKey(ctx, external, "GenerateDataKey", input.KeyId, { tokens: input.GrantTokens });
+  const key = await encryptionKey(ctx, material, "GenerateDataKey", input.KeyId, { tokens: input.GrantTokens });
   if (input.DryRun) throw dryRun();
   const { version, header, aad } = sealing(key, "dataKey", input.EncryptionContext);
   recordMaterial(ctx, version.materialId);
-  const { plaintext, ciphertext } = await holding(ctx.keys.dataKey(tokenOf(key, version), bytes, aad), key.arn);
+  const { plaintext, ciphertext } = await material.dataKey(ctx, key, version, bytes, aad);
   return {
-    CiphertextBlob: Buffer.concat([
-      header,
-      key.external ? await external.close(ctx, key, ciphertext, aad) : ciphertext,
-    ]),
+    CiphertextBlob: Buffer.concat([header, ciphertext]),
     Plaintext: plaintext,
     KeyId: key.arn,
     KeyMaterialId: version.materialId,
@@ -43,39 +40,40 @@ async function generateDataKey(external: ExternalKeys, input: In<"GenerateDataKe
 }
 
 async function generateDataKeyWithoutPlaintext(
-  external: ExternalKeys,
+  material: Material,
   input: In<"GenerateDataKeyWithoutPlaintext">,
   ctx: CallContext,
 ) {
   const bytes = sizeOf(input);
   const action = "GenerateDataKeyWithoutPlaintext";
-  const key = await encryptionKey(ctx, external, action, input.KeyId, { tokens: input.GrantTokens });
+  const key = await encryptionKey(ctx, material, action, input.KeyId, { tokens: input.GrantTokens });
   if (input.DryRun) throw dryRun();
   const { version, header, aad } = sealing(key, "dataKey", input.EncryptionContext);
   recordMaterial(ctx, version.materialId);
-  const sealed = await holding(ctx.keys.wrappedDataKey(tokenOf(key, version), bytes, aad), key.arn);
-  const ciphertext = await external.close(ctx, key, sealed, aad);
+  const ciphertext = await material.wrappedDataKey(ctx, key, version, bytes, aad);
   return { CiphertextBlob: Buffer.concat([header, ciphertext]), KeyId: key.arn, KeyMaterialId: version.materialId };
 }
 
-async function generateRandom(input: In<"GenerateRandom">, ctx: CallContext) {
+async function generateRandom(material: Material, input: In<"GenerateRandom">, ctx: CallContext) {
   refuseRecipient(input);
-  if (input.CustomKeyStoreId !== undefined) {
-    await requireStore(ctx, input.CustomKeyStoreId);
-    // "External key store IDs are not valid for this parameter."
-    throw unsupported("GenerateRandom is not supported in an external key store.");
-  }
+  const store = input.CustomKeyStoreId === undefined ? undefined : await requireStore(ctx, input.CustomKeyStoreId);
+  // "External key store IDs are not valid for this parameter."
+  if (store && !isHsmStore(store)) throw unsupported("GenerateRandom is not supported in an external key store.");
   if (input.NumberOfBytes === undefined) throw validation("NumberOfBytes is required.");
   if (!isByteCount(input.NumberOfBytes)) throw validation("NumberOfBytes must be between 1 and 1024.");
   ctx.audit({ responseElements: null });
+  if (store) {
+    if (store.connection.state !== "CONNECTED") throw storeState(notConnectedToHsm);
+    return { Plaintext: await material.hsm.random(ctx, store, input.NumberOfBytes) };
+  }
   return { Plaintext: await holding(ctx.keys.random(input.NumberOfBytes)) };
 }
 
-export function dataKeyHandlers(external: ExternalKeys) {
+export function dataKeyHandlers(material: Material) {
   return {
-    GenerateDataKey: (input, ctx) => generateDataKey(external, input, ctx),
-    GenerateDataKeyWithoutPlaintext: (input, ctx) => generateDataKeyWithoutPlaintext(external, input, ctx),
-    GenerateRandom: generateRandom,
+    GenerateDataKey: (input, ctx) => generateDataKey(material, input, ctx),
+    GenerateDataKeyWithoutPlaintext: (input, ctx) => generateDataKeyWithoutPlaintext(material, input, ctx),
+    GenerateRandom: (input, ctx) => generateRandom(material, input, ctx),
   } satisfies KmsHandlers;
 }
 

@@ -27,11 +27,16 @@ async function scheduleKeyDeletion(input: In<"ScheduleKeyDeletion">, ctx: CallCo
   const key = await customerKey(ctx, "ScheduleKeyDeletion", input.KeyId);
   // "The waiting period begins when the last of its replica keys is deleted."
   if (key.multiRegion?.type === "PRIMARY" && key.multiRegion.replicaRegions.length > 0) {
-    writeKey(ctx, { ...key, state: "PendingReplicaDeletion", pendingWindowDays: days });
+    writeKey(ctx, {
+      ...key,
+      state: "PendingReplicaDeletion",
+      deletionScheduledAt: ctx.now,
+      pendingWindowDays: days,
+    });
     return { KeyId: key.arn, KeyState: "PendingReplicaDeletion" as const, PendingWindowInDays: days };
   }
   const deletionDate = ctx.now + days * dayMs;
-  writeKey(ctx, { ...key, state: "PendingDeletion", deletionDate });
+  writeKey(ctx, { ...key, state: "PendingDeletion", deletionScheduledAt: ctx.now, deletionDate });
   return {
     KeyId: key.arn,
     DeletionDate: new Date(deletionDate),
@@ -43,7 +48,7 @@ async function scheduleKeyDeletion(input: In<"ScheduleKeyDeletion">, ctx: CallCo
 async function cancelKeyDeletion(input: In<"CancelKeyDeletion">, ctx: CallContext) {
   const key = await customerKey(ctx, "CancelKeyDeletion", input.KeyId);
   if (!isPendingDeletion(key)) throw invalidState(`${key.arn} is not pending deletion.`);
-  const { deletionDate: _date, pendingWindowDays: _days, ...rest } = key;
+  const { deletionDate: _date, deletionScheduledAt: _at, pendingWindowDays: _days, ...rest } = key;
   // Without its material it is as unusable as it was.
   writeKey(ctx, { ...rest, state: hasMaterial(key) ? "Disabled" : "PendingImport" });
   return { KeyId: key.arn };

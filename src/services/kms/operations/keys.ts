@@ -7,12 +7,20 @@ import { checkTokens } from "../grants.ts";
 import { pageFields, pagingOf } from "../paging.ts";
 import { checkLockout, checkPolicy, defaultPolicy } from "../policy.ts";
 import { requireState } from "../rules.ts";
-import type { ExternalKeys } from "../keyStores/externalKeys.ts";
-import { storeOf } from "../keyStores/state.ts";
-import { externalKey } from "../keyStores/newKey.ts";
+import type { Material } from "../keyStores/material.ts";
+import { keyInStore } from "../keyStores/newKey.ts";
+import { storeIdOf, storeOf } from "../keyStores/state.ts";
 import type { In, KmsAccess, KmsHandlers } from "../sdk.ts";
 import { type KeySpecRow, keySpecs, type KeyUsage } from "../specs.ts";
-import { fingerprintBound, type KeyDocument, keyIndexes, newMaterial, types, writeKey } from "../state.ts";
+import {
+  fingerprintBound,
+  type KeyDocument,
+  keyIndexes,
+  type MaterialVersion,
+  newMaterial,
+  types,
+  writeKey,
+} from "../state.ts";
 import { withTags } from "../tags.ts";
 
 /** Customer managed keys per account and Region: KMS Developer Guide, "Resource quotas". */
@@ -64,6 +72,11 @@ async function firstMaterial(
   return { state: "Enabled", versions: [version], ...(publicKey === undefined ? {} : { publicKey }) };
 }
 
+/** The only version of a key whose material the key holder has never seen. */
+function materialElsewhere(ctx: CallContext): MaterialVersion {
+  return { version: 1, materialId: Buffer.from(ctx.random.bytes(32)).toString("hex"), createdAt: ctx.now };
+}
+
 /** Replicas count as well: "quotas for KMS keys apply to each primary key and replica key". @throws LimitExceededException */
 export async function checkKeyQuota(ctx: CallContext, region: string): Promise<void> {
   if ((await ctx.state.count(types.key, undefined, { region })) >= maxKeys) {
@@ -71,17 +84,20 @@ export async function checkKeyQuota(ctx: CallContext, region: string): Promise<v
   }
 }
 
-async function createKey(external: ExternalKeys, input: In<"CreateKey">, ctx: CallContext) {
+async function createKey(material: Material, input: In<"CreateKey">, ctx: CallContext) {
   const { row, usage } = specOf(input);
   const policy = input.Policy === undefined ? { policy: defaultPolicy(ctx) } : await checkPolicy(ctx, input.Policy);
   const tags = withTags({}, input.Tags ?? []);
   await checkKeyQuota(ctx, ctx.region);
-  const inStore = await externalKey(ctx, external, input);
+  const inStore = await keyInStore(ctx, material, input);
   const key = await ctx.once("create", async (): Promise<KeyDocument> => {
     const uuid = ctx.random.uuid();
     const keyId = input.MultiRegion ? `mrk-${uuid.replaceAll("-", "")}` : uuid;
     const arn = `arn:${ctx.partition}:kms:${ctx.region}:${ctx.account}:key/${keyId}`;
-    const material = await firstMaterial(ctx, { arn, spec: row.spec, versions: [] }, input.Origin);
+    const found = await inStore?.members({ keyId, arn });
+    const first = inStore?.alone
+      ? { state: "Enabled" as const, versions: [materialElsewhere(ctx)] }
+      : await firstMaterial(ctx, { arn, spec: row.spec, versions: [] }, input.Origin);
     return {
       keyId,
       arn,
@@ -96,8 +112,8 @@ async function createKey(external: ExternalKeys, input: In<"CreateKey">, ctx: Ca
       tags,
       aliases: [],
       grants: 0,
-      ...material,
-      ...inStore?.members,
+      ...first,
+      ...found,
       ...(input.MultiRegion
         ? { multiRegion: { type: "PRIMARY" as const, primaryRegion: ctx.region, replicaRegions: [] } }
         : {}),
@@ -106,15 +122,15 @@ async function createKey(external: ExternalKeys, input: In<"CreateKey">, ctx: Ca
   if (input.Policy !== undefined && !input.BypassPolicyLockoutSafetyCheck) await checkLockout(ctx, key);
   inStore?.claim(key.keyId);
   ctx.state.put(types.key, key.keyId, key, { indexes: keyIndexes(key), version: 0 });
-  return { KeyMetadata: metadataOf(key) };
+  return { KeyMetadata: metadataOf(key, inStore?.store) };
 }
 
 async function describeKey(input: In<"DescribeKey">, ctx: CallContext) {
   const { key } = await identify(ctx, "DescribeKey", input.KeyId ?? "");
   await checkTokens(ctx, input.GrantTokens);
-  if (!key.external) return { KeyMetadata: metadataOf(key) };
-  const { connection } = await storeOf(ctx, key, key.external.storeId);
-  return { KeyMetadata: metadataOf(key, connection.state !== "DISCONNECTED") };
+  const storeId = storeIdOf(key);
+  if (storeId === undefined) return { KeyMetadata: metadataOf(key) };
+  return { KeyMetadata: metadataOf(key, await storeOf(ctx, key, storeId)) };
 }
 
 async function listKeys(input: In<"ListKeys">, ctx: CallContext) {
@@ -149,9 +165,9 @@ export async function customerKey(
   return key;
 }
 
-export function keyHandlers(external: ExternalKeys) {
+export function keyHandlers(material: Material) {
   return {
-    CreateKey: (input, ctx) => createKey(external, input, ctx),
+    CreateKey: (input, ctx) => createKey(material, input, ctx),
     DescribeKey: describeKey,
     ListKeys: listKeys,
     UpdateKeyDescription: updateKeyDescription,

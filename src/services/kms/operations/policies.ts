@@ -1,9 +1,10 @@
 import { shownPolicy } from "#gateway/boundPolicy.ts";
 import type { CallContext } from "#gateway/context.ts";
+import { pageOfNamed } from "#gateway/pageTokens.ts";
 import { keyAccess } from "../access.ts";
 import { notFound } from "../errors.ts";
 import { identify } from "../identify.ts";
-import { pageFields, pagingOf, pageOfList } from "../paging.ts";
+import { pageFields, pagingOf } from "../paging.ts";
 import { checkLockout, checkPolicy } from "../policy.ts";
 import type { In, KmsAccess, KmsHandlers } from "../sdk.ts";
 import { writeKey } from "../state.ts";
@@ -36,7 +37,7 @@ async function putKeyPolicy(input: In<"PutKeyPolicy">, ctx: CallContext) {
 
 async function listKeyPolicies(input: In<"ListKeyPolicies">, ctx: CallContext) {
   await identify(ctx, "ListKeyPolicies", input.KeyId ?? "");
-  const page = pageOfList([policyName], pagingOf(input, { limit: 100, max: 1000 }), (name) => name);
+  const page = pageOfNamed([policyName], pagingOf(input, { limit: 100, max: 1000 }), (name) => name);
   return { PolicyNames: page.items, ...pageFields(page) };
 }
 

@@ -1,11 +1,12 @@
 import type { CallContext } from "#gateway/context.ts";
 import { AwsError } from "#kernel/errors.ts";
+import { pageOfNamed } from "#gateway/pageTokens.ts";
 import { keyAccess } from "../access.ts";
 import { holding, invalidState, limitExceeded, unsupported, validation } from "../errors.ts";
 import { identify } from "../identify.ts";
 import { expirationOf } from "../metadata.ts";
 import { relatives, withVersion } from "../multiRegion.ts";
-import { pageFields, pageOfList, pagingOf } from "../paging.ts";
+import { pageFields, pagingOf } from "../paging.ts";
 import type { In, KmsAccess, KmsHandlers } from "../sdk.ts";
 import {
   currentVersion,
@@ -28,7 +29,8 @@ const quietMs = 20 * 60_000;
 
 /** Only symmetric encryption keys rotate, and none of a custom key store. @throws UnsupportedOperationException */
 function requireRotatable(key: KeyDocument): void {
-  if (key.external) throw unsupported(`${key.arn} origin is ${key.origin} which is not valid for this operation.`);
+  if (key.external || key.hsm)
+    throw unsupported(`${key.arn} origin is ${key.origin} which is not valid for this operation.`);
   if (key.spec !== "SYMMETRIC_DEFAULT") {
     throw unsupported(`${key.arn} key spec is ${key.spec} which is not valid for this operation.`);
   }
@@ -139,7 +141,7 @@ async function listKeyRotations(input: In<"ListKeyRotations">, ctx: CallContext)
   const current = newestVersion(key);
   const waiting = await isAwaited(ctx, key);
   const shown = key.versions.filter(({ rotation }) => all || rotation !== undefined);
-  const page = pageOfList(shown, pagingOf(input, { limit: 100, max: 1000 }), ({ version }) => timeIndex(version));
+  const page = pageOfNamed(shown, pagingOf(input, { limit: 100, max: 1000 }), ({ version }) => timeIndex(version));
   return {
     Rotations: page.items.map((version) => ({
       KeyId: key.keyId,

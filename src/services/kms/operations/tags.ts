@@ -1,7 +1,8 @@
 import type { CallContext } from "#gateway/context.ts";
+import { pageOfNamed } from "#gateway/pageTokens.ts";
 import { keyAccess, requestTagKeys } from "../access.ts";
 import { identify } from "../identify.ts";
-import { pageFields, pageOfList, pagingOf } from "../paging.ts";
+import { pageFields, pagingOf } from "../paging.ts";
 import type { In, KmsAccess, KmsHandlers } from "../sdk.ts";
 import { writeKey } from "../state.ts";
 import { withTags } from "../tags.ts";
@@ -23,7 +24,7 @@ async function untagResource(input: In<"UntagResource">, ctx: CallContext) {
 async function listResourceTags(input: In<"ListResourceTags">, ctx: CallContext) {
   const { key } = await identify(ctx, "ListResourceTags", input.KeyId ?? "");
   const names = Object.keys(key.tags).sort();
-  const page = pageOfList(names, pagingOf(input, { limit: 50, max: 50 }), (name) => name);
+  const page = pageOfNamed(names, pagingOf(input, { limit: 50, max: 50 }), (name) => name);
   return { Tags: page.items.map((name) => ({ TagKey: name, TagValue: key.tags[name]! })), ...pageFields(page) };
 }
 

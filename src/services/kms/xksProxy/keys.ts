@@ -23,7 +23,12 @@ const tagBytes = 16;
 
 /** Whether an external key may stand for it. */
 export function isSuitable(key: KeyDocument): boolean {
-  return key.spec === "SYMMETRIC_DEFAULT" && key.external === undefined && key.manager === "CUSTOMER";
+  return (
+    key.spec === "SYMMETRIC_DEFAULT" &&
+    key.external === undefined &&
+    key.hsm === undefined &&
+    key.manager === "CUSTOMER"
+  );
 }
 
 /** @throws ProxyError KeyNotFoundException */
