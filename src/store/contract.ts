@@ -154,7 +154,7 @@ export interface Store {
    * The newest change that this process has heard of, without asking: at least that of each of its own commits that has
    * resolved. Absent where commits are another process's.
    */
-  readonly knownChange?: number;
+  readonly knownChange?: number | undefined;
 
   /** Oldest outbox entries not yet removed. */
   outbox(limit: number): Promise<OutboxEntry[]>;

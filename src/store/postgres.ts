@@ -36,7 +36,11 @@ import { checkLease } from "./sqlite.ts";
 import { toChange } from "./sqlite-reads.ts";
 import { Watermark } from "./watermark.ts";
 
-const dialect: Dialect = { schema: "jikimi.", placeholder: (position) => `$${position}` };
+const dialect: Dialect = {
+  schema: "jikimi.",
+  placeholder: (position) => `$${position}`,
+  limit: (placeholder) => placeholder,
+};
 
 const sql = {
   get: `select d.version, d.value, d.expires_at from jikimi.documents d where d.service = $1 and d.type = $2 and d.account = $3

@@ -18,6 +18,8 @@ export interface Dialect {
   schema: string;
   /** Placeholder of the n-th parameter, from 1. */
   placeholder(position: number): string;
+  /** The operand of `limit`, of a placeholder. */
+  limit(placeholder: string): string;
 }
 
 export interface Query {
@@ -117,7 +119,7 @@ export function listQuery(query: ListQuery, now: number, dialect: Dialect): Quer
   b.where.push(`(d.expires_at is null or d.expires_at > ${b.add(now)})`);
   const direction = query.reverse ? " desc" : "";
   const order = (scoped ? ["d.id"] : ["d.id", "d.account", "d.region"]).map((column) => column + direction).join(", ");
-  const limit = b.add(query.limit + 1);
+  const limit = dialect.limit(b.add(query.limit + 1));
   const text = `select ${columnsOf(query)} from ${dialect.schema}documents d where ${b.where.join(" and ")} order by ${order} limit ${limit}`;
   return { text, values: b.values };
 }
@@ -188,7 +190,7 @@ export function findQuery(query: IndexQuery, now: number, dialect: Dialect): Que
   const order = ["i.value", "i.id", "i.account", "i.region"]
     .map((column) => (query.reverse ? `${column} desc` : column))
     .join(", ");
-  const limit = b.add(query.limit + 1);
+  const limit = dialect.limit(b.add(query.limit + 1));
   const text =
     `select ${columnsOf(query)}, i.value as index_value from ${dialect.schema}index_rows i join ${dialect.schema}documents d ` +
     `on d.service = i.service and d.type = i.type and d.account = i.account and d.region = i.region and d.id = i.id ` +

@@ -34,7 +34,7 @@ const sql = {
     "insert into leases (name, owner, token, expires_at) values (?, ?, ?, ?) on conflict (name) do update set owner = excluded.owner, token = excluded.token, expires_at = excluded.expires_at",
   releaseLease: "update leases set owner = '', expires_at = 0 where name = ? and owner = ? and token = ?",
   expired:
-    "select rowid, account, region, service, type, id, indexed from documents where expires_at <= ? order by expires_at, id limit ?",
+    "select rowid, account, region, service, type, id, indexed from documents where expires_at <= ? order by expires_at, id limit ? + 0",
   // The newest change stays, so that an empty feed is never taken for a new one.
   trimChanges: `delete from changes where time < ? and sequence < (select min(sequence) from changes) + ?
     and sequence < (select max(sequence) from changes)`,

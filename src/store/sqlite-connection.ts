@@ -62,6 +62,13 @@ export class SqliteConnection {
     return this.statement(text).all(...values) as Row[];
   }
 
+  /** `all` with each row as the list of its columns: half the price for many rows. A text is read in this way or in the other. */
+  tuples<Row extends readonly unknown[]>(text: string, ...values: SQLInputValue[]): Row[] {
+    const statement = this.statement(text);
+    statement.setReturnArrays(true);
+    return statement.all(...values) as unknown as Row[];
+  }
+
   get<Row>(text: string, ...values: SQLInputValue[]): Row | undefined {
     return this.statement(text).get(...values) as Row | undefined;
   }

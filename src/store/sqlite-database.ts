@@ -126,6 +126,15 @@ export class SqliteDatabase {
     }
   }
 
+  tuples<Row extends readonly unknown[]>(text: string, ...values: SQLInputValue[]): Row[] {
+    this.refuseWhenDown();
+    try {
+      return this.#reader.tuples<Row>(text, ...values);
+    } catch (error) {
+      throw translateFailure(this.path, error, false);
+    }
+  }
+
   get<Row>(text: string, ...values: SQLInputValue[]): Row | undefined {
     this.refuseWhenDown();
     try {

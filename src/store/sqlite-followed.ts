@@ -16,8 +16,8 @@ import type { RowSource } from "./sqlite-reads.ts";
 const method = "file.follow";
 /** Pause before the owner is asked again, in milliseconds. */
 const retryMs = 100;
-/** Marks of this many milliseconds travel together. */
-const gatherMs = 10;
+/** Marks of this many milliseconds travel together: whoever waits for them gathers for longer. */
+const gatherMs = 25;
 /** Marks that wait for a follower that does not read: with more it is let go, and begins anew. */
 const mostWaiting = 10_000;
 /** Page cache of a reader: each change elsewhere empties it, so a large one is no use. */
@@ -179,5 +179,7 @@ function rowsOf(path: string, reader: SqliteConnection): RowSource {
   return {
     all: <Row>(text: string, ...values: SQLInputValue[]) => translated(() => reader.all<Row>(text, ...values)),
     get: <Row>(text: string, ...values: SQLInputValue[]) => translated(() => reader.get<Row>(text, ...values)),
+    tuples: <Row extends readonly unknown[]>(text: string, ...values: SQLInputValue[]) =>
+      translated(() => reader.tuples<Row>(text, ...values)),
   };
 }

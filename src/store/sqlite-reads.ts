@@ -29,17 +29,24 @@ import {
 export interface RowSource {
   all<Row>(text: string, ...values: SQLInputValue[]): Row[];
   get<Row>(text: string, ...values: SQLInputValue[]): Row | undefined;
+  /** See `SqliteConnection`. */
+  tuples<Row extends readonly unknown[]>(text: string, ...values: SQLInputValue[]): Row[];
 }
 
-const dialect: Dialect = { schema: "", placeholder: (position) => `?${position}` };
+/**
+ * SQLite looks at a parameter that is the whole of a `limit`, and plans the statement anew each time it is bound: ten
+ * times what a small page costs. A sum it does not look at.
+ */
+const limit = (placeholder: string): string => `${placeholder} + 0`;
+
+const dialect: Dialect = { schema: "", placeholder: (position) => `?${position}`, limit };
 
 const sql = {
   get: "select version, value, expires_at from documents where service = ? and type = ? and account = ? and region = ? and id = ?",
-  changes:
-    "select sequence, account, region, service, type, id, version from changes where sequence > ? order by sequence limit ?",
+  changes: `select sequence, account, region, service, type, id, version from changes where sequence > ? order by sequence limit ${limit("?")}`,
   lastChange: "select coalesce(max(sequence), 0) as last from changes",
   lastOutbox: "select coalesce(max(seq), 0) as last from sqlite_sequence where name = 'outbox'",
-  outbox: "select sequence, stream, key, id, event from outbox order by sequence limit ?",
+  outbox: `select sequence, stream, key, id, event from outbox order by sequence limit ${limit("?")}`,
 } as const;
 
 /** The reads of the contract, of a SQLite file. */

@@ -5,6 +5,7 @@ import { after, before } from "node:test";
 import { connectIpc } from "#ipc/client.ts";
 import { serveIpc } from "#ipc/server.ts";
 import { ManualClock } from "#kernel/clock.ts";
+import { TestSealingKeys } from "#store/sealing.testing.ts";
 import { SqliteStore } from "#store/sqlite.ts";
 import { FollowedFile, followHandlers } from "#store/sqlite-followed.ts";
 import { findNats, NatsServer } from "../../test/nats.ts";
@@ -13,6 +14,7 @@ import { streamConformance } from "./conformance.ts";
 import { IpcStream, streamErrors, streamHandlers } from "./ipc.ts";
 import { NatsStream } from "./nats.ts";
 import { PostgresStream } from "./postgres.ts";
+import { SealedStream } from "./sealed.ts";
 import { SqliteStream } from "./sqlite.ts";
 import { FollowingStream } from "./sqlite-following.ts";
 
@@ -146,3 +148,20 @@ streamConformance(
   },
   "reason" in nats ? nats.reason : undefined,
 );
+
+streamConformance("sqlite, with sealed events", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "jikimi-stream-"));
+  const clock = new ManualClock();
+  const inner = await SqliteStream.open(join(folder, "events.db"), { clock });
+  const everyStream = { has: () => true } as unknown as ReadonlySet<string>;
+  const stream = new SealedStream(inner, { streams: everyStream }, new TestSealingKeys());
+  return {
+    stream,
+    other: stream,
+    clock,
+    async dispose() {
+      await stream.close();
+      rmSync(folder, { recursive: true });
+    },
+  };
+});

@@ -4,7 +4,7 @@ import type { IpcClient } from "#ipc/contract.ts";
 import type { PartitionLease, StoredEvent, Stream, StreamEvent } from "./contract.ts";
 import { IpcStream } from "./ipc.ts";
 import { checkPartition, checkRead } from "./partition.ts";
-import { streamReads, type StoredText } from "./sqlite.ts";
+import { streamReads, type EventRow } from "./sqlite.ts";
 import type { StreamMarks } from "./sqlite-commands.ts";
 import { Watermarks } from "./watermarks.ts";
 
@@ -44,8 +44,8 @@ export class FollowingStream implements Stream {
     checkPartition(partition, this.partitions);
     checkRead(after, limit);
     return rows
-      .all<StoredText>(streamReads.read, stream, partition, after, limit)
-      .map((row) => ({ ...row, event: JSON.parse(row.event) as T }));
+      .tuples<EventRow>(streamReads.read, stream, partition, after, limit)
+      .map(([offset, id, key, time, event]) => ({ partition, offset, id, key, time, event: JSON.parse(event) as T }));
   }
 
   /** Rejects when the owner is lost meanwhile: what was known of the partition may be of another file. */

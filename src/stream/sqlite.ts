@@ -19,12 +19,15 @@ import { Watermarks } from "./watermarks.ts";
 /** The reads of streams in a SQLite file. */
 export const streamReads = {
   head: "select last from stream_heads where stream = ? and partition = ?",
-  read: "select partition, offset, id, key, time, event from events where stream = ? and partition = ? and offset > ? order by offset limit ?",
+  read: "select offset, id, key, time, event from events where stream = ? and partition = ? and offset > ? order by offset limit ? + 0",
   committed: "select committed from stream_groups where stream = ? and name = ? and partition = ?",
 } as const;
 
 /** An event whose content is still the JSON text that was appended. */
 export type StoredText = Omit<StoredEvent, "event"> & { event: string };
+
+/** A row of `streamReads.read`. */
+export type EventRow = [offset: number, id: string, key: string, time: number, event: string];
 
 /**
  * Streams in a SQLite file with group commit: in a file of their own, or in the store's. Then the events of a batch
@@ -79,15 +82,23 @@ export class SqliteStream implements Stream {
   }
 
   async read<T>(stream: string, partition: number, after: number, limit: number): Promise<StoredEvent<T>[]> {
-    const rows = await this.readText(stream, partition, after, limit);
-    return rows.map((row) => ({ ...row, event: JSON.parse(row.event) as T }));
+    const events: (Omit<StoredEvent, "event"> & { event: unknown })[] = await this.readText(
+      stream,
+      partition,
+      after,
+      limit,
+    );
+    for (const each of events) each.event = JSON.parse(each.event as string);
+    return events as StoredEvent<T>[];
   }
 
   /** `read` for those who pass the events on. */
   async readText(stream: string, partition: number, after: number, limit: number): Promise<StoredText[]> {
     checkPartition(partition, this.partitions);
     checkRead(after, limit);
-    return this.#db.all<StoredText>(streamReads.read, stream, partition, after, limit);
+    return this.#db
+      .tuples<EventRow>(streamReads.read, stream, partition, after, limit)
+      .map(([offset, id, key, time, event]) => ({ partition, offset, id, key, time, event }));
   }
 
   async wait(stream: string, partition: number, after: number, timeoutMs: number): Promise<void> {
