@@ -5,6 +5,7 @@
  * INVARIANT: no path returns a principal other than anonymous without a verified signature.
  */
 import { AwsError } from "#kernel/errors.ts";
+import { optInRegions } from "#kernel/regions.ts";
 import { Sealed } from "#keys/contract.ts";
 import {
   authError,
@@ -30,6 +31,8 @@ import type { Runtime, SignatureFacts } from "./runtime.ts";
  * Source: the largest documented limit of a non-streaming API is Lambda's 6 MB; the rest is room for encodings.
  */
 const maxBufferedBody = 10 * 1024 * 1024;
+
+type Presented = { accessKeyId: string; sessionToken?: string | undefined };
 
 export interface Authenticated {
   principal: Principal;
@@ -80,7 +83,7 @@ export class Authenticator {
   async #sigV4(request: HttpRequest, route: Route, addressed: Addressed): Promise<Authenticated> {
     const { wallClock: clock } = this.#runtime;
     const presented = readSignature(request, { addressed, clock });
-    const { principal, credential } = await this.#credential(presented.accessKeyId, presented.sessionToken, addressed);
+    const { principal, credential } = await this.#credential(presented, addressed, route.region);
     // S3 bodies stream; every other service hashes the body, so it is read first.
     const bytes = authFamily(addressed) === "s3" ? undefined : await collect(request.body, bodyOf(route));
     const verified = attributed(principal, () =>
@@ -105,7 +108,7 @@ export class Authenticator {
       ...(route.virtualHost && bucket !== undefined ? { virtualHostBucket: bucket } : {}),
     };
     const presented = readSigV2(request, options);
-    const { principal, credential } = await this.#credential(presented.accessKeyId, presented.sessionToken, addressed);
+    const { principal, credential } = await this.#credential(presented, addressed, route.region);
     attributed(principal, () => verifySigV2(request, presented, credential, options));
     return {
       principal,
@@ -114,8 +117,15 @@ export class Authenticator {
     };
   }
 
-  async #credential(accessKeyId: string, sessionToken: string | undefined, addressed: Addressed) {
-    const credential = await this.#known(accessKeyId);
+  /** @throws AwsError ServiceUnavailable, which every SDK tries again, where the secret of the key cannot be read */
+  async #credential({ accessKeyId, sessionToken }: Presented, addressed: Addressed, region: string) {
+    let credential: Credential | undefined;
+    try {
+      credential = await this.#runtime.identity.credential(accessKeyId);
+    } catch (error) {
+      // Whose call it is cannot be known: neither refused as a wrong signature nor believed.
+      throw error instanceof Sealed ? sealedSignatures(error) : error;
+    }
     if (!credential || credential.status === "Inactive") throw unknownAccessKey(addressed, accessKeyId);
     const { principal } = credential;
     if (credential.status === "Expired") {
@@ -124,17 +134,14 @@ export class Authenticator {
     if ("account" in principal && (await this.#runtime.identity.accountStatus(principal.account)) === "SUSPENDED") {
       throw new SignatureRefused(unknownAccessKey(addressed, accessKeyId), principal);
     }
+    if (optInRegions.has(region) && !(await this.#isOpen(principal, region))) {
+      throw new SignatureRefused(unknownAccessKey(addressed, accessKeyId), principal);
+    }
     return { principal, credential };
   }
 
-  /** @throws AwsError ServiceUnavailable, which every SDK tries again, where the secret of the key cannot be read */
-  async #known(accessKeyId: string): Promise<Credential | undefined> {
-    try {
-      return await this.#runtime.identity.credential(accessKeyId);
-    } catch (error) {
-      // Whose call it is cannot be known: neither refused as a wrong signature nor believed.
-      throw error instanceof Sealed ? sealedSignatures(error) : error;
-    }
+  async #isOpen(principal: Principal, region: string): Promise<boolean> {
+    return "account" in principal && (await this.#runtime.identity.regionEnabled(principal.account, region));
   }
 
   async #body(
@@ -181,11 +188,15 @@ function bodyOf(route: Route): string {
   return `The request body of ${route.operation.name}`;
 }
 
-/** Throws RequestEntityTooLarge; `what` names it in the text. */
-export async function collect(body: ByteStream, what: string): Promise<Bytes> {
+/** At once where the body is here. Throws RequestEntityTooLarge; `what` names it in the text. */
+export function collect(body: ByteStream, what: string): Bytes | Promise<Bytes> {
   if (body instanceof WholeBody || body instanceof IncomingBody) {
-    return await body.collect(maxBufferedBody, () => tooLarge(what));
+    return body.collect(maxBufferedBody, () => tooLarge(what));
   }
+  return collectPieces(body, what);
+}
+
+async function collectPieces(body: ByteStream, what: string): Promise<Bytes> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of body) {

@@ -14,6 +14,7 @@ import { accessDenied, authFamily } from "#wire/authErrors.ts";
 import { CompiledPolicies } from "./compiledPolicies.ts";
 import { policyPrincipal, requestContext, type CallFacts, type ContextValues } from "./contextKeys.ts";
 import { encodeDenial } from "./encodedDenial.ts";
+import type { PolicySet } from "./identity.ts";
 import { accountOf } from "./principal.ts";
 import type { Call, Runtime } from "./runtime.ts";
 import type { Access } from "./service.ts";
@@ -37,8 +38,8 @@ export class Authorizer {
   readonly #call: Omit<Call, "input">;
   readonly #now: number;
   readonly #policies: CompiledPolicies;
-  #bounds: Promise<CompiledPolicySet> | undefined;
-  #facts: Promise<CallFacts> | undefined;
+  #bounds: CompiledPolicySet | undefined;
+  #facts: CallFacts | undefined;
   #ownOrganization: ReturnType<Runtime["identity"]["organization"]> | undefined;
   #principal: PolicyPrincipal | undefined;
 
@@ -77,9 +78,14 @@ export class Authorizer {
   async #decide(access: Access): Promise<Decision> {
     const { identity } = this.#runtime;
     const resourceAccount = access.resourceAccount ?? this.#call.account;
-    // One after the other: each is nearly always known already, and waiting for all at once costs more than that.
-    const bounds = await (this.#bounds ??= this.#principalPolicies());
-    const facts = await (this.#facts ??= this.#callFacts());
+    // One after the other: each is nearly always known already, and waiting for all at once costs more than that. So do
+    // functions that wait: what is asked of every call is asked here.
+    const { principal } = this.#call;
+    const bounds = (this.#bounds ??=
+      principal.kind === "anonymous" || principal.kind === "service"
+        ? {}
+        : this.#compiled(await identity.policies(principal)));
+    const facts = (this.#facts ??= await this.#callFacts());
     const rcps = await identity.resourceControl(resourceAccount);
     const resourceOrganization = await this.#organization(resourceAccount);
     const policies = { ...bounds };
@@ -98,10 +104,7 @@ export class Authorizer {
     );
   }
 
-  async #principalPolicies(): Promise<CompiledPolicySet> {
-    const { principal } = this.#call;
-    if (principal.kind === "anonymous" || principal.kind === "service") return {};
-    const set = await this.#runtime.identity.policies(principal);
+  #compiled(set: PolicySet): CompiledPolicySet {
     const compiled: CompiledPolicySet = { identity: this.#policies.compileKept(set.identity, "identity") };
     if (set.boundary) compiled.boundary = this.#policies.compile(set.boundary, "boundary");
     if (set.session) compiled.session = this.#policies.compileKept(set.session, "session");

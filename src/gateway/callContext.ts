@@ -96,11 +96,12 @@ export class HandlerContext implements CallContext {
   }
 
   get aws(): Clients {
-    const { source } = this.#run.call;
-    return (this.#aws ??= this.#clients(this.principal, this.account, this.region, [
-      ...source.calledVia,
-      servicePrincipal(this.service),
-    ]));
+    return (this.#aws ??= this.awsIn(this.region));
+  }
+
+  awsIn(region: string): Clients {
+    const via = [...this.#run.call.source.calledVia, servicePrincipal(this.service)];
+    return this.#clients(this.principal, this.account, region, via);
   }
 
   asService(service: string, at: As = {}): Clients {

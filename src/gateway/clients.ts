@@ -9,6 +9,7 @@ type Client<Sdk> = { [Op in OperationName<Sdk>]: (input: Input<Sdk, Op>) => Prom
 /** One row per service that others call. */
 export interface Clients {
   kms: Client<typeof import("@aws-sdk/client-kms")>;
+  cloudhsmv2: Client<typeof import("@aws-sdk/client-cloudhsm-v2")>;
   s3: Client<typeof import("@aws-sdk/client-s3")>;
   s3control: Client<typeof import("@aws-sdk/client-s3-control")>;
   iam: Client<typeof import("@aws-sdk/client-iam")>;

@@ -94,6 +94,8 @@ export interface CallContext {
   readonly identity: IdentitySource;
   /** Calls to other services on behalf of the caller (forward access session: `kms:ViaService`, `aws:CalledVia` set). */
   readonly aws: Clients;
+  /** The same in another Region. */
+  awsIn(region: string): Clients;
   /** The same as a service principal, e.g. `ctx.asService("cloudtrail.amazonaws.com", { sourceArn, sourceAccount })`. */
   asService(
     service: string,

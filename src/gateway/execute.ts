@@ -31,40 +31,25 @@ export async function execute(runtime: Runtime, call: Call): Promise<Record<stri
 
   const execution = new Execution(runtime, call, service);
   try {
-    return await attempts(runtime, execution, handler, call.input);
+    for (let attempt = 1; ; attempt++) {
+      const ctx = execution.begin();
+      let output: Record<string, unknown>;
+      try {
+        await execution.authorize(ctx);
+        output = await handler(call.input, ctx);
+      } catch (error) {
+        throw await execution.refuse(error);
+      }
+      try {
+        await execution.commit(output);
+        return output;
+      } catch (error) {
+        await abandonOutput(output);
+        await execution.lost(error, attempt);
+      }
+    }
   } finally {
     execution.settle();
-  }
-}
-
-async function attempts(
-  runtime: Runtime,
-  execution: Execution,
-  handler: NonNullable<ReturnType<Service["operations"]["get"]>>,
-  input: Record<string, unknown>,
-): Promise<Record<string, unknown>> {
-  for (let attempt = 1; ; attempt++) {
-    const ctx = execution.begin();
-    let output: Record<string, unknown>;
-    try {
-      await execution.authorize(ctx);
-      output = await handler(input, ctx);
-    } catch (error) {
-      throw await execution.refuse(error);
-    }
-    try {
-      await execution.commit(output);
-      return output;
-    } catch (error) {
-      await abandonOutput(output);
-      if (!(error instanceof Conflict)) throw publicError(error);
-      if (attempt === maxAttempts) {
-        throw await execution.refuse(
-          new AwsError("ThrottlingException", "Too many concurrent changes to the same resource. Try again.", 400),
-        );
-      }
-      await new Promise((resolve) => setTimeout(resolve, runtime.random.below(2 ** Math.min(attempt, 6))));
-    }
   }
 }
 
@@ -134,9 +119,10 @@ class Execution implements CallRun {
     for (const access of Array.isArray(answer) ? answer : [answer]) await this.require(access);
   }
 
-  async commit(output: Record<string, unknown>): Promise<void> {
-    const detail = this.#detailOf(output);
-    await this.runtime.store.commit([...this.#state.operations, ...this.#records(detail, output)]);
+  commit(output: Record<string, unknown>): Promise<void> {
+    const records = this.#records(this.#detailOf(output), output);
+    const { operations } = this.#state;
+    return this.runtime.store.commit(operations.length === 0 ? records : [...operations, ...records]);
   }
 
   /** Records a failed call and gives the error that the client sees. */
@@ -157,6 +143,17 @@ class Execution implements CallRun {
       return publicError(failure);
     }
     return shown;
+  }
+
+  /** After a commit that failed: resolves when the call is to run again, throws what the client sees otherwise. */
+  async lost(error: unknown, attempt: number): Promise<void> {
+    if (!(error instanceof Conflict)) throw publicError(error);
+    if (attempt === maxAttempts) {
+      throw await this.refuse(
+        new AwsError("ThrottlingException", "Too many concurrent changes to the same resource. Try again.", 400),
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, this.runtime.random.below(2 ** Math.min(attempt, 6))));
   }
 
   /** What the operation's audit row says, and over it what the handler has added. */

@@ -57,6 +57,22 @@ export interface OidcProviderFacts {
   thumbprints: readonly string[];
 }
 
+/** A SAML identity provider that an account trusts. */
+export interface SamlProviderFacts {
+  arn: string;
+  name: string;
+  /** Its unique identifier, which is in the address of endpoints for encrypted assertions. */
+  uuid: string;
+  entityId: string;
+  /** Base64 DER of the certificates that verify its signatures. */
+  signingCertificates: readonly string[];
+  /** Epoch milliseconds: when its metadata ends. */
+  validUntil: number;
+  encryptionRequired: boolean;
+  /** PEM of the private keys that it encrypts for. */
+  decryptionKeys(): Promise<readonly string[]>;
+}
+
 export interface IdentitySource {
   /** `undefined` when no such key exists. */
   credential(accessKeyId: string): Promise<Credential | undefined>;
@@ -77,10 +93,15 @@ export interface IdentitySource {
   /** Document of a managed policy by ARN, AWS managed or of the account. */
   managedPolicy(account: string, arn: string): Promise<NamedPolicy | undefined>;
   oidcProvider(account: string, url: string): Promise<OidcProviderFacts | undefined>;
+  samlProvider(arn: string): Promise<SamlProviderFacts | undefined>;
+  /** Id of the account's issuer of tokens for the outside; `undefined` while that is switched off. */
+  tokenIssuer(account: string): Promise<string | undefined>;
   /** Checks a one-time code of an MFA device of the principal, and uses it up. */
   verifyMfa(principal: Principal, serialNumber: string, code: string): Promise<boolean>;
   /** The account that an access key id belongs to, whatever its status. */
   accountOfKey(accessKeyId: string): Promise<string | undefined>;
+  /** False for an opt-in Region that the account has not opened: its credentials do not exist there. */
+  regionEnabled(account: string, region: string): Promise<boolean>;
   /** Closed and suspended accounts are refused before anything else. */
   accountStatus(account: string): Promise<"ACTIVE" | "SUSPENDED" | "UNKNOWN">;
 }

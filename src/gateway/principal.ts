@@ -51,7 +51,14 @@ export function accountOf(principal: Principal): string | undefined {
   return principal.kind === "anonymous" || principal.kind === "service" ? undefined : principal.account;
 }
 
+/** Services whose principal has another name than their API's model. */
+const principalNames: Readonly<Record<string, string>> = {
+  cloudhsmv2: "cloudhsm",
+  elbv2: "elasticloadbalancing",
+  s3control: "s3",
+};
+
 /** The service principal of one of our services. */
 export function servicePrincipal(service: string): string {
-  return `${service}.amazonaws.com`;
+  return `${principalNames[service] ?? service}.amazonaws.com`;
 }

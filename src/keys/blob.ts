@@ -39,7 +39,7 @@ const pool = new RandomPool();
 
 /** `nonce₁₆ ‖ iv₁₂ ‖ ciphertext ‖ tag₁₆`, AES-256-GCM under the derived key; `aad` is authenticated, not contained. */
 export function sealBlob(key: KeyObject, label: string, plaintext: Uint8Array, aad: Uint8Array): Buffer {
-  const out = Buffer.allocUnsafeSlow(blobOverhead + plaintext.length);
+  const out = Buffer.allocUnsafe(blobOverhead + plaintext.length);
   pool.take(out, 0, nonceBytes + ivBytes);
   const derived = deriveBlobKey(key, label, out.subarray(0, nonceBytes));
   const cipher = createCipheriv("aes-256-gcm", derived, out.subarray(nonceBytes, nonceBytes + ivBytes), {

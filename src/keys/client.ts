@@ -18,7 +18,7 @@ import { PairClient } from "./pairClient.ts";
 import { HolderProcess } from "./process.ts";
 import { type Message, Op, Status } from "./protocol.ts";
 import { AskNoMore } from "./seals/outside/client.ts";
-import type { Proposal, Rekeying, SealControl, SealSecret } from "./sealControl.ts";
+import type { Proposal, Rekeying, SealControl, SealFacts, SealSecret } from "./sealControl.ts";
 import { SealedKeyring } from "./sealedKeyring.ts";
 import type { SealConfig } from "./seals/seal.ts";
 import { TombstoneFiles } from "./tombstones.ts";
@@ -75,6 +75,8 @@ class KeyHolderClient extends PairClient implements KeyHolder, SealControl {
   readonly #generating = new Map<string, Promise<unknown>>();
   #process: HolderProcess | undefined;
   #state: SealState | undefined;
+  /** Since when it has been open, or sealed; restarts in between do not count. */
+  #since = { sealed: true, at: 0 };
   /** Resolves when the state is known again after a (re)start. */
   #ready: Promise<void> = Promise.resolve();
   #closed = false;
@@ -149,11 +151,16 @@ class KeyHolderClient extends PairClient implements KeyHolder, SealControl {
 
   confirmRekey(id: string): Promise<SealState> {
     return this.#changeKeyring(async () => {
-      this.#state = await this.#sealed.confirm(this.#opened(), id);
-      this.#options.logger.info({ seal: this.#state.seal }, "the keys are under another seal");
+      const state = this.#become(await this.#sealed.confirm(this.#opened(), id));
+      this.#options.logger.info({ seal: state.seal }, "the keys are under another seal");
       this.#logState();
-      return this.#state;
+      return state;
     });
+  }
+
+  async facts(): Promise<SealFacts> {
+    const state = await this.state();
+    return { state, since: this.#since.at, ...this.#sealed.facts(this.#process) };
   }
 
   takeHandedOut(): Uint8Array | undefined {
@@ -170,7 +177,7 @@ class KeyHolderClient extends PairClient implements KeyHolder, SealControl {
 
   async seal(): Promise<void> {
     this.#sealedByHand = true;
-    this.#state = this.#sealed.sealedState("sealed by an operator");
+    this.#become(this.#sealed.sealedState("sealed by an operator"));
     this.#process?.kill();
     this.#process = undefined;
     this.#ready = this.#spawn();
@@ -394,7 +401,7 @@ class KeyHolderClient extends PairClient implements KeyHolder, SealControl {
         if (!(error instanceof KeyHolderUnavailable)) {
           // A wrong or missing secret: a further start would meet the same.
           const reason = error instanceof Error ? error.message : "unknown";
-          this.#state = this.#sealed.sealedState(reason);
+          this.#become(this.#sealed.sealedState(reason));
           this.#options.logger.error({ reason }, "the key holder stays sealed");
           return;
         }
@@ -427,14 +434,14 @@ class KeyHolderClient extends PairClient implements KeyHolder, SealControl {
     // A sign of life; also rejects with `KeyHolderUnavailable` when the process ended at once.
     result(await process.call(Op.forget, [none]));
     if (this.#sealedByHand) {
-      this.#state = this.#sealed.sealedState("sealed by an operator");
+      this.#become(this.#sealed.sealedState("sealed by an operator"));
     } else if (this.#sealed.outside && this.#sealed.isThere) {
-      this.#state = this.#sealed.sealedState();
+      this.#become(this.#sealed.sealedState());
       await Promise.race([this.#askOutside(process), after(outsidePatienceMs)]);
     } else if (this.#sealed.opensItself) {
       await this.#open(process);
     } else {
-      this.#state = this.#sealed.sealedState();
+      this.#become(this.#sealed.sealedState());
       this.#logState();
     }
   }
@@ -447,7 +454,7 @@ class KeyHolderClient extends PairClient implements KeyHolder, SealControl {
     } catch (error) {
       if (error instanceof KeyHolderUnavailable || this.#process !== process) return;
       const reason = error instanceof Error ? error.message : "unknown";
-      this.#state = this.#sealed.sealedState(reason);
+      this.#become(this.#sealed.sealedState(reason));
       this.#options.logger.error({ reason }, "the key holder stays sealed");
       if (error instanceof AskNoMore) return;
       const again = (): void => void this.#askOutside(process, Math.min(2 * pauseMs, slowestAskAgainMs));
@@ -457,9 +464,16 @@ class KeyHolderClient extends PairClient implements KeyHolder, SealControl {
 
   /** Opens the seal in a process; makes the keyring first where there is none. Without a secret: descriptor 3. */
   async #open(process: HolderProcess, secret?: SealSecret): Promise<void> {
-    this.#state = await this.#sealed.open(process, secret);
+    this.#become(await this.#sealed.open(process, secret));
     this.#logState();
     void this.#rotateWhenDue();
+  }
+
+  #become(state: SealState): SealState {
+    if (this.#since.at === 0 || this.#since.sealed !== state.sealed) {
+      this.#since = { sealed: state.sealed, at: this.#clock.now() };
+    }
+    return (this.#state = state);
   }
 
   #logState(): void {

@@ -6,8 +6,8 @@ import { SealError } from "./contract.ts";
 /** The file `keys/keyring.json`: the seal's parameters and the wrapped domain keys. Useless without the seal's secret. */
 export interface Keyring {
   version: 1;
-  /** `file`: where a rekey was told that the secret will be, from then on. */
-  seal: { kind: string; parameters: Record<string, unknown>; file?: string };
+  /** `file`: where a rekey was told that the secret will be, from then on. `setAt`: since when it is this seal, epoch ms. */
+  seal: { kind: string; parameters: Record<string, unknown>; file?: string; setAt?: number };
   /** Id of the domain key that wraps new tokens. */
   current: number;
   /** Every domain key ever used; old ones still open what they wrapped. `wrapped` is base64, `createdAt` epoch ms. */

@@ -23,12 +23,30 @@ export interface Proposal {
   handedOut?: Uint8Array;
 }
 
+/** What there is to know of the seal. Times are epoch milliseconds of the installation's clock. */
+export interface SealFacts {
+  state: SealState;
+  /** Since when this process has had it open, or sealed. */
+  since: number;
+  /** When the seal of now was set or changed; absent for one that was set by an older version. */
+  setAt?: number;
+  /** Nobody has to come for it to open at a start. */
+  opensItself: boolean;
+  /** Something outside the installation keeps the root. */
+  keptOutside: boolean;
+  /** How many domain keys there are, and since when the one in use wraps what is new. */
+  domainKeys: { count: number; currentSince?: number };
+  /** A change to another seal that waits until what it handed out is kept. */
+  pending?: { to: string; since: number };
+}
+
 /** Every call rejects with `SealError` when it cannot be, with the reason. */
 export interface SealControl {
   /** Public key for boxes that the holder process reads; another one after each of its starts. */
   boxKey(): Promise<Uint8Array>;
   /** As `unseal`; of a seal with shares, one of them at a time. Resolves with the state after it. */
   offer(secret: SealSecret): Promise<SealState>;
+  facts(): Promise<SealFacts>;
   /** @see SealedKeyring.propose */
   proposeRekey(rekeying: Rekeying): Promise<Proposal>;
   /** @see SealedKeyring.confirm */

@@ -13,7 +13,7 @@ import { Op } from "./protocol.ts";
 import { developmentKeyBytes } from "./seals/development.ts";
 import { seals } from "./seals/index.ts";
 import { unwrapOutside, wrapOutside } from "./seals/outside/client.ts";
-import type { Proposal, Rekeying, SealSecret } from "./sealControl.ts";
+import type { Proposal, Rekeying, SealFacts, SealSecret } from "./sealControl.ts";
 import { type SealConfig, SealInputError } from "./seals/seal.ts";
 
 const none = new Uint8Array(0);
@@ -27,7 +27,7 @@ export class SealedKeyring {
   readonly #clock: Clock;
   readonly #file: KeyringFile;
   #keyring: Keyring | undefined;
-  #proposal: { id: string; base: Keyring; keyring: Keyring; process: HolderProcess } | undefined;
+  #proposal: { id: string; base: Keyring; keyring: Keyring; process: HolderProcess; since: number } | undefined;
   /** What the seal of a new installation handed out, in a box for the recipient. */
   firstHandedOut: Uint8Array | undefined;
 
@@ -61,6 +61,21 @@ export class SealedKeyring {
   /** When the domain key in use was made, epoch milliseconds. */
   get currentSince(): number | undefined {
     return this.#keyring?.domainKeys.find((key) => key.id === this.#keyring?.current)?.createdAt;
+  }
+
+  /** @param process that of now: a proposal made with another one is not pending any more */
+  facts(process: HolderProcess | undefined): Omit<SealFacts, "state" | "since"> {
+    const { seal, domainKeys = [] } = this.#keyring ?? {};
+    const { currentSince } = this;
+    const proposal = this.#proposal;
+    const isPending = proposal !== undefined && proposal.process === process && proposal.base === this.#keyring;
+    return {
+      ...(seal?.setAt === undefined ? {} : { setAt: seal.setAt }),
+      opensItself: this.opensItself,
+      keptOutside: this.outside,
+      domainKeys: { count: domainKeys.length, ...(currentSince === undefined ? {} : { currentSince }) },
+      ...(isPending ? { pending: { to: proposal.keyring.seal.kind, since: proposal.since } } : {}),
+    };
   }
 
   /** The file from which the seal opens by itself. */
@@ -145,7 +160,7 @@ export class SealedKeyring {
     }
     const made = await this.#propose(process, seal, given ?? fromFile, recipient, base.domainKeys);
     const id = randomUUID();
-    this.#proposal = { id, base, keyring: made.keyring, process };
+    this.#proposal = { id, base, keyring: made.keyring, process, since: this.#clock.now() };
     return { id, ...(made.handedOut ? { handedOut: made.handedOut } : {}) };
   }
 
@@ -221,7 +236,8 @@ export class SealedKeyring {
     if (existing.some((key) => !keys.some((each) => each.id === key.id)))
       throw new SealError("a domain key is missing");
     const domainKeys = keys.map((key) => ({ ...key, createdAt: made.get(key.id) ?? this.#clock.now() }));
-    const keyring: Keyring = { version: 1, seal, current: id, domainKeys };
+    const setAt = this.#clock.now();
+    const keyring: Keyring = { version: 1, seal: { ...seal, setAt }, current: id, domainKeys };
     return { keyring, handedOut: handedOut && handedOut.length > 0 ? handedOut : undefined };
   }
 

@@ -114,6 +114,37 @@ test("shares of two sets do not open it, and nothing tells which of them is wron
   assert.equal((await mine.holder.state()).sealed, false);
 });
 
+test("what there is to know of the seal: since when, what is pending, nothing that opens it", async () => {
+  const dataDir = await folder();
+  const before = Date.now();
+  const holder = await start(dataDir, { kind: "development" });
+  const { since, setAt, domainKeys, ...facts } = await holder.facts();
+  assert.ok(since >= before && setAt! >= before && domainKeys.currentSince! >= before);
+  const state = { sealed: false, seal: "development", development: true };
+  assert.deepEqual(facts, { state, opensItself: true, keptOutside: false });
+  const reader = new BoxReader();
+  const proposal = await holder.proposeRekey({ to: twoOfThree, recipient: reader.publicKey });
+  assert.equal((await holder.facts()).pending!.to, "shamir");
+  await holder.confirmRekey(proposal.id);
+  const after = await holder.facts();
+  assert.equal(after.pending, undefined);
+  assert.equal(after.since, since);
+  assert.equal(after.domainKeys.count, 2);
+  assert.ok(after.setAt! >= setAt!);
+  assert.equal(after.opensItself, false);
+  await holder.proposeRekey({ to: twoOfThree, recipient: reader.publicKey });
+  await holder.seal();
+  const sealed = await holder.facts();
+  assert.equal(sealed.state.sealed, true);
+  assert.ok(sealed.since >= since);
+  // Its process is gone, and with it what it proposed.
+  assert.equal(sealed.pending, undefined);
+  assert.equal(
+    (await start(dataDir, { kind: "shamir", threshold: 2, shares: 3 }).then((one) => one.facts())).setAt,
+    after.setAt,
+  );
+});
+
 test("a live holder comes under other seals, and only the last one opens it", async () => {
   const dataDir = await folder();
   const holder = await start(dataDir, { kind: "development" });

@@ -193,7 +193,7 @@ export class WholeBody implements ByteStream {
     yield this.#take();
   }
 
-  async collect(limit: number, tooLarge: () => AwsError = () => bodyTooLarge(limit)): Promise<Buffer> {
+  collect(limit: number, tooLarge: () => AwsError = () => bodyTooLarge(limit)): Buffer {
     const bytes = this.#take();
     if (bytes.length > limit) throw tooLarge();
     return bytes;

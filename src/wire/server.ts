@@ -118,7 +118,7 @@ class Front implements FrontServer {
     });
     tls.on("secureConnection", (socket) => {
       socket.on("error", () => socket.destroy());
-      listener.call(this.#http, socket);
+      this.#serveUsual(socket, listener);
     });
     // A client that does not like the certificate is no event worth a log line each.
     tls.on("tlsClientError", (_error, socket) => socket.destroy());
@@ -149,23 +149,25 @@ class Front implements FrontServer {
         socket.on("error", () => socket.destroy());
         (this.#tls as TlsServer).emit("connection", socket);
       } else {
-        this.#serveUsual(socket, () => {
-          listener.call(this.#http, socket);
-          socket.resume();
-        });
+        this.#serveUsual(socket, listener);
       }
     });
   }
 
-  #serveUsual(socket: Socket, handOver: () => void): void {
+  #serveUsual(socket: Socket, listener: (this: Server, socket: Socket) => void): void {
+    const tls = tlsOf(socket);
     const connection: UsualConnection = new UsualConnection(socket, {
       limits: this.#limits,
       logger: this.#options.logger,
       date: this.#date,
       address: clientAddress(socket.remoteAddress),
+      ...(tls === undefined ? {} : { tls }),
       handler: (request, signal) => this.#options.handler(request, signal),
       closing: () => this.#closing,
-      handOver,
+      handOver: () => {
+        listener.call(this.#http, socket);
+        socket.resume();
+      },
       ended: () => this.#usual.delete(connection),
     });
     this.#usual.add(connection);
@@ -200,11 +202,14 @@ class Front implements FrontServer {
   #lineOf(socket: Socket): Line {
     let line = this.#lines.get(socket);
     if (line === undefined) {
-      line = { busy: false, ending: false, waiting: [], address: clientAddress(socket.remoteAddress) };
-      const secure = socket as TLSSocket;
-      if (secure.encrypted === true) {
-        line.tls = { protocol: secure.getProtocol() ?? "", cipher: secure.getCipher().standardName };
-      }
+      const tls = tlsOf(socket);
+      line = {
+        busy: false,
+        ending: false,
+        waiting: [],
+        address: clientAddress(socket.remoteAddress),
+        ...(tls === undefined ? {} : { tls }),
+      };
       this.#lines.set(socket, line);
     }
     return line;
@@ -372,6 +377,12 @@ class Front implements FrontServer {
     for (const socket of this.#sockets) socket.destroy();
     this.#pace.stop();
   }
+}
+
+function tlsOf(socket: Socket): Line["tls"] {
+  const secure = socket as TLSSocket;
+  if (secure.encrypted !== true) return undefined;
+  return { protocol: secure.getProtocol() ?? "", cipher: secure.getCipher().standardName };
 }
 
 /** Node joins headers and a string body into one write; a Buffer body costs a second one. */

@@ -1,5 +1,5 @@
 /**
- * A plain connection on which usual requests come one after the other (`usualRequest.ts`), served straight off the
+ * A connection, plain or TLS, on which usual requests come one after the other (`usualRequest.ts`), served straight off the
  * socket: half of what a small call costs otherwise is Node's message objects. The first thing that is not usual puts
  * back every byte that was not served, and the connection is Node's from then on.
  *
@@ -21,6 +21,8 @@ export interface UsualConnectionOptions {
   logger: Logger;
   date: HttpDate;
   address: string;
+  /** Of a TLS connection. */
+  tls?: NonNullable<HttpRequest["tls"]>;
   handler(request: HttpRequest, signal: AbortSignal): HttpResponse | Promise<HttpResponse>;
   /** The server is closing: answers are the last of their connections. */
   closing(): boolean;
@@ -50,13 +52,14 @@ export class UsualConnection {
   #held: Buffer | undefined;
   #wholeTimer: NodeJS.Timeout | undefined;
 
-  /** Reads on by itself; the socket is paused, with its first bytes in it. */
+  /** Reads on by itself, beginning with what is in the socket. */
   constructor(socket: Socket, options: UsualConnectionOptions) {
     const { limits } = options;
     this.#socket = socket;
     this.#options = options;
     this.#keepAlive = `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(limits.keepAliveTimeout / 1000)}, max=${limits.requestsPerConnection}\r\n\r\n`;
-    socket.setTimeout(limits.keepAliveTimeout);
+    // Nothing has come yet over a connection that was just secured.
+    socket.setTimeout(options.tls === undefined ? limits.keepAliveTimeout : limits.headersTimeout);
     socket.on("data", this.#onData);
     socket.on("timeout", this.#onTimeout);
     socket.on("end", this.#onEnd);
@@ -133,11 +136,12 @@ export class UsualConnection {
   }
 
   #serve({ method, path, query, headers, bodyStart, end }: UsualRequest, bytes: Buffer): void {
-    const { address, handler } = this.#options;
+    const { address, tls, handler } = this.#options;
     this.#busy = true;
     this.#served++;
     const body = end === bodyStart ? emptyBody : new WholeBody(bytes.subarray(bodyStart, end));
     const request: HttpRequest = { method, path, query, headers, body, remoteAddress: address };
+    if (tls !== undefined) request.tls = tls;
     try {
       const reply = handler(request, this.#abort.signal);
       if (reply instanceof Promise) reply.then((made) => this.#answer(method, made), this.#failed);

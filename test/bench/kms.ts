@@ -136,6 +136,10 @@ export async function bench(): Promise<Row[]> {
       const other = await measure(moto.port, theirs[operation], motoRequests, () => cpuOfTree(child.pid!));
       rows.push(...against(`kms ${operation}, moto`, own, other));
     }
+    const calls = ours.Encrypt;
+    const plain = await measure(port, calls, requests, () => cpuOfInstance(instance));
+    const secured = await measure(port, calls, requests, () => cpuOfInstance(instance), { tls: true });
+    rows.push(...against("kms Encrypt over TLS, without", secured, plain));
     return rows;
   } finally {
     agent.destroy();

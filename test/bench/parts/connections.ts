@@ -3,9 +3,10 @@
  * each. It reads as much of HTTP as the servers here speak: a Content-Length, or chunks.
  */
 import { connect } from "node:net";
+import { connect as connectTls } from "node:tls";
 import type { Prepared } from "./requests.ts";
 
-const connections = 16;
+const usualConnections = 16;
 
 function bytesOf({ method, path, headers, body }: Prepared): Buffer {
   const lines = Object.entries({ ...headers, "content-length": String(body.length) });
@@ -27,13 +28,26 @@ function isWhole(answer: Buffer): boolean {
   return whole;
 }
 
+interface How {
+  tls: boolean;
+  connections: number;
+}
+
 /** Sends so many requests, taking turns among those that were prepared. */
-async function sendAll(port: number, requests: readonly Buffer[], count: number): Promise<void> {
+async function sendAll(
+  port: number,
+  requests: readonly Buffer[],
+  count: number,
+  { tls, connections }: How,
+): Promise<void> {
   let left = count;
   /** Until the server closes it, or all are sent. */
   const connection = (): Promise<void> =>
     new Promise((resolve, reject) => {
-      const socket = connect(port, "127.0.0.1");
+      // A certificate made for the occasion: what it proves is not what is measured.
+      const socket = tls
+        ? connectTls({ port, host: "127.0.0.1", rejectUnauthorized: false })
+        : connect(port, "127.0.0.1");
       let answer = Buffer.alloc(0);
       let waiting = false;
       const next = (): void => {
@@ -43,7 +57,7 @@ async function sendAll(port: number, requests: readonly Buffer[], count: number)
         else socket.end();
       };
       socket.setNoDelay(true);
-      socket.on("connect", next);
+      socket.on(tls ? "secureConnect" : "connect", next);
       socket.on("error", reject);
       socket.on("close", () => (waiting ? reject(new Error("closed before the answer")) : resolve()));
       socket.on("data", (piece: Buffer) => {
@@ -80,12 +94,14 @@ export async function measure(
   prepared: readonly Prepared[],
   count: number,
   cpu: () => Promise<number>,
+  { tls = false, connections = usualConnections }: Partial<How> = {},
 ): Promise<Measured> {
+  const how = { tls, connections };
   const requests = prepared.map(bytesOf);
-  await sendAll(port, requests, count);
+  await sendAll(port, requests, count, how);
   const before = await cpu();
   const start = performance.now();
-  await sendAll(port, requests, count);
+  await sendAll(port, requests, count, how);
   const seconds = (performance.now() - start) / 1000;
   return { rate: count / seconds, cpu: (((await cpu()) - before) * 1000) / count };
 }
