@@ -184,6 +184,30 @@ test("guessing is slowed down, also by many at a time, with a time to wait", asy
   assert.equal((await new Visitor(instance).post("sign-in", asUser("guessed"))).status, 429);
 });
 
+test("attempts that have to wait are in the trail: once for each waiting time", async () => {
+  await newUser("patient");
+  const attempt = () => new Visitor(instance).post("sign-in", asUser("patient", { password: "wrong" }));
+  const failures = async () => {
+    const client = new CloudTrailClient(instance.client);
+    const LookupAttributes = [{ AttributeKey: "EventName" as const, AttributeValue: "ConsoleLogin" }];
+    const { Events = [] } = await client.send(new LookupEventsCommand({ LookupAttributes }));
+    return Events.map((each) => JSON.parse(each.CloudTrailEvent!)).filter(
+      ({ userIdentity, responseElements }) =>
+        userIdentity.userName === "patient" && responseElements.ConsoleLogin === "Failure",
+    ).length;
+  };
+  const statuses = [];
+  for (let i = 0; i < 12; i++) statuses.push((await attempt()).status);
+  const looked = statuses.filter((status) => status === 401).length;
+  assert.ok(statuses.includes(429));
+  await eventually(async () => (await failures()) === looked + 1);
+  await advance(instance, 2000);
+  ahead += 2000;
+  assert.equal((await attempt()).status, 401);
+  for (let i = 0; i < 4; i++) assert.equal((await attempt()).status, 429);
+  await eventually(async () => (await failures()) === looked + 3);
+});
+
 test("bad input is refused with a reason, and nothing else happens", async () => {
   const visitor = new Visitor(instance);
   for (const body of [{}, { kind: "user" }, { kind: "root", email: 1, password }, asUser("x".repeat(5000)), []]) {
@@ -247,17 +271,31 @@ test("a page is told that a service of its account has changed: not what, not of
   assert.ok(body.sequence > sequence);
 });
 
-test("signing out ends the session; so does the end of the password", async () => {
+test("signing out ends the session and all credentials given in it; the end of the password ends the session", async () => {
   await newUser("leaver");
-  const { visitor } = await signedIn(asUser("leaver"));
+  const { visitor, view } = await signedIn(asUser("leaver"));
   const { cookie } = visitor;
+  const trust = { Effect: "Allow", Principal: { AWS: instance.ready.accountId }, Action: "sts:AssumeRole" };
+  const AssumeRolePolicyDocument = JSON.stringify({ Version: "2012-10-17", Statement: [trust] });
+  const { Role } = await iam.send(new CreateRoleCommand({ RoleName: "leavers", AssumeRolePolicyDocument }));
+  const may = { Effect: "Allow", Action: "sts:AssumeRole", Resource: Role!.Arn };
+  const PolicyDocument = JSON.stringify({ Version: "2012-10-17", Statement: [may] });
+  await iam.send(new PutUserPolicyCommand({ UserName: "leaver", PolicyName: "switch", PolicyDocument }));
+  const renewed = (await visitor.post("session")).body;
+  const account = instance.ready.accountId;
+  const switched = (await visitor.post("switch-role", { account, roleName: "leavers" })).body;
+  const again = (await visitor.post("session")).body;
+  const who = (given: any) => new STSClient(clientOf(instance, given)).send(new GetCallerIdentityCommand({}));
+  for (const given of [view, renewed, switched, again]) assert.ok((await who(given)).Arn);
   const out = await visitor.post("sign-out");
   assert.match([out.headers["set-cookie"]!].flat()[0]!, /=; .*Max-Age=0/);
   visitor.cookie = cookie;
   assert.equal((await visitor.post("session")).status, 401);
-  const again = (await signedIn(asUser("leaver"))).visitor;
+  // What its pages were given, and the role's, is worth nothing from the answer on.
+  for (const given of [view, renewed, switched, again]) await assert.rejects(who(given), { name: "ExpiredToken" });
+  const next = (await signedIn(asUser("leaver"))).visitor;
   await iam.send(new DeleteLoginProfileCommand({ UserName: "leaver" }));
-  assert.equal((await again.post("session")).status, 401);
+  assert.equal((await next.post("session")).status, 401);
 });
 
 test("with MFA: the code is asked for, checked once, and says so in the session and in the trail", async () => {
@@ -412,6 +450,6 @@ test("a session survives kill -9, and ends after twelve hours", async () => {
     name: "ExpiredToken",
   });
   await advance(instance, 3_600_000);
-  ahead = 12 * 3_600_000;
+  ahead += 12 * 3_600_000;
   assert.equal((await visitor.post("session")).status, 401);
 });

@@ -18,6 +18,14 @@ test("names are written as the AWS CLI writes them", () => {
   for (const [name, expected] of names) assert.equal(kebab(name), expected);
 });
 
+test("what is ours is asked by curl, which signs it with the same credentials", () => {
+  const where = { endpoint: "http://127.0.0.1:4566", region: "eu-west-1" };
+  assert.equal(
+    cliCommand("jikimi", "ledger", { month: "2026-11" }, where),
+    'curl --aws-sigv4 aws:amz:eu-west-1:jikimi --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" --header "x-amz-security-token: $AWS_SESSION_TOKEN" \'http://127.0.0.1:4566/_jikimi/ledger?month=2026-11\'',
+  );
+});
+
 test("a command is safe to paste: everything odd is quoted", () => {
   const where = { endpoint: "http://127.0.0.1:4566", region: "eu-west-1" };
   assert.equal(

@@ -10,6 +10,7 @@ export function cliCommand(
   input: Input,
   where: { endpoint: string; region: string },
 ): string {
+  if (service === "jikimi") return curl(operation, input, where);
   const words = ["aws", commands[service] ?? service, kebab(operation)];
   for (const [name, value] of Object.entries(input)) {
     if (value === undefined) continue;
@@ -18,6 +19,13 @@ export function cliCommand(
   if (operation === "GetObject") words.push("outfile");
   words.push("--region", where.region, "--endpoint-url", where.endpoint);
   return words.join(" ");
+}
+
+/** What is ours has no command of the AWS CLI; curl signs it with the same credentials. */
+function curl(path: string, input: Input, { endpoint, region }: { endpoint: string; region: string }): string {
+  const query = new URLSearchParams(input as Record<string, string>).toString();
+  const url = `${endpoint}/_jikimi/${path}${query === "" ? "" : `?${query}`}`;
+  return `curl --aws-sigv4 aws:amz:${region}:jikimi --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" --header "x-amz-security-token: $AWS_SESSION_TOKEN" ${quote(url)}`;
 }
 
 function argument(flag: string, value: unknown): string[] {

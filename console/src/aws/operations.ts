@@ -83,6 +83,8 @@ export const modelled = {
     "ListRoles",
     "ListUserPolicies",
     "ListUsers",
+    "SimulateCustomPolicy",
+    "SimulatePrincipalPolicy",
     "PutRolePolicy",
     "PutUserPolicy",
     "RemoveUserFromGroup",
@@ -126,6 +128,7 @@ export const modelled = {
 /** Services with a JSON protocol: an operation is a header, its input is the body. */
 export const plain = [
   "acm",
+  "cloudhsmv2",
   "cloudtrail",
   "cloudwatch",
   "events",

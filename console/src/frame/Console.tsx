@@ -3,7 +3,8 @@ import { Suspense, useCallback, useEffect, useMemo, useRef, useState } from "rea
 import AppLayout from "@cloudscape-design/components/app-layout";
 import Flashbar, { type FlashbarProps } from "@cloudscape-design/components/flashbar";
 import Spinner from "@cloudscape-design/components/spinner";
-import { ApiError, send, type Output } from "../aws/client.ts";
+import { ApiError, send, type Caller, type Output } from "../aws/client.ts";
+import { readOwn } from "../aws/own.ts";
 import type { Input } from "../aws/protocols.ts";
 import { useLocale, type Language } from "../i18n/i18n.tsx";
 import { FormModal } from "../parts/FormModal.tsx";
@@ -61,18 +62,29 @@ export function Console({ session, facts, dark, onSession, onLanguage, onDark, o
     if (firstPage.current !== page) focusContent();
   }, [page]);
 
-  const ask = useCallback(
-    async (service: string, operation: string, input: Input) => {
+  const asCaller = useCallback(
+    async (call: (caller: Caller) => Promise<Output>) => {
       const caller = { region, credentials: () => source.credentials() };
       try {
-        return await send(caller, service, operation, input);
+        return await call(caller);
       } catch (error) {
         if (!(error instanceof ApiError) || !outdated.has(error.code)) throw error;
         await source.credentials(true);
-        return await send(caller, service, operation, input);
+        return await call(caller);
       }
     },
     [region, source],
+  );
+  const ask = useCallback(
+    (service: string, operation: string, input: Input) => asCaller((caller) => send(caller, service, operation, input)),
+    [asCaller],
+  );
+  const own = useCallback(
+    (path: string, input: Readonly<Record<string, string>> = {}) => {
+      remember(made.current, { service: "jikimi", operation: path, input });
+      return asCaller((caller) => readOwn(caller, path, input));
+    },
+    [asCaller],
   );
   const pending = useRef(new Map<string, Promise<Output>>());
   const api = useCallback(
@@ -94,15 +106,23 @@ export function Console({ session, facts, dark, onSession, onLanguage, onDark, o
       const id = crypto.randomUUID();
       const dismiss = () => setFlashes((before) => before.filter((each) => each.id !== id));
       const content = t("action.done", { what });
-      const message = { id, type: "success", content, dismissible: true, onDismiss: dismiss, statusIconAriaLabel: "" };
+      const message = {
+        id,
+        type: "success",
+        content,
+        dismissible: true,
+        dismissLabel: t("action.close"),
+        onDismiss: dismiss,
+        statusIconAriaLabel: "",
+      };
       setFlashes((before) => [...before.slice(-2), message as FlashbarProps.MessageDefinition]);
       setTimeout(dismiss, 8000);
     },
     [t],
   );
   const value = useMemo<ConsoleValue>(
-    () => ({ session, facts, region, api, changes, now, calls: () => made.current, flash }),
-    [session, facts, region, api, changes, now, flash],
+    () => ({ session, facts, region, api, own, changes, now, calls: () => made.current, flash }),
+    [session, facts, region, api, own, changes, now, flash],
   );
   const chooseRegion = (next: string) => {
     localStorage.setItem("jikimi-region", next);
@@ -172,7 +192,7 @@ function focusContent(): void {
 }
 
 /** A call with one of these is not shown again. */
-const secrets = ["Password", "NewPassword", "PrivateKey"];
+const secrets = ["Password", "NewPassword", "PrivateKey", "KeyStorePassword", "XksProxyAuthenticationCredential"];
 
 /** Looking again asks the same again and again; once is enough to copy. */
 function remember(calls: MadeCall[], call: MadeCall): void {

@@ -10,6 +10,7 @@ import Input from "@cloudscape-design/components/input";
 import SegmentedControl from "@cloudscape-design/components/segmented-control";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import { useLocale, type Translate } from "../i18n/i18n.tsx";
+import { SealedAlert } from "../parts/SealedAlert.tsx";
 import { post, SessionError, signIn, type Session } from "../session.ts";
 
 type Step = "who" | "mfa" | "change";
@@ -69,6 +70,7 @@ export function SignInPage({ ended, onSignedIn, language }: SignInProps) {
         <span className="brand">Jikimi 지킴이</span>
         {language}
       </div>
+      <SealedAlert />
       <form
         onSubmit={(event) => void submit(event)}
         aria-label={t(step === "change" ? "change.title" : "signIn.title")}

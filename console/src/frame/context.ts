@@ -18,11 +18,15 @@ export interface MadeCall {
 
 export type Api = (service: string, operation: string, input?: Input) => Promise<Output>;
 
+/** What is ours beside the public APIs, by its path below `/_jikimi/`. */
+export type Own = (path: string, input?: Readonly<Record<string, string>>) => Promise<Output>;
+
 export interface Console {
   session: Session;
   facts: Facts;
   region: string;
   api: Api;
+  own: Own;
   changes: Changes;
   /** Epoch milliseconds of the installation, whose clock may have been moved. */
   now(): number;

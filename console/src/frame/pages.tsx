@@ -17,6 +17,9 @@ const areas: Readonly<Record<string, Area>> = {
   "root-user": area(() => import("../pages/iam/RootUser.tsx")),
   s3: area(() => import("../pages/s3/S3.tsx")),
   kms: area(() => import("../pages/kms/Kms.tsx")),
+  cloudhsm: area(() => import("../pages/CloudHsm.tsx")),
+  ledger: area(() => import("../pages/Ledger.tsx")),
+  encryption: area(() => import("../pages/EncryptionMatrix.tsx")),
   "key-types": area(() => import("../pages/kms/KeyTypes.tsx")),
   cloudtrail: area(() => import("../pages/CloudTrail.tsx")),
   organizations: area(() => import("../pages/Organizations.tsx")),
@@ -29,6 +32,7 @@ const areas: Readonly<Record<string, Area>> = {
   waf: area(() => import("../pages/Waf.tsx")),
   guardduty: area(() => import("../pages/GuardDuty.tsx")),
   "security-hub": area(() => import("../pages/SecurityHub.tsx")),
+  seal: area(() => import("../pages/Seal.tsx")),
 };
 
 const Home = area(() => import("../pages/Home.tsx"));

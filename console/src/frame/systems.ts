@@ -20,13 +20,25 @@ export const systems: readonly System[] = [
     needs: ["wafv2"],
   },
   { id: "penetration-testing", name: "system.penetrationTesting" },
-  { id: "encryption", name: "system.encryption" },
+  { id: "encryption", name: "system.encryption", needs: ["kms"] },
   {
     id: "kms",
     name: "system.kms",
     needs: ["kms"],
+    pages: [
+      { id: "keys", name: "kms.keys" },
+      { id: "stores", name: "kms.stores" },
+    ],
   },
-  { id: "cloudhsm", name: "system.cloudhsm" },
+  {
+    id: "cloudhsm",
+    name: "system.cloudhsm",
+    needs: ["cloudhsmv2"],
+    pages: [
+      { id: "clusters", name: "hsm.clusters" },
+      { id: "compare", name: "hsm.compare" },
+    ],
+  },
   { id: "key-types", name: "system.keyTypes", needs: ["kms"] },
   { id: "acm", name: "system.acm", needs: ["acm"] },
   { id: "secrets", name: "system.secrets" },
@@ -83,6 +95,8 @@ export const foundation: readonly System[] = [
   { id: "eventbridge", name: "system.eventbridge", needs: ["events"] },
   { id: "sns", name: "system.sns", needs: ["sns"] },
   { id: "sqs", name: "system.sqs", needs: ["sqs"] },
+  { id: "ledger", name: "system.ledger", needs: ["kms"] },
+  { id: "seal", name: "system.seal", needs: ["kms"] },
 ];
 
 export function isBuilt(system: System, services: readonly string[]): boolean {

@@ -49,6 +49,12 @@ const tiles: readonly Tile[] = [
     count: length("kms", "ListKeys", { Limit: 1000 }, "Keys", ["NextMarker", "Marker"]),
   },
   {
+    label: "hsm.tile",
+    service: "cloudhsmv2",
+    to: ["cloudhsm"],
+    count: length("cloudhsmv2", "DescribeClusters", {}, "Clusters"),
+  },
+  {
     label: "home.trails",
     service: "cloudtrail",
     to: ["cloudtrail", "trails"],

@@ -5,7 +5,7 @@ import KeyValuePairs from "@cloudscape-design/components/key-value-pairs";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import { ErrorAlert } from "./ErrorAlert.tsx";
 
-interface DetailsProps {
+export interface DetailsProps {
   title: string;
   pairs: readonly (readonly [label: string, value: ReactNode])[];
   error?: unknown;

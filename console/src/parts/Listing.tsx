@@ -46,7 +46,7 @@ export interface ListingProps {
   columns: readonly Column[];
   rowId(row: Row): string;
   create?: { label: string; question: () => Question | Promise<Question> };
-  more?: readonly { label: string; question: () => Question }[];
+  more?: readonly { label: string; question: () => Question | Promise<Question> }[];
   actions?: readonly RowAction[];
   /** Services whose changes show by themselves. */
   live?: readonly string[];
@@ -150,7 +150,7 @@ export function Listing(props: ListingProps) {
                   </ButtonDropdown>
                 ) : null}
                 {props.more?.map((each) => (
-                  <Button key={each.label} onClick={() => ask(each.question())}>
+                  <Button key={each.label} onClick={() => void Promise.resolve(each.question()).then(ask)}>
                     {each.label}
                   </Button>
                 ))}

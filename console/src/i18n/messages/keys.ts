@@ -57,10 +57,9 @@ export const keys = {
     "The provider's own, used across accounts; no account sees them, and no API lists them.",
     "제공자 소유로 여러 계정에 쓰입니다. 어느 계정에도 보이지 않으며 목록을 주는 API도 없습니다.",
   ],
-  "types.custom": ["Custom key store", "사용자 지정 키 스토어"],
   "types.customText": [
-    "Made and used inside one's own CloudHSM cluster or external key manager.",
-    "자신의 CloudHSM 클러스터나 외부 키 관리자 안에서 만들고 사용합니다.",
+    "Made and used inside one's own CloudHSM cluster, while the store is connected.",
+    "자신의 CloudHSM 클러스터 안에서 만들고, 스토어가 연결되어 있는 동안 사용합니다.",
   ],
   "types.count": ["Keys", "키 수"],
   "types.invisible": ["not visible to accounts", "계정에 표시되지 않음"],

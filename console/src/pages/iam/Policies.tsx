@@ -5,83 +5,75 @@ import SegmentedControl from "@cloudscape-design/components/segmented-control";
 import { every, useConsole } from "../../frame/context.ts";
 import { hrefOf } from "../../frame/router.ts";
 import { useLocale } from "../../i18n/i18n.tsx";
-import { Details } from "../../parts/Details.tsx";
+import { createdColumn } from "../../parts/columns.ts";
 import { Json, pretty } from "../../parts/Json.tsx";
 import { Listing } from "../../parts/Listing.tsx";
-import { Page } from "../../parts/Page.tsx";
 import { deletion } from "../../parts/questions.ts";
 import { useLoad } from "../../parts/useLoad.ts";
+import { Everything, One } from "./frame.tsx";
 
 const template = pretty({ Version: "2012-10-17", Statement: [{ Effect: "Allow", Action: [], Resource: "*" }] });
 
 export function Policies() {
-  const { t, time } = useLocale();
+  const locale = useLocale();
+  const { t } = locale;
   const { api } = useConsole();
   const [scope, setScope] = useState("Local");
   return (
-    <Page title={t("iam.policies")} crumbs={[{ text: "IAM", href: hrefOf("iam") }]}>
-      <Listing
-        name={`iam/policies/${scope}`}
-        title={t("iam.policies")}
-        extra={
-          <SegmentedControl
-            label={t("column.type")}
-            selectedId={scope}
-            options={[
-              { id: "Local", text: t("iam.customerManaged") },
-              { id: "AWS", text: t("iam.awsManaged") },
-            ]}
-            onChange={({ detail }) => setScope(detail.selectedId)}
-          />
-        }
-        load={() =>
-          every(api, "iam", "ListPolicies", { Scope: scope, MaxItems: 1000 }, "Policies", ["Marker", "Marker"])
-        }
-        rowId={(policy) => policy.Arn}
-        columns={[
-          {
-            id: "name",
-            header: t("iam.policyName"),
-            cell: (policy) => policy.PolicyName,
-            href: (policy) => hrefOf("iam", "policies", policy.Arn),
-          },
-          {
-            id: "attachments",
-            header: t("iam.attachments"),
-            cell: (policy) => String(policy.AttachmentCount),
-            text: (policy) => policy.AttachmentCount,
-          },
-          { id: "description", header: t("column.description"), cell: (policy) => policy.Description },
-          {
-            id: "created",
-            header: t("column.created"),
-            cell: (policy) => time(policy.CreateDate),
-            text: (policy) => policy.CreateDate,
-          },
-        ]}
-        create={{
-          label: t("iam.createPolicy"),
-          question: () => ({
-            title: t("iam.createPolicy"),
-            submit: t("action.create"),
-            fields: [
-              { name: "PolicyName", label: t("iam.policyName") },
-              { name: "PolicyDocument", label: t("iam.policyDocument"), kind: "long", initial: template },
-            ],
-            run: async (values) => void (await api("iam", "CreatePolicy", values)),
-          }),
-        }}
-        actions={[
-          {
-            id: "delete",
-            label: t("action.delete"),
-            disabled: ({ Arn }) => Arn.startsWith("arn:aws:iam::aws:"),
-            question: ({ Arn, PolicyName }) =>
-              deletion(t, PolicyName, () => api("iam", "DeletePolicy", { PolicyArn: Arn })),
-          },
-        ]}
-      />
-    </Page>
+    <Everything
+      kind="policies"
+      name={`iam/policies/${scope}`}
+      extra={
+        <SegmentedControl
+          label={t("column.type")}
+          selectedId={scope}
+          options={[
+            { id: "Local", text: t("iam.customerManaged") },
+            { id: "AWS", text: t("iam.awsManaged") },
+          ]}
+          onChange={({ detail }) => setScope(detail.selectedId)}
+        />
+      }
+      load={() => every(api, "iam", "ListPolicies", { Scope: scope, MaxItems: 1000 }, "Policies", ["Marker", "Marker"])}
+      rowId={(policy) => policy.Arn}
+      columns={[
+        {
+          id: "name",
+          header: t("iam.policyName"),
+          cell: (policy) => policy.PolicyName,
+          href: (policy) => hrefOf("iam", "policies", policy.Arn),
+        },
+        {
+          id: "attachments",
+          header: t("iam.attachments"),
+          cell: (policy) => String(policy.AttachmentCount),
+          text: (policy) => policy.AttachmentCount,
+        },
+        { id: "description", header: t("column.description"), cell: (policy) => policy.Description },
+        createdColumn(locale),
+      ]}
+      create={{
+        label: t("iam.createPolicy"),
+        question: () => ({
+          title: t("iam.createPolicy"),
+          submit: t("action.create"),
+          fields: [
+            { name: "PolicyName", label: t("iam.policyName") },
+            { name: "PolicyDocument", label: t("iam.policyDocument"), kind: "long", initial: template },
+          ],
+          run: async (values) => void (await api("iam", "CreatePolicy", values)),
+        }),
+      }}
+      actions={[
+        {
+          id: "delete",
+          label: t("action.delete"),
+          disabled: ({ Arn }) => Arn.startsWith("arn:aws:iam::aws:"),
+          question: ({ Arn, PolicyName }) =>
+            deletion(t, PolicyName, () => api("iam", "DeletePolicy", { PolicyArn: Arn })),
+        },
+      ]}
+    />
   );
 }
 
@@ -96,27 +88,13 @@ export function PolicyPage({ arn }: { arn: string }) {
     });
     return { ...Policy, document: decodeURIComponent(PolicyVersion.Document) };
   });
+  const pairs = data && [
+    [t("column.arn"), data.Arn],
+    [t("column.description"), data.Description ?? "–"],
+    [t("column.created"), time(data.CreateDate)],
+  ];
   return (
-    <Page
-      title={data?.PolicyName ?? arn.split("/").at(-1)!}
-      crumbs={[
-        { text: "IAM", href: hrefOf("iam") },
-        { text: t("iam.policies"), href: hrefOf("iam", "policies") },
-      ]}
-    >
-      <Details
-        title={t("tab.details")}
-        error={error}
-        pairs={
-          data
-            ? [
-                [t("column.arn"), data.Arn],
-                [t("column.description"), data.Description ?? "–"],
-                [t("column.created"), time(data.CreateDate)],
-              ]
-            : []
-        }
-      />
+    <One kind="policies" name={data?.PolicyName ?? arn.split("/").at(-1)!} error={error} pairs={pairs}>
       {data ? (
         <Container header={<Header variant="h2">{t("iam.policyDocument")}</Header>}>
           <Json value={data.document} label={t("iam.policyDocument")} />
@@ -153,6 +131,6 @@ export function PolicyPage({ arn }: { arn: string }) {
           },
         ]}
       />
-    </Page>
+    </One>
   );
 }

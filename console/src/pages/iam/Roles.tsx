@@ -1,4 +1,3 @@
-import { useState } from "react";
 import Button from "@cloudscape-design/components/button";
 import Container from "@cloudscape-design/components/container";
 import Header from "@cloudscape-design/components/header";
@@ -6,117 +5,94 @@ import Tabs from "@cloudscape-design/components/tabs";
 import { every, useConsole } from "../../frame/context.ts";
 import { hrefOf } from "../../frame/router.ts";
 import { useLocale } from "../../i18n/i18n.tsx";
-import { Details } from "../../parts/Details.tsx";
-import { FormModal, type Question } from "../../parts/FormModal.tsx";
+import { createdColumn } from "../../parts/columns.ts";
 import { Json, pretty } from "../../parts/Json.tsx";
-import { Listing } from "../../parts/Listing.tsx";
-import { Page } from "../../parts/Page.tsx";
 import { deletion, documentQuestion } from "../../parts/questions.ts";
 import { useLoad } from "../../parts/useLoad.ts";
+import { useQuestion } from "../../parts/useQuestion.tsx";
+import { Everything, One } from "./frame.tsx";
 import { Permissions } from "./Permissions.tsx";
 
 export function Roles() {
-  const { t, time } = useLocale();
+  const locale = useLocale();
+  const { t } = locale;
   const { api, session } = useConsole();
   const trust = {
     Version: "2012-10-17",
     Statement: [{ Effect: "Allow", Principal: { AWS: session.identity.account }, Action: "sts:AssumeRole" }],
   };
   return (
-    <Page title={t("iam.roles")} description={t("iam.rolesText")} crumbs={[{ text: "IAM", href: hrefOf("iam") }]}>
-      <Listing
-        name="iam/roles"
-        title={t("iam.roles")}
-        load={() => every(api, "iam", "ListRoles", {}, "Roles", ["Marker", "Marker"])}
-        rowId={(role) => role.RoleName}
-        columns={[
-          {
-            id: "name",
-            header: t("iam.roleName"),
-            cell: (role) => role.RoleName,
-            href: (role) => hrefOf("iam", "roles", role.RoleName),
-          },
-          { id: "path", header: t("iam.path"), cell: (role) => role.Path },
-          { id: "description", header: t("column.description"), cell: (role) => role.Description },
-          {
-            id: "created",
-            header: t("column.created"),
-            cell: (role) => time(role.CreateDate),
-            text: (role) => role.CreateDate,
-          },
-        ]}
-        create={{
-          label: t("iam.createRole"),
-          question: () => ({
-            title: t("iam.createRole"),
-            submit: t("action.create"),
-            fields: [
-              { name: "RoleName", label: t("iam.roleName") },
-              { name: "Description", label: t("column.description"), optional: true },
-              {
-                name: "AssumeRolePolicyDocument",
-                label: t("iam.trust"),
-                hint: t("iam.trustHint"),
-                kind: "long",
-                initial: pretty(trust),
-              },
-            ],
-            run: async ({ Description, ...values }) =>
-              void (await api("iam", "CreateRole", { ...values, ...(Description ? { Description } : {}) })),
-          }),
-        }}
-        actions={[
-          {
-            id: "delete",
-            label: t("action.delete"),
-            question: ({ RoleName }) => deletion(t, RoleName, () => api("iam", "DeleteRole", { RoleName })),
-          },
-        ]}
-      />
-    </Page>
+    <Everything
+      kind="roles"
+      description={t("iam.rolesText")}
+      name="iam/roles"
+      load={() => every(api, "iam", "ListRoles", {}, "Roles", ["Marker", "Marker"])}
+      rowId={(role) => role.RoleName}
+      columns={[
+        {
+          id: "name",
+          header: t("iam.roleName"),
+          cell: (role) => role.RoleName,
+          href: (role) => hrefOf("iam", "roles", role.RoleName),
+        },
+        { id: "path", header: t("iam.path"), cell: (role) => role.Path },
+        { id: "description", header: t("column.description"), cell: (role) => role.Description },
+        createdColumn(locale),
+      ]}
+      create={{
+        label: t("iam.createRole"),
+        question: () => ({
+          title: t("iam.createRole"),
+          submit: t("action.create"),
+          fields: [
+            { name: "RoleName", label: t("iam.roleName") },
+            { name: "Description", label: t("column.description"), optional: true },
+            {
+              name: "AssumeRolePolicyDocument",
+              label: t("iam.trust"),
+              hint: t("iam.trustHint"),
+              kind: "long",
+              initial: pretty(trust),
+            },
+          ],
+          run: async ({ Description, ...values }) =>
+            void (await api("iam", "CreateRole", { ...values, ...(Description ? { Description } : {}) })),
+        }),
+      }}
+      actions={[
+        {
+          id: "delete",
+          label: t("action.delete"),
+          question: ({ RoleName }) => deletion(t, RoleName, () => api("iam", "DeleteRole", { RoleName })),
+        },
+      ]}
+    />
   );
 }
 
 export function RolePage({ name }: { name: string }) {
   const { t, time, number } = useLocale();
-  const { api, flash } = useConsole();
-  const [question, setQuestion] = useState<Question>();
+  const { api } = useConsole();
   const { data, error, reload } = useLoad(name, async () => (await api("iam", "GetRole", { RoleName: name })).Role);
+  const { ask, modal } = useQuestion(reload);
   const editTrust = () =>
-    setQuestion(
+    ask(
+      t("iam.editTrust"),
       documentQuestion(
         t("iam.editTrust"),
         t("iam.trust"),
         t("action.save"),
         pretty(data.AssumeRolePolicyDocument),
-        async (PolicyDocument) => {
-          await api("iam", "UpdateAssumeRolePolicy", { RoleName: name, PolicyDocument });
-          flash(t("iam.editTrust"));
-          reload();
-        },
+        (PolicyDocument) => api("iam", "UpdateAssumeRolePolicy", { RoleName: name, PolicyDocument }),
       ),
     );
+  const pairs = data && [
+    [t("column.arn"), data.Arn],
+    [t("column.created"), time(data.CreateDate)],
+    [t("iam.maxSession"), t("iam.seconds", { count: number(data.MaxSessionDuration) })],
+  ];
   return (
-    <Page
-      title={name}
-      crumbs={[
-        { text: "IAM", href: hrefOf("iam") },
-        { text: t("iam.roles"), href: hrefOf("iam", "roles") },
-      ]}
-    >
-      <Details
-        title={t("tab.details")}
-        error={error}
-        pairs={
-          data
-            ? [
-                [t("column.arn"), data.Arn],
-                [t("column.created"), time(data.CreateDate)],
-                [t("iam.maxSession"), t("iam.seconds", { count: number(data.MaxSessionDuration) })],
-              ]
-            : []
-        }
-      />
+    <One kind="roles" name={name} error={error} pairs={pairs}>
       <Tabs
         ariaLabel={name}
         tabs={[
@@ -138,7 +114,7 @@ export function RolePage({ name }: { name: string }) {
           },
         ]}
       />
-      {question ? <FormModal question={question} onClose={() => setQuestion(undefined)} /> : null}
-    </Page>
+      {modal}
+    </One>
   );
 }

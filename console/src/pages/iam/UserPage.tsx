@@ -1,39 +1,24 @@
 import Tabs from "@cloudscape-design/components/tabs";
 import { useConsole } from "../../frame/context.ts";
-import { hrefOf } from "../../frame/router.ts";
 import { useLocale } from "../../i18n/i18n.tsx";
-import { Details } from "../../parts/Details.tsx";
 import { Listing } from "../../parts/Listing.tsx";
-import { Page } from "../../parts/Page.tsx";
 import { useLoad } from "../../parts/useLoad.ts";
+import { createdColumn } from "../../parts/columns.ts";
 import { Credentials } from "./Credentials.tsx";
+import { One } from "./frame.tsx";
 import { Permissions } from "./Permissions.tsx";
 
 export function UserPage({ name }: { name: string }) {
   const { t, time } = useLocale();
   const { api } = useConsole();
   const { data, error } = useLoad(name, async () => (await api("iam", "GetUser", { UserName: name })).User);
+  const pairs = data && [
+    [t("column.arn"), data.Arn],
+    [t("column.created"), time(data.CreateDate)],
+    [t("iam.passwordUsed"), data.PasswordLastUsed ? time(data.PasswordLastUsed) : t("value.never")],
+  ];
   return (
-    <Page
-      title={name}
-      crumbs={[
-        { text: "IAM", href: hrefOf("iam") },
-        { text: t("iam.users"), href: hrefOf("iam", "users") },
-      ]}
-    >
-      <Details
-        title={t("tab.details")}
-        error={error}
-        pairs={
-          data
-            ? [
-                [t("column.arn"), data.Arn],
-                [t("column.created"), time(data.CreateDate)],
-                [t("iam.passwordUsed"), data.PasswordLastUsed ? time(data.PasswordLastUsed) : t("value.never")],
-              ]
-            : []
-        }
-      />
+    <One kind="users" name={name} error={error} pairs={pairs}>
       <Tabs
         ariaLabel={name}
         tabs={[
@@ -42,12 +27,13 @@ export function UserPage({ name }: { name: string }) {
           { id: "credentials", label: t("iam.credentials"), content: <Credentials name={name} /> },
         ]}
       />
-    </Page>
+    </One>
   );
 }
 
 function Memberships({ name }: { name: string }) {
-  const { t, time } = useLocale();
+  const locale = useLocale();
+  const { t } = locale;
   const { api } = useConsole();
   return (
     <Listing
@@ -55,10 +41,7 @@ function Memberships({ name }: { name: string }) {
       title={t("iam.memberships")}
       load={async () => ({ items: (await api("iam", "ListGroupsForUser", { UserName: name })).Groups, more: false })}
       rowId={(group) => group.GroupName}
-      columns={[
-        { id: "name", header: t("iam.groupName"), cell: (group) => group.GroupName },
-        { id: "created", header: t("column.created"), cell: (group) => time(group.CreateDate) },
-      ]}
+      columns={[{ id: "name", header: t("iam.groupName"), cell: (group) => group.GroupName }, createdColumn(locale)]}
       create={{
         label: t("iam.addToGroup"),
         question: () => ({

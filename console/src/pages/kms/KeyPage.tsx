@@ -3,7 +3,6 @@ import Button from "@cloudscape-design/components/button";
 import Container from "@cloudscape-design/components/container";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import Tabs from "@cloudscape-design/components/tabs";
-import { ApiError } from "../../aws/client.ts";
 import { every, useConsole } from "../../frame/context.ts";
 import { hrefOf } from "../../frame/router.ts";
 import { useLocale } from "../../i18n/i18n.tsx";
@@ -14,11 +13,14 @@ import { Listing } from "../../parts/Listing.tsx";
 import { Page } from "../../parts/Page.tsx";
 import { documentQuestion } from "../../parts/questions.ts";
 import { useLoad } from "../../parts/useLoad.ts";
+import { KeyPolicySimulator } from "./KeyPolicySimulator.tsx";
+import { RotationTimeline, rotationsOf } from "./RotationTimeline.tsx";
 
 export function KeyPage({ id }: { id: string }) {
   const { t, time } = useLocale();
   const { api } = useConsole();
   const { data, error } = useLoad(id, async () => (await api("kms", "DescribeKey", { KeyId: id })).KeyMetadata);
+  const { data: used } = useLoad(`${id}/used`, () => api("kms", "GetKeyLastUsage", { KeyId: id }));
   return (
     <Page title={id} crumbs={[{ text: "KMS", href: hrefOf("kms") }]}>
       <Details
@@ -36,6 +38,7 @@ export function KeyPage({ id }: { id: string }) {
                 [t("kms.manager"), data.KeyManager],
                 [t("column.created"), time(data.CreationDate)],
                 [t("kms.deletionDate"), time(data.DeletionDate)],
+                [t("kms.lastUsed"), used ? lastUse(used.KeyLastUsage, time, t("ledger.never")) : "–"],
               ]
             : []
         }
@@ -43,8 +46,8 @@ export function KeyPage({ id }: { id: string }) {
       <Tabs
         ariaLabel={id}
         tabs={[
-          { id: "policy", label: t("kms.policy"), content: <KeyPolicy id={id} /> },
-          { id: "rotation", label: t("kms.rotation"), content: <Rotation id={id} /> },
+          { id: "policy", label: t("kms.policy"), content: <KeyPolicy id={id} arn={data?.Arn} /> },
+          { id: "rotation", label: t("kms.rotation"), content: <Rotation id={id} createdAt={data?.CreationDate} /> },
           { id: "aliases", label: t("kms.aliases"), content: <Aliases id={id} /> },
           { id: "grants", label: t("kms.grants"), content: <Grants id={id} /> },
           { id: "used", label: t("kms.usedBy"), content: <UsedBy arn={data?.Arn} id={id} /> },
@@ -54,7 +57,16 @@ export function KeyPage({ id }: { id: string }) {
   );
 }
 
-function KeyPolicy({ id }: { id: string }) {
+/** When, and by which operation; `never` where nobody has used it. */
+function lastUse(
+  usage: { Timestamp?: number; Operation?: string },
+  time: (at: number) => string,
+  never: string,
+): string {
+  return usage.Timestamp === undefined ? never : `${time(usage.Timestamp)} (${usage.Operation})`;
+}
+
+function KeyPolicy({ id, arn }: { id: string; arn: string | undefined }) {
   const { t } = useLocale();
   const { api, flash } = useConsole();
   const [question, setQuestion] = useState<Question>();
@@ -69,7 +81,7 @@ function KeyPolicy({ id }: { id: string }) {
       }),
     );
   return (
-    <>
+    <SpaceBetween size="l">
       <Details
         title={t("kms.policy")}
         error={error}
@@ -81,12 +93,13 @@ function KeyPolicy({ id }: { id: string }) {
           <Json value={data} label={t("kms.policy")} />
         </Container>
       ) : null}
+      {data && arn ? <KeyPolicySimulator keyArn={arn} policy={data} /> : null}
       {question ? <FormModal question={question} onClose={() => setQuestion(undefined)} /> : null}
-    </>
+    </SpaceBetween>
   );
 }
 
-function Rotation({ id }: { id: string }) {
+function Rotation({ id, createdAt }: { id: string; createdAt: number | undefined }) {
   const { t, time, number } = useLocale();
   const { api, flash } = useConsole();
   const [question, setQuestion] = useState<Question>();
@@ -155,19 +168,11 @@ function Rotation({ id }: { id: string }) {
           </SpaceBetween>
         }
       />
+      <RotationTimeline key={turn} id={id} createdAt={createdAt} nextAt={data?.NextRotationDate} />
       <Listing
         name={`kms/${id}/rotations/${turn}`}
         title={t("kms.rotations")}
-        load={async () => {
-          try {
-            return await every(api, "kms", "ListKeyRotations", { KeyId: id }, "Rotations", ["NextMarker", "Marker"]);
-          } catch (problem) {
-            // Keys that cannot rotate.
-            if (problem instanceof ApiError && problem.code === "UnsupportedOperationException")
-              return { items: [], more: false };
-            throw problem;
-          }
-        }}
+        load={() => rotationsOf(api, id)}
         rowId={(each) => String(each.RotationDate ?? each.KeyMaterialId)}
         columns={[
           { id: "time", header: t("column.time"), cell: (each) => time(each.RotationDate) },

@@ -5,6 +5,7 @@ import { useLocale } from "../../i18n/i18n.tsx";
 import { Listing, type Row } from "../../parts/Listing.tsx";
 import { Page } from "../../parts/Page.tsx";
 import { KeyPage } from "./KeyPage.tsx";
+import { KeyStores } from "./KeyStores.tsx";
 
 const marker = ["NextMarker", "Marker"] as const;
 
@@ -47,8 +48,9 @@ const specs = [
 ];
 const usages = ["ENCRYPT_DECRYPT", "SIGN_VERIFY", "GENERATE_VERIFY_MAC", "KEY_AGREEMENT"];
 
-export default function Kms({ path: [id] }: PageProps) {
-  return id === undefined ? <Keys /> : <KeyPage id={id} />;
+export default function Kms({ path: [id, store] }: PageProps) {
+  if (id === "stores") return <KeyStores id={store} />;
+  return id === undefined || id === "keys" ? <Keys /> : <KeyPage id={id} />;
 }
 
 function Keys() {

@@ -1,4 +1,3 @@
-import { useState } from "react";
 import Button from "@cloudscape-design/components/button";
 import Container from "@cloudscape-design/components/container";
 import Header from "@cloudscape-design/components/header";
@@ -10,13 +9,14 @@ import { every, useConsole } from "../../frame/context.ts";
 import type { PageProps } from "../../frame/pages.tsx";
 import { hrefOf } from "../../frame/router.ts";
 import { useLocale, type MessageKey } from "../../i18n/i18n.tsx";
+import { createdColumn } from "../../parts/columns.ts";
 import { Details } from "../../parts/Details.tsx";
-import { FormModal, type Question } from "../../parts/FormModal.tsx";
 import { Json, pretty } from "../../parts/Json.tsx";
 import { Listing } from "../../parts/Listing.tsx";
 import { Page } from "../../parts/Page.tsx";
 import { deletion } from "../../parts/questions.ts";
 import { useLoad } from "../../parts/useLoad.ts";
+import { useQuestion } from "../../parts/useQuestion.tsx";
 import { Objects } from "./Objects.tsx";
 
 export default function S3({ path: [bucket, ...folder] }: PageProps) {
@@ -26,7 +26,8 @@ export default function S3({ path: [bucket, ...folder] }: PageProps) {
 const continuation = ["ContinuationToken", "ContinuationToken"] as const;
 
 function Buckets() {
-  const { t, time } = useLocale();
+  const locale = useLocale();
+  const { t } = locale;
   const { api, region } = useConsole();
   return (
     <Page title={t("s3.buckets")} description={t("s3.text")}>
@@ -44,12 +45,7 @@ function Buckets() {
             href: (bucket) => hrefOf("s3", bucket.Name),
           },
           { id: "region", header: t("column.region"), cell: (bucket) => bucket.BucketRegion },
-          {
-            id: "created",
-            header: t("column.created"),
-            cell: (bucket) => time(bucket.CreationDate),
-            text: (bucket) => bucket.CreationDate,
-          },
+          createdColumn(locale, "CreationDate"),
         ]}
         create={{
           label: t("s3.create"),
@@ -104,8 +100,7 @@ async function orNothing<T>(code: string, load: () => Promise<T>): Promise<T | n
 
 function Properties({ bucket }: { bucket: string }) {
   const { t } = useLocale();
-  const { api, flash } = useConsole();
-  const [question, setQuestion] = useState<Question>();
+  const { api } = useConsole();
   const { data, error, reload } = useLoad(bucket, async () => {
     const [versioning, encryption] = await Promise.all([
       api("s3", "GetBucketVersioning", { Bucket: bucket }),
@@ -116,17 +111,7 @@ function Properties({ bucket }: { bucket: string }) {
       rule: encryption.ServerSideEncryptionConfiguration.Rules[0]?.ApplyServerSideEncryptionByDefault,
     };
   });
-  const ask = (title: string, rest: Omit<Question, "title" | "submit">) =>
-    setQuestion({
-      title,
-      submit: t("action.save"),
-      ...rest,
-      run: async (values, files) => {
-        await rest.run(values, files);
-        flash(title);
-        reload();
-      },
-    });
+  const { ask, modal } = useQuestion(reload);
   return (
     <SpaceBetween size="l">
       <Details
@@ -207,7 +192,7 @@ function Properties({ bucket }: { bucket: string }) {
           </Button>
         }
       />
-      {question ? <FormModal question={question} onClose={() => setQuestion(undefined)} /> : null}
+      {modal}
     </SpaceBetween>
   );
 }
@@ -221,8 +206,7 @@ const blocks: readonly [member: string, label: MessageKey][] = [
 
 function BucketPermissions({ bucket }: { bucket: string }) {
   const { t } = useLocale();
-  const { api, flash } = useConsole();
-  const [question, setQuestion] = useState<Question>();
+  const { api } = useConsole();
   const { data, error, reload } = useLoad(bucket, async () => {
     const [policy, block] = await Promise.all([
       orNothing(
@@ -237,17 +221,7 @@ function BucketPermissions({ bucket }: { bucket: string }) {
     const status = policy === null ? undefined : await api("s3", "GetBucketPolicyStatus", { Bucket: bucket });
     return { policy, block, isPublic: status?.PolicyStatus?.IsPublic === true };
   });
-  const ask = (title: string, rest: Omit<Question, "title" | "submit"> & { submit?: string }) =>
-    setQuestion({
-      title,
-      submit: t("action.save"),
-      ...rest,
-      run: async (values, files) => {
-        await rest.run(values, files);
-        flash(title);
-        reload();
-      },
-    });
+  const { ask, modal } = useQuestion(reload);
   const template = pretty({
     Version: "2012-10-17",
     Statement: [
@@ -340,7 +314,7 @@ function BucketPermissions({ bucket }: { bucket: string }) {
           {data?.policy ? <Json value={data.policy} label={t("s3.bucketPolicy")} /> : <div>{t("s3.noPolicy")}</div>}
         </SpaceBetween>
       </Container>
-      {question ? <FormModal question={question} onClose={() => setQuestion(undefined)} /> : null}
+      {modal}
     </SpaceBetween>
   );
 }
