@@ -4,18 +4,66 @@
  */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { run, type Ran } from "./cli.ts";
-import type { Instance } from "./instance.ts";
+import { test, type TestContext } from "node:test";
+import { awsCommand, isInstalled, run, type Ran } from "./cli.ts";
+import { startInstance, type Instance } from "./instance.ts";
 
 /**
  * The provider waits on purpose: for a queue's attributes, and again for its policies, it wants the same answer six
  * times, five seconds apart, one resource after the other.
  */
 const timeoutMs = 600_000;
+
+/** In front of every configuration. */
+const provider = `
+terraform {
+  required_providers {
+    aws = {
+      source = "hashicorp/aws"
+    }
+  }
+}
+provider "aws" {
+  region            = "us-east-1"
+  s3_use_path_style = true
+}
+data "aws_caller_identity" "me" {}
+data "aws_region" "here" {}
+data "aws_partition" "aws" {}
+`;
+
+const installed = (await isInstalled("terraform")) && (await isInstalled(awsCommand()));
+export const skipTerraform = installed ? false : "needs terraform and the AWS CLI";
+
+/** A test over an instance of its own; it skips itself where no provider is to be had. */
+export function terraformTest(name: string, body: (instance: Instance, terraform: Terraform) => Promise<void>): void {
+  test(name, { skip: skipTerraform, timeout: 1_800_000 }, async (t) => {
+    const instance = await startInstance();
+    t.after(() => instance.stop());
+    const terraform = await readyTerraform(t, instance);
+    if (terraform) await body(instance, terraform);
+  });
+}
+
+/** In a folder that goes with the test; `undefined` when the test has been skipped. */
+export async function readyTerraform(
+  t: TestContext,
+  instance: Instance,
+  env: NodeJS.ProcessEnv = {},
+): Promise<Terraform | undefined> {
+  const folder = await mkdtemp(join(tmpdir(), "jikimi-terraform-"));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const terraform = new Terraform(instance, folder, env);
+  await terraform.write(provider);
+  if (await terraform.init()) return terraform;
+  t.skip("needs the AWS provider: TF_PLUGIN_DIR");
+  return undefined;
+}
 
 /** One configuration in a folder of its own, against one instance. */
 export class Terraform {
@@ -48,6 +96,13 @@ export class Terraform {
   async apply(text: string): Promise<void> {
     await this.write(text);
     await this.#must("apply", "-auto-approve", "-input=false");
+  }
+
+  /** Applies resources, after which the provider finds nothing more to do. */
+  async settle(resources: string): Promise<void> {
+    await this.apply(provider + resources);
+    const { code, stdout, stderr } = await this.plan();
+    assert.equal(code, 0, stdout + stderr);
   }
 
   destroy(): Promise<void> {

@@ -8,6 +8,10 @@ const roles = {
   jobs: async (): Promise<RoleModule> => await import("../roles/jobs.ts"),
   /** Runs where there is a listener. */
   edge: async (): Promise<RoleModule> => await import("../roles/edge.ts"),
+  /** Runs where there is a volume. */
+  volumes: async (): Promise<RoleModule> => await import("../roles/volumes.ts"),
+  /** Runs where there is a cluster of HSMs. */
+  hsm: async (): Promise<RoleModule> => await import("../roles/hsm.ts"),
   /** `jikimi up --demo` only. */
   demo: async (): Promise<RoleModule> => await import("../roles/demo.ts"),
 } as const;
@@ -17,13 +21,15 @@ export type RoleName = keyof typeof roles;
 export const roleNames = Object.keys(roles) as RoleName[];
 
 /** Started when the api role finds something for them to serve. */
-const onDemand: ReadonlySet<RoleName> = new Set(["edge"]);
+const onDemand: ReadonlySet<RoleName> = new Set(["edge", "volumes", "hsm"]);
 
 /**
  * What jobs read of events and documents is garbage at once: a young generation of 16 MB would only be filled, and the
- * memory stay with the process. In MiB.
+ * memory stay with the process (in MiB). So small a one is collected sooner by one thread than several have met.
  */
-const nodeFlags: Partial<Record<RoleName, readonly string[]>> = { jobs: ["--max-semi-space-size=4"] };
+const nodeFlags: Partial<Record<RoleName, readonly string[]>> = {
+  jobs: ["--max-semi-space-size=4", "--single-threaded-gc"],
+};
 
 export function isRoleName(name: string): name is RoleName {
   return Object.hasOwn(roles, name);

@@ -5,6 +5,11 @@
  * Errors are `{ code, message }` with a 4xx or 5xx status.
  */
 import type { Denial } from "#gateway/denials.ts";
+import type { EncryptionMatrix } from "./encryptionMatrixShape.ts";
+import type { LedgerReport } from "./ledgerReport.ts";
+import type { HsmUser, QuorumToken } from "../hsm/contract.ts";
+import type { ListedKey } from "./hsmKeys.ts";
+import type { HsmsView } from "../services/cloudhsmv2/operator.ts";
 import type { ProxyConfiguration, ProxyView } from "../services/kms/xksProxy/operator.ts";
 
 export interface AdminError {
@@ -83,6 +88,12 @@ export interface AdminFindings {
   findings: Record<string, unknown>[];
 }
 
+/** `GET /_jikimi/ledger?month=2026-11`: what the use of every account would cost on AWS. The present month unless given. */
+export type AdminLedger = LedgerReport;
+
+/** `GET /_jikimi/encryption-matrix`: what of every account and of the installation is encrypted, with proof. */
+export type AdminEncryptionMatrix = EncryptionMatrix;
+
 /** `POST /_jikimi/time` with `{ advanceMs }`; 409 when the clock is not adjustable. */
 export interface AdminTime {
   now: number;
@@ -108,6 +119,18 @@ export interface AdminXksProxies {
 /** The file that KMS's console takes; its secret is told this once. */
 export type AdminXksConfiguration = ProxyConfiguration;
 
+/**
+ * `GET /_jikimi/hsm`: clusters of hardware security modules, and what serves them. `POST` with `{ action, clusterId }` and,
+ * of who acts, `{ user, password, quorum? }`: "activate" `{ newPassword }`, "users" (answered with `AdminHsmUser[]`),
+ * "create-user" `{ name, role, newPassword }`, "delete-user" `{ name }`, "change-password" `{ name, newPassword }`,
+ * "quorum" (approvals by service), "set-quorum" `{ service, approvals }`, "register-quorum-key" `{ publicKey }`,
+ * "quorum-token" `{ service }` (`AdminQuorumToken`), "keys" (`AdminHsmKey[]`), "share-key" and "unshare-key" `{ keyId, name }`.
+ */
+export type AdminHsms = HsmsView;
+export type AdminHsmUser = HsmUser;
+export type AdminQuorumToken = QuorumToken;
+export type AdminHsmKey = ListedKey;
+
 /** `POST /_jikimi/backup` with `{ path }`: absolute, must not exist. Answers when all of it is on disk. */
 export interface AdminBackup {
   path: string;
@@ -122,6 +145,8 @@ export const adminPaths = {
   whyDenied: "/_jikimi/why-denied",
   coverage: "/_jikimi/coverage",
   findings: "/_jikimi/findings",
+  encryptionMatrix: "/_jikimi/encryption-matrix",
+  ledger: "/_jikimi/ledger",
   time: "/_jikimi/time",
   unseal: "/_jikimi/unseal",
   seal: "/_jikimi/seal",
@@ -131,4 +156,5 @@ export const adminPaths = {
   rootLink: "/_jikimi/root-link",
   backup: "/_jikimi/backup",
   xksProxies: "/_jikimi/xks-proxies",
+  hsm: "/_jikimi/hsm",
 } as const;

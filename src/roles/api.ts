@@ -29,7 +29,7 @@ export async function start(config: RoleConfig, log: Logger, supervisor: Supervi
   let serving = await openServing(config, endpoint, log, supervisor);
   let changing: Promise<void> = Promise.resolve();
 
-  const serve = () => front.serve(serving, publicRoutes(serving.installation, reset));
+  const serve = () => front.serve(serving, publicRoutes(serving.installation, config, reset));
   const reset = (): Promise<void> => {
     requireResettable(config);
     changing = changing.then(async () => {
@@ -47,6 +47,9 @@ export async function start(config: RoleConfig, log: Logger, supervisor: Supervi
 
   return {
     ready: { ...serving.ready },
+    get registry() {
+      return serving.installation.metrics.registry;
+    },
     async stop() {
       serving.installation.drain();
       await front.close();
@@ -99,6 +102,8 @@ class Front {
   }
 
   async #own(request: HttpRequest): Promise<HttpResponse> {
+    const issuer = this.#serving?.tokenIssuers.answer(request.method, request.path);
+    if (issuer) return await issuer;
     const file = await this.#console.answer(request);
     return file ?? answerRoute(this.#routes, request, (asked) => refuseForeignPages(asked, this.#ownNames));
   }

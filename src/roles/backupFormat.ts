@@ -43,7 +43,7 @@ export interface KeysFile {
 }
 
 /** Entries of a data folder that are backed up apart, or that only mean something while it runs. */
-export const notInKeysFile = new Set(["blobs", "logs", "run", "run.json"]);
+export const notInKeysFile = new Set(["blobs", "logs", "run", "run.json", "volumes"]);
 
 /** The backup is incomplete or was changed. */
 export class BackupDamaged extends Error {

@@ -8,6 +8,7 @@ import { AwsError } from "#kernel/errors.ts";
 import { execute } from "#gateway/execute.ts";
 import type { CallSource, Runtime } from "#gateway/runtime.ts";
 import type { HttpRequest } from "#wire/contract.ts";
+import { endSession } from "../services/iam/endedSessions.ts";
 import { accountNamed, checkPassword, signInPrincipal } from "../services/iam/signIn.ts";
 import { changedSince, Federation, SignIn } from "../services/signin/index.ts";
 import type { CallAs, Halves, PasswordRequest, SignInAnswer, Visitor } from "../services/signin/contract.ts";
@@ -15,6 +16,7 @@ import { noSession } from "../services/signin/sessions.ts";
 import { issueSession } from "../services/sts/state.ts";
 import { consolePath } from "./consoleFiles.ts";
 import { Rendered, type Routes } from "./routes.ts";
+import { securityHubActions } from "./securityHubActions.ts";
 
 const api = `${consolePath}api`;
 const federationPath = "/_jikimi/federation";
@@ -24,6 +26,7 @@ const pageHeader = "x-jikimi-page";
 
 export function consoleRoutes(runtime: Runtime): Routes {
   const { signIn, federation } = signInOf(runtime);
+  const sendSecurityHubEvents = securityHubActions(runtime);
   const visitorOf = (request: HttpRequest) => visitor(runtime, request);
   return {
     /** What the sign-in page has to know. */
@@ -67,6 +70,10 @@ export function consoleRoutes(runtime: Runtime): Routes {
       const wanted = new Set(services.map(String));
       const draining = runtime.draining ?? new AbortController().signal;
       return changedSince(runtime.store, account, wanted, after as number | undefined, draining);
+    },
+    [`POST ${api}/security-hub-events`]: async (_query, body, request) => {
+      const visitor = visitorOf(request);
+      return await sendSecurityHubEvents(body, await signIn.principal(halvesOf(request), visitor), visitor.source);
     },
     [`POST ${api}/federation`]: async (_query, body, request) => {
       const [token] = strings(body, "token");
@@ -125,6 +132,7 @@ function signInOf(runtime: Runtime): { signIn: SignIn; federation: Federation } 
         session,
         undefined,
       )) satisfies ConstructorParameters<typeof SignIn>[0]["issue"],
+    end: endSession,
     call: callAs(runtime),
   };
   const signIn = new SignIn(parts);

@@ -10,6 +10,7 @@ import type { KeyHolder } from "#keys/contract.ts";
 import { reportStream, type WafReport } from "#engines/waf/contract.ts";
 import { type Location, sealReport } from "#engines/waf/index.ts";
 import { IpcStore } from "#store/ipc.ts";
+import { sealEvents } from "#stream/sealed.ts";
 import type { BindPolicy } from "../edge/bindPolicy.ts";
 import { Firewall } from "../edge/firewall.ts";
 import { OidcAuthenticator } from "../edge/oidc/authenticate.ts";
@@ -17,6 +18,8 @@ import { Outbox, type OutboxItem } from "../edge/outbox.ts";
 import { EdgeProcess } from "../edge/process.ts";
 import { Records } from "../edge/records.ts";
 import { Sealing } from "../edge/sealing.ts";
+import { DocumentKeys } from "./documentKeys.ts";
+import { sealedKinds } from "./sealedKinds.ts";
 
 export interface EdgeParts {
   clock: Clock;
@@ -51,9 +54,14 @@ export async function openEdge(parts: EdgeParts): Promise<{ close(): Promise<voi
     records.gather(edge.edge, last);
     for (const report of firewall.reports()) outbox.put(reportStream, report.webAclArn, report);
   };
+  const store = new IpcStore(client);
+  const documentKeys = new DocumentKeys({ store, keys, clock, random });
   const outbox = new Outbox(
     {
-      append: async (stream, events) => void (await client.call("stream.append", [stream, events])),
+      append: async (stream, events) => {
+        const kept = sealedKinds.streams.has(stream) ? await sealEvents(documentKeys, stream, events) : events;
+        await client.call("stream.append", [stream, kept]);
+      },
       // The report shows requests: the key holder seals it, which needs the api role.
       prepare: async (item): Promise<OutboxItem> =>
         item.stream === reportStream
@@ -72,7 +80,7 @@ export async function openEdge(parts: EdgeParts): Promise<{ close(): Promise<voi
   const edge = new EdgeProcess({
     ...parts,
     random,
-    store: new IpcStore(client),
+    store,
     lastKnownPath: join(folder, "configuration"),
     inspector: firewall,
     authenticator,

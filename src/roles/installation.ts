@@ -11,24 +11,30 @@ import type { Runtime } from "#gateway/runtime.ts";
 import { startKeyHolder } from "#keys/client.ts";
 import type { SealControl } from "#keys/sealControl.ts";
 import { loadModel } from "#model/load.ts";
+import type { Store } from "#store/contract.ts";
 import { openStore } from "#store/open.ts";
+import { SealedStore } from "#store/sealed.ts";
 import { openStream } from "#stream/open.ts";
 import type { Stream } from "#stream/contract.ts";
 import { openRoleBlobs } from "./blobs.ts";
 import { openClock } from "./clock.ts";
+import { DocumentKeys } from "./documentKeys.ts";
 import { administrator, type Administrator } from "./firstStart.ts";
 import { joinIdentity, type JoinedIdentity } from "./identity.ts";
-import { createMetrics, type RoleMetrics } from "./metrics.ts";
+import { apiMetrics, type ApiMetrics } from "./metrics.ts";
 import type { RoleConfig } from "./role.ts";
 import { sealOf } from "./seal.ts";
+import { sealedKinds } from "./sealedKinds.ts";
 import { services } from "./services.ts";
 
 export interface Installation {
   clock: Clock;
+  /** As it is kept: for other roles, which open what is sealed by themselves, and for backups. */
+  store: Store;
   stream: Stream;
   identity: JoinedIdentity;
   administrator: Administrator;
-  metrics: RoleMetrics;
+  metrics: ApiMetrics;
   runtime: Runtime;
   seal: SealControl;
   /** Calls that only wait answer now; comes before the port is closed. */
@@ -53,14 +59,15 @@ export async function openInstallation(
     logger: log,
     clock,
   });
+  const documentKeys = new DocumentKeys({ store, keys, clock, random: systemRandom });
   const first = await administrator(config, { store, keys, clock });
-  const identity = joinIdentity({ store, keys, clock, log });
-  const metrics = createMetrics("api");
+  const identity = joinIdentity({ store, keys, clock, log, ownRegion: facts.defaultRegion });
+  const metrics = apiMetrics();
   const draining = new AbortController();
   const runtime: Runtime = {
     services: new Map(services.map((service) => [service.id, service])),
     model: loadModel,
-    store,
+    store: new SealedStore(store, sealedKinds, documentKeys),
     blobs,
     keys,
     identity,
@@ -74,6 +81,7 @@ export async function openInstallation(
   };
   return {
     clock,
+    store,
     stream,
     identity,
     administrator: first,

@@ -7,6 +7,7 @@ import type { Lease } from "#store/contract.ts";
 import type { JobContext } from "#gateway/context.ts";
 import type { Job } from "#gateway/service.ts";
 import { LeaseKeeper, leaseMs } from "./leaseKeeper.ts";
+import { noMetrics, type WorkMetrics } from "./metrics.ts";
 
 /** How often it is looked which jobs are due, at least; jobs that follow a moved clock start within this. */
 const tickMs = 250;
@@ -21,9 +22,10 @@ export function runJobs(
   ctx: JobContext,
   owner: string,
   keeper: LeaseKeeper = new LeaseKeeper(ctx.log),
+  metrics: WorkMetrics = noMetrics,
 ): { stop(): Promise<void> } {
   const stopping = new AbortController();
-  const turns = jobs.map((each) => new Turns(each, { ...ctx, signal: stopping.signal }, owner, keeper));
+  const turns = jobs.map((each) => new Turns(each, { ...ctx, signal: stopping.signal }, owner, keeper, metrics));
   const tick = (): void => {
     for (const turn of turns) turn.look();
   };
@@ -44,14 +46,24 @@ class Turns {
   readonly #ctx: JobContext;
   readonly #log: Logger;
   readonly #hold: Hold;
+  readonly #name: string;
+  readonly #metrics: WorkMetrics;
   #due: number;
   #running: Promise<void> | undefined;
 
-  constructor({ service, job }: RunnableJob, ctx: JobContext, owner: string, keeper: LeaseKeeper) {
+  constructor(
+    { service, job }: RunnableJob,
+    ctx: JobContext,
+    owner: string,
+    keeper: LeaseKeeper,
+    metrics: WorkMetrics,
+  ) {
     this.#job = job;
     this.#ctx = ctx;
-    this.#log = ctx.log.child({ job: `${service}/${job.name}` });
-    this.#hold = new Hold(ctx, `job/${service}/${job.name}`, owner, keeper);
+    this.#name = `${service}/${job.name}`;
+    this.#metrics = metrics;
+    this.#log = ctx.log.child({ job: this.#name });
+    this.#hold = new Hold(ctx, `job/${this.#name}`, owner, keeper);
     this.#due = ctx.clock.now();
   }
 
@@ -65,9 +77,14 @@ class Turns {
 
   async #run(): Promise<void> {
     try {
-      if (await this.#hold.take()) await this.#job.run(this.#ctx);
+      if (!(await this.#hold.take())) return;
+      const started = performance.now();
+      await this.#job.run(this.#ctx);
+      this.#metrics.ran(this.#name, (performance.now() - started) / 1000);
     } catch (error) {
-      if (!this.#ctx.signal.aborted) this.#log.error({ err: error }, "job failed");
+      if (this.#ctx.signal.aborted) return;
+      this.#metrics.failed("job", this.#name);
+      this.#log.error({ err: error }, "job failed");
     }
   }
 

@@ -7,8 +7,13 @@ import { backup } from "./backup.ts";
 import { advanceClock } from "./clock.ts";
 import { coverage } from "./coverage.ts";
 import { listenerStates } from "./edgeDemand.ts";
+import { operatorMatrix } from "./encryptionMatrixRoutes.ts";
 import { findings } from "./findings.ts";
+import { installedBackend } from "./hsmBackend.ts";
+import { hsmPlane } from "./hsmPlane.ts";
+import { hsmRoutes } from "./hsmRoutes.ts";
 import type { Installation } from "./installation.ts";
+import { operatorLedger } from "./ledgerRoutes.ts";
 import type { ApiReady, RoleConfig } from "./role.ts";
 import { newRootLink } from "./rootLink.ts";
 import type { Routes } from "./routes.ts";
@@ -44,6 +49,8 @@ export function operatorRoutes(config: RoleConfig, installation: Installation, r
     },
     "GET /_jikimi/coverage": () => coverage(),
     "GET /_jikimi/findings": (query) => findings(runtime.store, query),
+    "GET /_jikimi/encryption-matrix": () => operatorMatrix(installation, config),
+    "GET /_jikimi/ledger": (query) => operatorLedger(runtime, config.dataDir, query),
     "POST /_jikimi/time": async (_query, body): Promise<AdminTime> => {
       const { advanceMs } = body;
       if (typeof advanceMs !== "number") throw new AwsError("InvalidRequest", "advanceMs must be a number.", 400);
@@ -62,5 +69,6 @@ export function operatorRoutes(config: RoleConfig, installation: Installation, r
       return await backup(config, installation, body["path"]);
     },
     ...xksProxyRoutes(runtime),
+    ...hsmRoutes(runtime.store, hsmPlane, installedBackend(process.env, config.dataDir)),
   };
 }

@@ -18,8 +18,8 @@ export interface RoleProcessHost {
 }
 
 /** Serves a role to the supervisor that forked this process. */
-export function serveSupervised(module: RoleModule, log: Logger, host: RoleProcessHost): void {
-  const life = new RoleLife(module, log, host, drainDeadlineMs);
+export function serveSupervised(role: string, module: RoleModule, log: Logger, host: RoleProcessHost): void {
+  const life = new RoleLife(role, module, log, host);
   host.on("message", (message) => {
     if (!isToRole(message)) return;
     if (message.type === "start") void life.start(message.config, message.kept);
@@ -35,33 +35,50 @@ export function serveSupervised(module: RoleModule, log: Logger, host: RoleProce
 
 /** Runs a role by itself, for installations that spread over several machines. */
 export async function serveAlone(
+  role: string,
   module: RoleModule,
   config: RoleConfig,
   log: Logger,
   host: RoleProcessHost,
 ): Promise<RunningRole> {
   const running = await module.start(config, log, { kept: undefined, keep() {}, want() {} });
-  const life = new RoleLife(module, log, { ...host, send: undefined }, drainDeadlineMs, running);
+  const life = new RoleLife(role, module, log, { ...host, send: undefined });
+  life.adopt(running, config);
   host.on("SIGTERM", () => void life.stop(0));
   host.on("SIGINT", () => void life.stop(0));
   return running;
 }
 
 class RoleLife {
+  readonly #role: string;
   readonly #module: RoleModule;
   readonly #log: Logger;
   readonly #host: RoleProcessHost;
-  readonly #deadlineMs: number;
   #running: RunningRole | undefined;
+  #metrics: Promise<{ close(): Promise<void> }> | undefined;
   #starting: Promise<void> | undefined;
   #stopping = false;
 
-  constructor(module: RoleModule, log: Logger, host: RoleProcessHost, deadlineMs: number, running?: RunningRole) {
+  constructor(role: string, module: RoleModule, log: Logger, host: RoleProcessHost) {
+    this.#role = role;
     this.#module = module;
     this.#log = log;
     this.#host = host;
-    this.#deadlineMs = deadlineMs;
+  }
+
+  adopt(running: RunningRole, config: RoleConfig): void {
     this.#running = running;
+    this.#metrics = this.#serveMetrics(running, config);
+  }
+
+  /** Loaded when the role serves already: nothing waits for it. */
+  async #serveMetrics(running: RunningRole, { dataDir }: RoleConfig): Promise<{ close(): Promise<void> }> {
+    const [{ roleRegistry }, { serveMetrics }] = await Promise.all([
+      import("./metrics.ts"),
+      import("./metricsGathering.ts"),
+    ]);
+    const plain = roleRegistry(this.#role);
+    return await serveMetrics(dataDir, () => running.registry ?? plain, this.#log);
   }
 
   start(config: RoleConfig, kept: Uint8Array | undefined): Promise<void> {
@@ -71,12 +88,13 @@ class RoleLife {
 
   async #start(config: RoleConfig, kept: Uint8Array | undefined): Promise<void> {
     try {
-      this.#running = await this.#module.start(config, this.#log, {
+      const running = await this.#module.start(config, this.#log, {
         kept,
         keep: (value) => this.tell({ type: "keep", value }),
         want: (role) => this.tell({ type: "want", role }),
       });
-      if (!this.#stopping) this.tell({ type: "ready", ready: this.#running.ready });
+      this.adopt(running, config);
+      if (!this.#stopping) this.tell({ type: "ready", ready: running.ready });
     } catch (error) {
       this.#log.fatal({ err: error }, "role did not start");
       const code = (error as NodeJS.ErrnoException).code;
@@ -89,9 +107,10 @@ class RoleLife {
   async stop(code: number): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
-    setTimeout(() => this.#host.exit(1), this.#deadlineMs).unref();
+    setTimeout(() => this.#host.exit(1), drainDeadlineMs).unref();
     try {
       await this.#starting;
+      await (await this.#metrics)?.close();
       await this.#running?.stop();
     } catch (error) {
       this.#log.error({ err: error }, "role did not stop cleanly");

@@ -2,10 +2,17 @@
 import { AwsError } from "#kernel/errors.ts";
 import { consoleRoutes } from "./consoleRoutes.ts";
 import type { Installation } from "./installation.ts";
+import { matrixOperations } from "./encryptionMatrixRoutes.ts";
+import { gatherMetrics } from "./metricsGathering.ts";
+import { ledgerOperations } from "./ledgerRoutes.ts";
+import { ownRoutes } from "./ownApi.ts";
+import type { RoleConfig } from "./role.ts";
 import { rootLinkRoutes } from "./rootLink.ts";
 import { Rendered, type Routes } from "./routes.ts";
+import { sealOperations } from "./sealRoutes.ts";
+import { unsealRoutes } from "./unsealRoutes.ts";
 
-export function publicRoutes(installation: Installation, reset: () => Promise<void>): Routes {
+export function publicRoutes(installation: Installation, config: RoleConfig, reset: () => Promise<void>): Routes {
   const { runtime, metrics } = installation;
   return {
     /** The process answers, and says which one it is. */
@@ -23,12 +30,19 @@ export function publicRoutes(installation: Installation, reset: () => Promise<vo
       const { sealed, seal } = await runtime.keys.state();
       return { services: served(installation), seal: { sealed, seal } };
     },
-    "GET /_jikimi/metrics": async () => new Rendered(metrics.contentType, await metrics.render()),
+    "GET /_jikimi/metrics": async () =>
+      new Rendered(metrics.registry.contentType, await gatherMetrics(config.dataDir, metrics.registry)),
     "POST /_jikimi/reset": async () => {
       await reset();
       return { status: "reset" };
     },
+    ...ownRoutes(runtime, {
+      ...sealOperations(installation.seal),
+      ...ledgerOperations(runtime, config.dataDir),
+      ...matrixOperations(installation, config),
+    }),
     ...rootLinkRoutes(runtime),
+    ...unsealRoutes(installation.seal, runtime.wallClock),
     ...consoleRoutes(runtime),
   };
 }

@@ -9,16 +9,17 @@ import { LeaseLost, type PartitionLease, type Stream } from "#stream/contract.ts
 import type { ReactorContext } from "#gateway/context.ts";
 import type { Reactor } from "#gateway/service.ts";
 import { LeaseKeeper, leaseMs } from "./leaseKeeper.ts";
+import { noMetrics, type WorkMetrics } from "./metrics.ts";
 import { SharedReads } from "./sharedReads.ts";
 
-const batchSize = 500;
+const batchSize = 1000;
 /** How often a partition without events is read again, in case nobody could say that there are some. */
 const idleMs = 15_000;
 /** How often a partition that another process has is asked for. */
 const standByMs = leaseMs / 3;
 const longestPauseMs = 10_000;
 /** Pause after a batch that was not full: what comes in meanwhile is handled, and written, together. */
-const gatherMs = 100;
+const gatherMs = 200;
 
 export interface RunnableReactor {
   service: string;
@@ -31,6 +32,7 @@ export function runReactors(
   ctx: ReactorContext,
   owner: string,
   keeper: LeaseKeeper = new LeaseKeeper(ctx.log),
+  metrics: WorkMetrics = noMetrics,
 ): { stop(): Promise<void> } {
   const stopping = new AbortController();
   const context = { ...ctx, signal: stopping.signal };
@@ -38,7 +40,14 @@ export function runReactors(
   const loops = reactors.flatMap(({ service, reactor }) =>
     Array.from({ length: stream.partitions }, (_, partition) => {
       const group = `${service}.${reactor.name}`;
-      return new PartitionLoop(group, reactor, partition, { stream, reads, ctx: context, owner, keeper }).run();
+      return new PartitionLoop(group, reactor, partition, {
+        stream,
+        reads,
+        ctx: context,
+        owner,
+        keeper,
+        metrics,
+      }).run();
     }),
   );
   return {
@@ -55,6 +64,7 @@ interface Surroundings {
   ctx: ReactorContext;
   owner: string;
   keeper: LeaseKeeper;
+  metrics: WorkMetrics;
 }
 
 class PartitionLoop {
@@ -66,6 +76,7 @@ class PartitionLoop {
   readonly #ctx: ReactorContext;
   readonly #owner: string;
   readonly #keeper: LeaseKeeper;
+  readonly #metrics: WorkMetrics;
   readonly #log: Logger;
 
   constructor(group: string, reactor: Reactor, partition: number, around: Surroundings) {
@@ -77,6 +88,7 @@ class PartitionLoop {
     this.#ctx = around.ctx;
     this.#owner = around.owner;
     this.#keeper = around.keeper;
+    this.#metrics = around.metrics;
     this.#log = around.ctx.log.child({ reactor: group, partition });
   }
 
@@ -93,7 +105,10 @@ class PartitionLoop {
         failures = 0;
       } catch (error) {
         if (this.#ctx.signal.aborted) return;
-        if (!(error instanceof LeaseLost)) this.#log.error({ err: error }, "reactor failed");
+        if (!(error instanceof LeaseLost)) {
+          this.#metrics.failed("reactor", this.#group);
+          this.#log.error({ err: error }, "reactor failed");
+        }
         failures++;
         await pause(Math.min(longestPauseMs, 50 * 2 ** failures), this.#ctx.signal);
       }
@@ -122,7 +137,9 @@ class PartitionLoop {
           continue;
         }
         await this.#reactor.handle(events, this.#ctx);
-        offset = events.at(-1)!.offset;
+        const last = events.at(-1)!;
+        this.#metrics.handled(this.#group, events.length, (this.#ctx.clock.now() - last.time) / 1000);
+        offset = last.offset;
         await this.#stream.commit(lease, offset);
         if (events.length < batchSize) await pause(gatherMs, this.#ctx.signal);
       }

@@ -2,6 +2,7 @@
  * What a role is: a module that starts, says that it is ready, and stops cleanly. The supervisor forks one
  * process per role; `jikimi run --role X` starts one alone.
  */
+import type { Registry } from "prom-client";
 import type { Logger } from "#kernel/log.ts";
 
 /** Everything a role is told. No secrets: those are read from files with mode 0600. */
@@ -55,6 +56,8 @@ export interface ApiReady {
 export interface RunningRole {
   /** Given to the supervisor with the ready message. */
   ready: Record<string, unknown>;
+  /** Metrics of its own; those of any process unless given. */
+  readonly registry?: Registry;
   /** Stop accepting, drain, commit offsets, release leases, close. Resolves when nothing is left. */
   stop(): Promise<void>;
 }
@@ -77,8 +80,14 @@ export interface RoleModule {
 export const dataPaths = {
   /** Unix socket of the api role for other roles: store, stream, calls between services, keys. */
   internalSocket: (dataDir: string) => `${dataDir}/run/internal.sock`,
+  /** Folder of the sockets of this machine's processes. */
+  runFolder: (dataDir: string) => `${dataDir}/run`,
+  /** Unix socket of a process for whoever gathers metrics. */
+  metricsSocket: (dataDir: string, pid: number) => `${dataDir}/run/metrics.${pid}`,
   /** Unix socket of the api role for the operator: HTTP, `/_jikimi/*`. */
   adminSocket: (dataDir: string) => `${dataDir}/run/admin.sock`,
+  /** Unix socket of the volumes role for hosts that attach volumes: NBD. */
+  nbdSocket: (dataDir: string) => `${dataDir}/run/nbd.sock`,
   credentials: (dataDir: string) => `${dataDir}/credentials`,
   clockOffset: (dataDir: string) => `${dataDir}/clock-offset`,
 };

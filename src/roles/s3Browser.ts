@@ -30,11 +30,22 @@ export class S3Browser {
   }
 
   /** `serve` answers what is an operation of an API. */
-  async answer(request: HttpRequest, signal: AbortSignal, serve: () => Promise<HttpResponse>): Promise<HttpResponse> {
+  answer(request: HttpRequest, signal: AbortSignal, serve: () => Promise<HttpResponse>): Promise<HttpResponse> {
     const { method, headers } = request;
     const isPlain = method !== "OPTIONS" && headers["origin"] === undefined && !isForm(request);
+    // What nearly every client sends.
+    if (isPlain && headers["authorization"] !== undefined) return serve();
+    return this.#withPage(request, signal, serve, isPlain);
+  }
+
+  async #withPage(
+    request: HttpRequest,
+    signal: AbortSignal,
+    serve: () => Promise<HttpResponse>,
+    isPlain: boolean,
+  ): Promise<HttpResponse> {
     const response = isPlain ? await serve() : await this.#answer(request, signal, serve);
-    const isOurOrigin = headers["authorization"] === undefined && !this.#address(request).virtualHost;
+    const isOurOrigin = request.headers["authorization"] === undefined && !this.#address(request).virtualHost;
     return isOurOrigin ? { ...response, headers: { ...response.headers, ...sandboxed } } : response;
   }
 

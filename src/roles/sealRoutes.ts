@@ -1,8 +1,9 @@
-/** What the operator's socket does with the seal. Shapes: adminContract.ts. */
+/** What the operator's socket does with the seal (shapes: adminContract.ts), and what the provider's callers may know of it. */
 import { AwsError } from "#kernel/errors.ts";
 import type { SealControl } from "#keys/sealControl.ts";
 import { type KeyHolder, KeyHolderUnavailable, Sealed, SealError } from "#keys/contract.ts";
 import type { AdminRekey, AdminSealKey, AdminSealState } from "./adminContract.ts";
+import type { OwnOperations } from "./ownApi.ts";
 import type { Routes } from "./routes.ts";
 import { parseSeal } from "./seal.ts";
 
@@ -43,6 +44,23 @@ export function sealRoutes(keys: KeyHolder, seal: SealControl): Routes {
     },
     "POST /_jikimi/seal/confirm": async (_query, body): Promise<AdminSealState> =>
       await refusing(seal.confirmRekey(text(body, "id"))),
+  };
+}
+
+/**
+ * `GET /_jikimi/seal`, signed, `jikimi:GetSeal`: the seal without anything that helps to open it. While it is sealed no
+ * signature can be verified; `/_jikimi/health` and `/_jikimi/readyz` say that much to anybody.
+ */
+export function sealOperations(seal: SealControl): OwnOperations {
+  return {
+    "GET /_jikimi/seal": {
+      name: "GetSeal",
+      providerOnly: true,
+      answer: async () => {
+        const { state, ...facts } = await seal.facts();
+        return { ...state, ...facts };
+      },
+    },
   };
 }
 

@@ -3,6 +3,7 @@ import { systemClock } from "#kernel/clock.ts";
 import type { Service } from "#gateway/service.ts";
 import { accountService } from "../services/account/index.ts";
 import { service as acm } from "../services/acm/index.ts";
+import { cloudHsmService } from "../services/cloudhsmv2/index.ts";
 import { service as cloudtrail } from "../services/cloudtrail/index.ts";
 import { accounts } from "../services/iam/accounts.ts";
 import { service as cloudtrailData } from "../services/cloudtrail-data/index.ts";
@@ -24,12 +25,15 @@ import { service as sqs } from "../services/sqs/index.ts";
 import { stsService } from "../services/sts/index.ts";
 import { IssuerKeys } from "../services/sts/webIdentity/issuerKeys.ts";
 import { wafv2Service } from "../services/wafv2/index.ts";
+import { installedBackend } from "./hsmBackend.ts";
+import { hsmPlane } from "./hsmPlane.ts";
 import { locationDatabases } from "./locationFiles.ts";
 import { xksSettings } from "./xksSettings.ts";
 
 export const services: readonly Service[] = [
   accountService(accounts),
   acm,
+  cloudHsmService({ plane: hsmPlane, backend: () => installedBackend(process.env) }),
   cloudtrail,
   cloudtrailData,
   cloudwatch,
@@ -38,7 +42,7 @@ export const services: readonly Service[] = [
   eventsService({ publicTargetsOnly: process.env["JIKIMI_EVENTS_PUBLIC_TARGETS_ONLY"] === "1" }),
   guardduty,
   iam,
-  kmsService(xksSettings(process.env)),
+  kmsService(xksSettings(process.env), hsmPlane),
   logs,
   organizationsService(accounts),
   s3,

@@ -1,4 +1,5 @@
 /** Everything behind the port of the api role: the installation, what answers requests, and the sockets for the operator and for other roles. */
+import { systemClock } from "#kernel/clock.ts";
 import type { Logger } from "#kernel/log.ts";
 import { Gateway } from "#gateway/gateway.ts";
 import { serveIpc } from "#ipc/server.ts";
@@ -13,6 +14,7 @@ import { clockMarks, followClock } from "./clock.ts";
 import { consolePath } from "./consoleFiles.ts";
 import { whenListeners } from "./edgeDemand.ts";
 import { openInstallation, type Installation } from "./installation.ts";
+import { linkHsmPlane } from "./hsmPlane.ts";
 import { callErrors, callHandlers } from "./internalCalls.ts";
 import { operatorRoutes } from "./operatorRoutes.ts";
 import { leaseOwner } from "./owner.ts";
@@ -20,7 +22,9 @@ import { dataPaths, type ApiReady, type RoleConfig, type SupervisorLink } from "
 import { rootLinkUrl } from "./rootLink.ts";
 import { S3Browser } from "./s3Browser.ts";
 import { SigningCertificates } from "./signingCertificates.ts";
+import { TokenIssuers } from "./tokenIssuers.ts";
 import { serveUnix } from "./unixServer.ts";
+import { whenVolumes } from "./volumesDemand.ts";
 import { XksProxy } from "../services/kms/xksProxy/proxy.ts";
 import { version } from "./version.ts";
 
@@ -32,6 +36,7 @@ export interface Serving {
   gateway: Gateway;
   browser: S3Browser;
   certificates: SigningCertificates;
+  tokenIssuers: TokenIssuers;
   xksProxy: XksProxy;
   ready: ApiReady;
   /** Ends what is behind the port, in the order in which it depends on one another. */
@@ -49,6 +54,7 @@ export async function openServing(
   const { runtime } = installation;
   const wire = createWire({ defaultRegion: config.defaultRegion, baseHosts: hostSuffixes });
   const ready = await readyMessage(config, installation, endpoint);
+  const hsm = linkHsmPlane(config, supervisor);
   // The first api process moves the clock; the others and the jobs role follow what it has written down.
   const sockets = config.follower
     ? [followClock(config, installation.clock)]
@@ -58,10 +64,12 @@ export async function openServing(
     gateway: new Gateway(runtime, wire),
     browser: new S3Browser(runtime, wire),
     certificates: new SigningCertificates(config.dataDir, runtime.store),
+    tokenIssuers: new TokenIssuers(runtime.store, endpoint, systemClock),
     xksProxy: new XksProxy(runtime, await version()),
     ready,
     async close() {
       for (const socket of sockets) await socket.close();
+      await hsm.close();
       await installation.close();
     },
   };
@@ -75,18 +83,16 @@ async function openSockets(
   log: Logger,
   supervisor: SupervisorLink,
 ): Promise<{ close(): Promise<void> }[]> {
-  const { runtime, stream, clock } = installation;
+  const { runtime, store, stream, clock } = installation;
   const owner = leaseOwner("api", config.dataDir);
-  const relay = needsRelay(runtime.store, stream)
-    ? new OutboxRelay({ store: runtime.store, stream, owner, clock, log })
-    : undefined;
+  const relay = needsRelay(store, stream) ? new OutboxRelay({ store, stream, owner, clock, log }) : undefined;
   relay?.start();
   const internal = await serveIpc(
     dataPaths.internalSocket(config.dataDir),
     {
-      ...storeHandlers(runtime.store),
+      ...storeHandlers(store),
       ...streamHandlers(stream),
-      ...(runtime.store instanceof SqliteStore ? followHandlers(runtime.store.database, clockMarks(clock)) : {}),
+      ...(store instanceof SqliteStore ? followHandlers(store.database, clockMarks(clock)) : {}),
       ...callHandlers(runtime),
       "installation.facts": () => runtime.config,
     },
@@ -95,7 +101,8 @@ async function openSockets(
   const routes = operatorRoutes(config, installation, ready);
   const admin = await serveUnix(dataPaths.adminSocket(config.dataDir), routes, log);
   const demand = whenListeners(runtime.store, log, () => supervisor.want("edge"));
-  return [demand, internal, admin, { close: async () => relay?.stop() }];
+  const volumes = whenVolumes(runtime.store, log, () => supervisor.want("volumes"));
+  return [demand, volumes, internal, admin, { close: async () => relay?.stop() }];
 }
 
 async function readyMessage(config: RoleConfig, installation: Installation, endpoint: string): Promise<ApiReady> {

@@ -1,27 +1,11 @@
 /** EventBridge and its Scheduler through Terraform with the unmodified AWS provider: apply, a plan that finds nothing to do, a change, destroy. */
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { test } from "node:test";
 import { EventBridge } from "@aws-sdk/client-eventbridge";
 import { SQS } from "@aws-sdk/client-sqs";
-import { isInstalled } from "../cli.ts";
-import { eventually, startInstance } from "../instance.ts";
-import { Terraform } from "../terraform.ts";
+import { eventually } from "../instance.ts";
+import { terraformTest } from "../terraform.ts";
 
 const configuration = (kind: string, days: number) => `
-terraform {
-  required_providers {
-    aws = {
-      source = "hashicorp/aws"
-    }
-  }
-}
-provider "aws" {
-  region = "us-east-1"
-}
-data "aws_caller_identity" "me" {}
 resource "aws_cloudwatch_event_bus" "orders" {
   name        = "tf-orders"
   description = "orders ${kind}"
@@ -179,25 +163,11 @@ resource "aws_cloudwatch_event_target" "hook" {
 }
 `;
 
-test(
+terraformTest(
   "buses, rules, targets, archives, connections, destinations and permissions through Terraform",
-  { skip: (await isInstalled("terraform")) ? false : "terraform is not installed" },
-  async (t) => {
-    const folder = await mkdtemp(join(tmpdir(), "jikimi-tf-events-"));
-    const instance = await startInstance();
-    t.after(async () => {
-      await instance.stop();
-      await rm(folder, { recursive: true, force: true });
-    });
-    const terraform = new Terraform(instance, folder);
-    await terraform.write(configuration("new", 3));
-    if (!(await terraform.init())) return t.skip("needs the AWS provider: TF_PLUGIN_DIR");
-    await terraform.apply(configuration("new", 3));
-    const settled = await terraform.plan();
-    assert.equal(settled.code, 0, settled.stdout);
-    await terraform.apply(configuration("changed", 5));
-    const changed = await terraform.plan();
-    assert.equal(changed.code, 0, changed.stdout);
+  async (instance, terraform) => {
+    await terraform.settle(configuration("new", 3));
+    await terraform.settle(configuration("changed", 5));
 
     // What was declared works.
     const region = "us-east-1";

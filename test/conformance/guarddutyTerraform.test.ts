@@ -1,31 +1,12 @@
 /**
  * GuardDuty through Terraform with the unmodified AWS provider: apply, a plan that finds nothing to do, a change, destroy.
- * The provider comes from `TF_PLUGIN_DIR` or from where terraform's own configuration finds it; without, skipped.
  */
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { test } from "node:test";
 import { Organizations } from "@aws-sdk/client-organizations";
-import { aws, awsCommand, isInstalled } from "../cli.ts";
-import { startInstance } from "../instance.ts";
-import { Terraform } from "../terraform.ts";
+import { aws } from "../cli.ts";
+import { terraformTest } from "../terraform.ts";
 
 const configuration = (rank: number, frequency: string, activate: boolean, member: string) => `
-terraform {
-  required_providers {
-    aws = {
-      source = "hashicorp/aws"
-    }
-  }
-}
-provider "aws" {
-  region            = "us-east-1"
-  s3_use_path_style = true
-}
-data "aws_caller_identity" "me" {}
-
 resource "aws_guardduty_detector" "main" {
   enable                       = true
   finding_publishing_frequency = "${frequency}"
@@ -154,18 +135,7 @@ data "aws_guardduty_detector" "seen" {
 `;
 
 const organization = (whom: string) => `
-terraform {
-  required_providers {
-    aws = {
-      source = "hashicorp/aws"
-    }
-  }
-}
-provider "aws" {
-  region = "us-east-1"
-}
 resource "aws_guardduty_detector" "main" {}
-data "aws_caller_identity" "me" {}
 resource "aws_guardduty_organization_admin_account" "admin" {
   admin_account_id = data.aws_caller_identity.me.account_id
   depends_on       = [aws_guardduty_detector.main]
@@ -183,46 +153,23 @@ resource "aws_guardduty_organization_configuration_feature" "s3" {
 }
 `;
 
-const installed = (await isInstalled("terraform")) && (await isInstalled(awsCommand()));
+terraformTest("terraform applies, finds nothing more to do, changes and destroys", async (instance, terraform) => {
+  const organizations = new Organizations(instance.client);
+  await organizations.createOrganization({ FeatureSet: "ALL" });
+  const made = await organizations.createAccount({ AccountName: "member", Email: "member@example.com" });
+  const CreateAccountRequestId = made.CreateAccountStatus!.Id!;
+  const { CreateAccountStatus } = await organizations.describeCreateAccountStatus({ CreateAccountRequestId });
+  const member = CreateAccountStatus!.AccountId!;
 
-test(
-  "terraform applies, finds nothing more to do, changes and destroys",
-  { skip: installed ? false : "needs terraform and the AWS CLI", timeout: 900_000 },
-  async (t) => {
-    const folder = await mkdtemp(join(tmpdir(), "jikimi-terraform-"));
-    const instance = await startInstance();
-    t.after(async () => {
-      await instance.stop();
-      await rm(folder, { recursive: true, force: true });
-    });
-    const organizations = new Organizations(instance.client);
-    await organizations.createOrganization({ FeatureSet: "ALL" });
-    const made = await organizations.createAccount({ AccountName: "member", Email: "member@example.com" });
-    const CreateAccountRequestId = made.CreateAccountStatus!.Id!;
-    const { CreateAccountStatus } = await organizations.describeCreateAccountStatus({ CreateAccountRequestId });
-    const member = CreateAccountStatus!.AccountId!;
+  await terraform.settle(configuration(1, "SIX_HOURS", true, member));
 
-    const terraform = new Terraform(instance, folder);
-    await terraform.write(configuration(1, "SIX_HOURS", true, member));
-    if (!(await terraform.init())) return t.skip("needs the AWS provider: TF_PLUGIN_DIR");
-    await terraform.apply(configuration(1, "SIX_HOURS", true, member));
-    const settled = await terraform.plan();
-    assert.equal(settled.code, 0, settled.stdout);
+  await terraform.settle(configuration(2, "ONE_HOUR", false, member));
+  const { DetectorIds } = await aws(instance, ["guardduty", "list-detectors"]);
+  const detector = await aws(instance, ["guardduty", "get-detector", "--detector-id", DetectorIds[0]]);
+  assert.equal(detector.FindingPublishingFrequency, "ONE_HOUR");
+  await terraform.destroy();
+  assert.deepEqual((await aws(instance, ["guardduty", "list-detectors"])).DetectorIds, []);
 
-    await terraform.apply(configuration(2, "ONE_HOUR", false, member));
-    const changed = await terraform.plan();
-    assert.equal(changed.code, 0, changed.stdout);
-    const { DetectorIds } = await aws(instance, ["guardduty", "list-detectors"]);
-    const detector = await aws(instance, ["guardduty", "get-detector", "--detector-id", DetectorIds[0]]);
-    assert.equal(detector.FindingPublishingFrequency, "ONE_HOUR");
-    await terraform.destroy();
-    assert.deepEqual((await aws(instance, ["guardduty", "list-detectors"])).DetectorIds, []);
-
-    await terraform.apply(organization("ALL"));
-    const whole = await terraform.plan();
-    assert.equal(whole.code, 0, whole.stdout);
-    await terraform.apply(organization("NONE"));
-    const none = await terraform.plan();
-    assert.equal(none.code, 0, none.stdout);
-  },
-);
+  await terraform.settle(organization("ALL"));
+  await terraform.settle(organization("NONE"));
+});

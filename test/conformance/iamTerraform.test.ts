@@ -1,31 +1,14 @@
 /**
  * IAM through Terraform with the unmodified AWS provider: apply, a plan that finds nothing to do, a change, destroy.
- * The provider comes from `TF_PLUGIN_DIR` or from where terraform's own configuration finds it; without, skipped.
  */
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { test } from "node:test";
-import { aws, awsCommand, isInstalled } from "../cli.ts";
-import { startInstance } from "../instance.ts";
-import { Terraform } from "../terraform.ts";
+import { aws } from "../cli.ts";
+import { terraformTest } from "../terraform.ts";
 
 const policy = (action: string) =>
   `jsonencode({ Version = "2012-10-17", Statement = [{ Effect = "Allow", Action = "${action}", Resource = "*" }] })`;
 
 const configuration = (stage: string, session: number) => `
-terraform {
-  required_providers {
-    aws = {
-      source = "hashicorp/aws"
-    }
-  }
-}
-provider "aws" {
-  region = "us-east-1"
-}
-data "aws_caller_identity" "me" {}
 data "aws_iam_policy" "read" {
   name = "ReadOnlyAccess"
 }
@@ -141,37 +124,15 @@ resource "aws_iam_virtual_mfa_device" "phone" {
 }
 `;
 
-const installed = (await isInstalled("terraform")) && (await isInstalled(awsCommand()));
+terraformTest("terraform applies, finds nothing more to do, changes and destroys", async (instance, terraform) => {
+  const before = await aws(instance, ["iam", "get-account-summary"]);
 
-test(
-  "terraform applies, finds nothing more to do, changes and destroys",
-  {
-    skip: installed ? false : "needs terraform and the AWS CLI",
-    timeout: 600_000,
-  },
-  async (t) => {
-    const folder = await mkdtemp(join(tmpdir(), "jikimi-terraform-"));
-    const instance = await startInstance();
-    t.after(async () => {
-      await instance.stop();
-      await rm(folder, { recursive: true, force: true });
-    });
-    const before = await aws(instance, ["iam", "get-account-summary"]);
-    const terraform = new Terraform(instance, folder);
-    await writeFile(join(folder, "main.tf"), configuration("GetObject", 7200));
-    if (!(await terraform.init())) return t.skip("needs the AWS provider: TF_PLUGIN_DIR");
+  await terraform.settle(configuration("GetObject", 7200));
 
-    await terraform.apply(configuration("GetObject", 7200));
-    const settled = await terraform.plan();
-    assert.equal(settled.code, 0, settled.stdout);
+  await terraform.settle(configuration("PutObject", 3600));
+  const { Role } = await aws(instance, ["iam", "get-role", "--role-name", "tf-app"]);
+  assert.deepEqual([Role.MaxSessionDuration, Role.Description], [3600, "PutObject"]);
 
-    await terraform.apply(configuration("PutObject", 3600));
-    const changed = await terraform.plan();
-    assert.equal(changed.code, 0, changed.stdout);
-    const { Role } = await aws(instance, ["iam", "get-role", "--role-name", "tf-app"]);
-    assert.deepEqual([Role.MaxSessionDuration, Role.Description], [3600, "PutObject"]);
-
-    await terraform.destroy();
-    assert.deepEqual(await aws(instance, ["iam", "get-account-summary"]), before);
-  },
-);
+  await terraform.destroy();
+  assert.deepEqual(await aws(instance, ["iam", "get-account-summary"]), before);
+});

@@ -1,30 +1,13 @@
 /**
  * Log groups, metric filters and alarms through Terraform with the unmodified AWS provider: apply, a plan that finds
- * nothing to do, a change, destroy. The provider comes from `TF_PLUGIN_DIR` or terraform's own configuration.
+ * nothing to do, a change, destroy.
  */
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { test } from "node:test";
 import { CloudWatch } from "@aws-sdk/client-cloudwatch";
 import { CloudWatchLogs } from "@aws-sdk/client-cloudwatch-logs";
-import { isInstalled } from "../cli.ts";
-import { startInstance } from "../instance.ts";
-import { Terraform } from "../terraform.ts";
+import { terraformTest } from "../terraform.ts";
 
 const configuration = (retention: number, threshold: number) => `
-terraform {
-  required_providers {
-    aws = {
-      source = "hashicorp/aws"
-    }
-  }
-}
-provider "aws" {
-  region = "us-east-1"
-}
-data "aws_caller_identity" "me" {}
 resource "aws_kms_key" "logs" {
   policy = jsonencode({
     Version = "2012-10-17"
@@ -120,34 +103,17 @@ resource "aws_cloudwatch_composite_alarm" "both" {
 }
 `;
 
-test(
-  "terraform applies, finds nothing more to do, changes and destroys",
-  { skip: (await isInstalled("terraform")) ? false : "needs terraform", timeout: 600_000 },
-  async (t) => {
-    const folder = await mkdtemp(join(tmpdir(), "jikimi-terraform-logs-"));
-    const instance = await startInstance();
-    t.after(async () => {
-      await instance.stop();
-      await rm(folder, { recursive: true, force: true });
-    });
-    const logs = new CloudWatchLogs({ ...instance.client, region: "us-east-1" });
-    const cloudwatch = new CloudWatch({ ...instance.client, region: "us-east-1" });
-    const terraform = new Terraform(instance, folder);
-    await writeFile(join(folder, "main.tf"), configuration(7, 5));
-    if (!(await terraform.init())) return t.skip("needs the AWS provider: TF_PLUGIN_DIR");
-    await terraform.apply(configuration(7, 5));
-    const settled = await terraform.plan();
-    assert.equal(settled.code, 0, settled.stdout);
-    await terraform.apply(configuration(14, 6));
-    const changed = await terraform.plan();
-    assert.equal(changed.code, 0, changed.stdout);
-    const { logGroups } = await logs.describeLogGroups({ logGroupNamePrefix: "/tf/app" });
-    assert.equal(logGroups![0]!.retentionInDays, 14);
-    const { MetricAlarms } = await cloudwatch.describeAlarms({ AlarmNames: ["tf-errors"] });
-    assert.equal(MetricAlarms![0]!.Threshold, 6);
-    await terraform.destroy();
-    assert.deepEqual((await logs.describeLogGroups({})).logGroups, []);
-    const left = await cloudwatch.describeAlarms({ AlarmTypes: ["MetricAlarm", "CompositeAlarm"] });
-    assert.deepEqual([left.MetricAlarms, left.CompositeAlarms], [[], []]);
-  },
-);
+terraformTest("terraform applies, finds nothing more to do, changes and destroys", async (instance, terraform) => {
+  const logs = new CloudWatchLogs({ ...instance.client, region: "us-east-1" });
+  const cloudwatch = new CloudWatch({ ...instance.client, region: "us-east-1" });
+  await terraform.settle(configuration(7, 5));
+  await terraform.settle(configuration(14, 6));
+  const { logGroups } = await logs.describeLogGroups({ logGroupNamePrefix: "/tf/app" });
+  assert.equal(logGroups![0]!.retentionInDays, 14);
+  const { MetricAlarms } = await cloudwatch.describeAlarms({ AlarmNames: ["tf-errors"] });
+  assert.equal(MetricAlarms![0]!.Threshold, 6);
+  await terraform.destroy();
+  assert.deepEqual((await logs.describeLogGroups({})).logGroups, []);
+  const left = await cloudwatch.describeAlarms({ AlarmTypes: ["MetricAlarm", "CompositeAlarm"] });
+  assert.deepEqual([left.MetricAlarms, left.CompositeAlarms], [[], []]);
+});

@@ -1,26 +1,11 @@
 /** Queues and topics through Terraform with the unmodified AWS provider: apply, a plan that finds nothing to do, a change, destroy. */
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { test } from "node:test";
 import { SNS } from "@aws-sdk/client-sns";
 import { SQS } from "@aws-sdk/client-sqs";
-import { isInstalled } from "../cli.ts";
-import { eventually, startInstance } from "../instance.ts";
-import { Terraform } from "../terraform.ts";
+import { eventually } from "../instance.ts";
+import { terraformTest } from "../terraform.ts";
 
 const configuration = (delay: number, prefix: string) => `
-terraform {
-  required_providers {
-    aws = {
-      source = "hashicorp/aws"
-    }
-  }
-}
-provider "aws" {
-  region = "us-east-1"
-}
 resource "aws_sqs_queue" "dead" {
   name = "tf-dead"
 }
@@ -102,41 +87,22 @@ resource "aws_sns_topic_subscription" "work" {
 }
 `;
 
-test(
-  "terraform applies, finds nothing more to do, changes and destroys",
-  { skip: (await isInstalled("terraform")) ? false : "needs terraform", timeout: 1_800_000 },
-  async (t) => {
-    const folder = await mkdtemp(join(tmpdir(), "jikimi-terraform-"));
-    const instance = await startInstance();
-    t.after(async () => {
-      await instance.stop();
-      await rm(folder, { recursive: true, force: true });
-    });
-    const terraform = new Terraform(instance, folder);
-    await terraform.write(configuration(0, "a"));
-    if (!(await terraform.init())) return t.skip("needs the AWS provider: TF_PLUGIN_DIR");
-    await terraform.apply(configuration(0, "a"));
-    const settled = await terraform.plan();
-    assert.equal(settled.code, 0, settled.stdout);
-    await terraform.apply(configuration(1, "b"));
-    const changed = await terraform.plan();
-    assert.equal(changed.code, 0, changed.stdout);
+terraformTest("terraform applies, finds nothing more to do, changes and destroys", async (instance, terraform) => {
+  await terraform.settle(configuration(0, "a"));
+  await terraform.settle(configuration(1, "b"));
 
-    // What was declared works: a message of the right kind arrives, late.
-    const [sns, sqs] = [new SNS(instance.client), new SQS(instance.client)];
-    const TopicArn = (await sns.listTopics({})).Topics!.find((topic) =>
-      topic.TopicArn!.endsWith(":tf-news"),
-    )!.TopicArn!;
-    const publish = (Message: string) =>
-      sns.publish({ TopicArn, Message, MessageAttributes: { kind: { DataType: "String", StringValue: Message } } });
-    await publish("a message of the old kind");
-    await publish("b message of the new kind");
-    const { QueueUrl } = await sqs.getQueueUrl({ QueueName: "tf-work" });
-    const message = await eventually(async () => (await sqs.receiveMessage({ QueueUrl })).Messages?.[0]);
-    assert.equal(message.Body, "b message of the new kind");
+  // What was declared works: a message of the right kind arrives, late.
+  const [sns, sqs] = [new SNS(instance.client), new SQS(instance.client)];
+  const TopicArn = (await sns.listTopics({})).Topics!.find((topic) => topic.TopicArn!.endsWith(":tf-news"))!.TopicArn!;
+  const publish = (Message: string) =>
+    sns.publish({ TopicArn, Message, MessageAttributes: { kind: { DataType: "String", StringValue: Message } } });
+  await publish("a message of the old kind");
+  await publish("b message of the new kind");
+  const { QueueUrl } = await sqs.getQueueUrl({ QueueName: "tf-work" });
+  const message = await eventually(async () => (await sqs.receiveMessage({ QueueUrl })).Messages?.[0]);
+  assert.equal(message.Body, "b message of the new kind");
 
-    await terraform.destroy();
-    assert.equal((await sqs.listQueues({})).QueueUrls, undefined);
-    assert.deepEqual((await sns.listTopics({})).Topics, []);
-  },
-);
+  await terraform.destroy();
+  assert.equal((await sqs.listQueues({})).QueueUrls, undefined);
+  assert.deepEqual((await sns.listTopics({})).Topics, []);
+});

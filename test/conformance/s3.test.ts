@@ -1,15 +1,12 @@
-/** S3 through unmodified clients: the AWS SDK for JavaScript, the AWS CLI and boto3, over HTTP, with real signatures. */
+/** S3 through the unmodified SDK for JavaScript, over HTTP, with real signatures. */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { Agent } from "node:http";
-import { connect, type LookupFunction } from "node:net";
-import { tmpdir } from "node:os";
+import { readdir, readFile } from "node:fs/promises";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { Readable } from "node:stream";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { IAM } from "@aws-sdk/client-iam";
 import { KMS } from "@aws-sdk/client-kms";
 import {
@@ -18,77 +15,12 @@ import {
   NotFound,
   PutObjectCommand,
   S3,
-  S3ServiceException,
   type ChecksumAlgorithm,
 } from "@aws-sdk/client-s3";
-import { S3Control } from "@aws-sdk/client-s3-control";
 import { Upload } from "@aws-sdk/lib-storage";
 import { createPresignedPost } from "@aws-sdk/s3-presigned-post";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
-import { chunks } from "#blob/conformance.ts";
-import { BlobExists } from "#blob/contract.ts";
-import { openBlobs } from "#blob/open.ts";
-import { systemClock } from "#kernel/clock.ts";
-import { type Instance, startInstance } from "../instance.ts";
-
-const MiB = 1024 ** 2;
-let instance: Instance;
-let s3: S3;
-let folder: string;
-before(async () => {
-  instance = await startInstance();
-  s3 = new S3(instance.s3Client);
-  folder = await mkdtemp(join(tmpdir(), "jikimi-s3-files-"));
-});
-after(async () => {
-  s3.destroy();
-  await instance.stop();
-  await rm(folder, { recursive: true, force: true });
-});
-
-async function bucket(Bucket: string): Promise<string> {
-  await s3.createBucket({ Bucket, CreateBucketConfiguration: location() });
-  return Bucket;
-}
-
-/** us-east-1 is the one Region that must not be named. */
-function location() {
-  const { region } = instance.ready;
-  return region === "us-east-1" ? {} : { LocationConstraint: region as "eu-west-1" };
-}
-
-/** Configuration of a client that makes host names, with somebody who knows them all. */
-function withNames(host: string) {
-  const { port } = new URL(instance.endpoint);
-  const lookup: LookupFunction = (_name, _options, done) => done(null, [{ address: "127.0.0.1", family: 4 }]);
-  const requestHandler = { httpAgent: new Agent({ lookup }) };
-  return { ...instance.client, endpoint: `http://${host}:${port}`, requestHandler };
-}
-
-const md5 = (bytes: Uint8Array) => createHash("md5").update(bytes).digest("hex");
-const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
-
-/** The client's error of this code and status. */
-function fails(code: string, status?: number) {
-  return (error: unknown): boolean => {
-    assert.ok(error instanceof S3ServiceException, String(error));
-    assert.equal(error.name, code, error.message);
-    if (status !== undefined) assert.equal(error.$metadata.httpStatusCode, status);
-    return true;
-  };
-}
-
-function aws(...args: string[]): { status: number | null; stdout: string; stderr: string } | undefined {
-  const run = spawnSync("aws", args, { encoding: "utf8", env: instance.env() });
-  return run.error ? undefined : run;
-}
-
-/** Output of a Python program with boto3; `undefined` where there is none. */
-function python(program: string): { status: number | null; stdout: string; stderr: string } | undefined {
-  const env = instance.env();
-  if (spawnSync("python3", ["-c", "import boto3"], { env }).status !== 0) return undefined;
-  return spawnSync("python3", ["-c", program], { encoding: "utf8", env });
-}
+import { MiB, instance, s3, bucket, location, md5, fails } from "./s3Client.ts";
 
 describe("integrity", () => {
   for (const size of [0, 1, 65_535, 65_536, 65_537, 5 * MiB + 1]) {
@@ -479,207 +411,5 @@ describe("browsers", () => {
     assert.equal(await answered.text(), "x");
     const other = await fetch(get, { headers: { origin: "https://example.org" } });
     assert.equal(other.headers.get("access-control-allow-origin"), null);
-  });
-});
-
-describe("S3 Control", () => {
-  const AccountId = () => instance.ready.accountId;
-  let control: S3Control;
-  before(() => {
-    // The client puts the account id in front of the host name.
-    control = new S3Control(withNames("s3-control.jikimi.internal"));
-  });
-  after(() => control.destroy());
-
-  test("the account's Block Public Access holds for every bucket", async () => {
-    const Bucket = await bucket("account-block");
-    await s3.deletePublicAccessBlock({ Bucket });
-    const PublicAccessBlockConfiguration = { BlockPublicPolicy: true, BlockPublicAcls: true };
-    await control.putPublicAccessBlock({ AccountId: AccountId(), PublicAccessBlockConfiguration });
-    const Statement = [
-      { Effect: "Allow", Principal: "*", Action: "s3:GetObject", Resource: `arn:aws:s3:::${Bucket}/*` },
-    ];
-    const Policy = JSON.stringify({ Version: "2012-10-17", Statement });
-    await assert.rejects(s3.putBucketPolicy({ Bucket, Policy }), fails("AccessDenied", 403));
-    const set = await control.getPublicAccessBlock({ AccountId: AccountId() });
-    assert.equal(set.PublicAccessBlockConfiguration!.BlockPublicPolicy, true);
-    await control.deletePublicAccessBlock({ AccountId: AccountId() });
-    await assert.rejects(control.getPublicAccessBlock({ AccountId: AccountId() }), (error: any) => {
-      assert.equal(error.name, "NoSuchPublicAccessBlockConfiguration");
-      return true;
-    });
-    await s3.putBucketPolicy({ Bucket, Policy });
-    await s3.putObject({ Bucket, Key: "k", Body: "public" });
-    assert.equal(await (await fetch(`${instance.endpoint}/${Bucket}/k`)).text(), "public");
-    await assert.rejects(control.getPublicAccessBlock({ AccountId: "999999999999" }), (error: any) => {
-      assert.equal(error.name, "AccessDenied");
-      return true;
-    });
-  });
-
-  test("a bucket is tagged by its ARN", async () => {
-    const Bucket = await bucket("tagged-by-arn");
-    const at = { AccountId: AccountId(), ResourceArn: `arn:aws:s3:::${Bucket}` };
-    await control.tagResource({
-      ...at,
-      Tags: [
-        { Key: "a", Value: "1" },
-        { Key: "b", Value: "2" },
-      ],
-    });
-    assert.deepEqual((await s3.getBucketTagging({ Bucket })).TagSet, [
-      { Key: "a", Value: "1" },
-      { Key: "b", Value: "2" },
-    ]);
-    await control.untagResource({ ...at, TagKeys: ["a"] });
-    assert.deepEqual((await control.listTagsForResource(at)).Tags, [{ Key: "b", Value: "2" }]);
-    assert.equal((await s3.listBuckets({ Prefix: Bucket })).Buckets!.length, 1);
-  });
-
-  test("an access point is a name for a bucket, with a policy that is asked too", async () => {
-    const Bucket = await bucket("pointed-at");
-    await s3.putObject({ Bucket, Key: "k", Body: "x" });
-    const Name = "finance";
-    const { AccessPointArn, Alias } = await control.createAccessPoint({ AccountId: AccountId(), Name, Bucket });
-    assert.match(Alias!, /^finance-[0-9a-z]{34}-s3alias$/);
-    const read = async (name: string) => (await s3.getObject({ Bucket: name, Key: "k" })).Body!.transformToString();
-    assert.equal(await read(Alias!), "x");
-    assert.equal((await s3.listObjectsV2({ Bucket: Alias! })).KeyCount, 1);
-    // By its ARN the client puts it into the host name.
-    const named = new S3(withNames("s3.jikimi.internal"));
-    const got = await named.getObject({ Bucket: AccessPointArn!, Key: "k" });
-    assert.equal(await got.Body!.transformToString(), "x");
-    // The other place for a bucket's name than the path.
-    assert.equal((await named.listObjectsV2({ Bucket })).KeyCount, 1);
-    const virtual = await getSignedUrl(named, new GetObjectCommand({ Bucket, Key: "k" }));
-    assert.match(virtual, /^http:\/\/pointed-at\.s3\.jikimi\.internal:/);
-    named.destroy();
-    const Statement = [
-      { Effect: "Deny", Principal: "*", Action: "s3:GetObject", Resource: `${AccessPointArn}/object/k` },
-    ];
-    const Policy = JSON.stringify({ Version: "2012-10-17", Statement });
-    await control.putAccessPointPolicy({ AccountId: AccountId(), Name, Policy });
-    await assert.rejects(read(Alias!), fails("AccessDenied", 403));
-    assert.equal(await read(Bucket), "x");
-    assert.equal((await control.getAccessPointPolicy({ AccountId: AccountId(), Name })).Policy, Policy);
-    // The bucket may insist on its access points.
-    await control.deleteAccessPointPolicy({ AccountId: AccountId(), Name });
-    const insist = {
-      Effect: "Deny",
-      Principal: "*",
-      Action: "s3:GetObject",
-      Resource: `arn:aws:s3:::${Bucket}/*`,
-      Condition: { StringNotEquals: { "s3:DataAccessPointArn": AccessPointArn } },
-    };
-    await s3.putBucketPolicy({ Bucket, Policy: JSON.stringify({ Version: "2012-10-17", Statement: [insist] }) });
-    await assert.rejects(read(Bucket), fails("AccessDenied", 403));
-    assert.equal(await read(Alias!), "x");
-    await assert.rejects(s3.getBucketVersioning({ Bucket: Alias! }), fails("MethodNotAllowed", 405));
-    await s3.deleteObject({ Bucket, Key: "k" });
-    await assert.rejects(s3.deleteBucket({ Bucket }), fails("BucketHasAccessPointsAttached", 400));
-    const { AccessPointList } = await control.listAccessPoints({ AccountId: AccountId(), Bucket });
-    assert.deepEqual(
-      AccessPointList!.map((point) => point.Name),
-      [Name],
-    );
-    await control.deleteAccessPoint({ AccountId: AccountId(), Name });
-    await assert.rejects(read(Alias!), fails("NoSuchAccessPoint", 404));
-    await s3.deleteBucket({ Bucket });
-  });
-});
-
-describe("our own blob store on S3", () => {
-  test("keeps, reads in ranges, lists and removes bodies, a large one in parts", async () => {
-    const Bucket = await bucket("blob-store");
-    const { endpoint, region, accessKeyId, secretAccessKey } = instance.ready;
-    const url = `s3://${Bucket}/blobs?endpoint=${encodeURIComponent(endpoint)}&region=${region}`;
-    const blobs = await openBlobs(url, {
-      clock: systemClock,
-      credentials: { accessKeyId, secretAccessKey },
-      partSize: 5 * MiB,
-    });
-    const body = randomBytes(12 * MiB + 5);
-    await blobs.put("large", chunks(body));
-    await assert.rejects(blobs.put("large", chunks("again")), BlobExists);
-    const back: Uint8Array[] = [];
-    for await (const piece of blobs.get("large", { start: 5 * MiB - 1, end: 5 * MiB + 1 })) back.push(piece);
-    assert.deepEqual(Buffer.concat(back), body.subarray(5 * MiB - 1, 5 * MiB + 2));
-    await blobs.put("empty", chunks());
-    assert.deepEqual(
-      (await blobs.list(undefined, 10)).map(({ id, size }) => [id, size]),
-      [
-        ["empty", 0],
-        ["large", body.length],
-      ],
-    );
-    await blobs.delete("large");
-    assert.equal(await blobs.info("large"), undefined);
-    await blobs.close();
-  });
-});
-
-describe("the AWS CLI", () => {
-  test("cp, sync, ls, presign, rm and rb", async (t) => {
-    if (!aws("--version")) return t.skip("no AWS CLI here");
-    await bucket("cli");
-    const body = randomBytes(20 * MiB + 7);
-    await writeFile(join(folder, "large"), body);
-    await mkdir(join(folder, "tree/deep"), { recursive: true });
-    for (const name of ["a.txt", "deep/b.txt", "deep/한글.txt"]) await writeFile(join(folder, "tree", name), name);
-    const run = (...args: string[]) => {
-      const result = aws(...args)!;
-      assert.equal(result.status, 0, `${args.join(" ")}\n${result.stdout}${result.stderr}`);
-      return result.stdout;
-    };
-    run("s3", "cp", join(folder, "large"), "s3://cli/large", "--no-progress");
-    run("s3", "cp", "s3://cli/large", join(folder, "back"), "--no-progress");
-    assert.equal(sha256(await readFile(join(folder, "back"))), sha256(body));
-    run("s3", "sync", join(folder, "tree"), "s3://cli/tree", "--no-progress");
-    assert.match(run("s3", "ls", "s3://cli/"), /PRE tree\/\n.*20971527 large/s);
-    assert.match(run("s3", "ls", "s3://cli/tree/", "--recursive"), /tree\/deep\/한글.txt/);
-    assert.equal(run("s3", "sync", join(folder, "tree"), "s3://cli/tree", "--no-progress"), "");
-    run("s3", "sync", "s3://cli/tree", join(folder, "tree2"), "--no-progress");
-    assert.equal(await readFile(join(folder, "tree2/deep/한글.txt"), "utf8"), "deep/한글.txt");
-    const url = run("s3", "presign", "s3://cli/tree/a.txt").trim();
-    assert.equal(await (await fetch(url)).text(), "a.txt");
-    run("s3", "mv", "s3://cli/tree/a.txt", "s3://cli/moved");
-    run("s3", "rm", "s3://cli", "--recursive");
-    run("s3", "rb", "s3://cli");
-    assert.match(aws("s3", "ls", "s3://cli")!.stderr, /NoSuchBucket/);
-  });
-});
-
-describe("boto3", () => {
-  test("uploads, reads, lists, presigns (SigV2) and sees errors", async (t) => {
-    await bucket("boto");
-    const run = python(`
-import boto3, io, os, hashlib, urllib.request, botocore
-from botocore.config import Config
-s3 = boto3.client('s3', config=Config(s3={'addressing_style': 'path'}))
-body = os.urandom(17 * 1024 * 1024 + 3)
-s3.upload_fileobj(io.BytesIO(body), 'boto', 'big')
-out = io.BytesIO()
-s3.download_fileobj('boto', 'big', out)
-assert hashlib.sha256(out.getvalue()).digest() == hashlib.sha256(body).digest()
-s3.put_object(Bucket='boto', Key='a/b c', Body=b'hi', Metadata={'k': 'v'}, Tagging='t=1')
-got = s3.get_object(Bucket='boto', Key='a/b c')
-assert got['Body'].read() == b'hi' and got['Metadata'] == {'k': 'v'} and got['TagCount'] == 1
-pages = list(s3.get_paginator('list_objects_v2').paginate(Bucket='boto', Delimiter='/', PaginationConfig={'PageSize': 1}))
-assert [p['Prefix'] for page in pages for p in page.get('CommonPrefixes', [])] == ['a/'], pages
-url = s3.generate_presigned_url('get_object', Params={'Bucket': 'boto', 'Key': 'a/b c'})
-assert urllib.request.urlopen(url).read() == b'hi', url
-for call, code in [(lambda: s3.get_object(Bucket='boto', Key='x'), 'NoSuchKey'), (lambda: s3.head_object(Bucket='boto', Key='x'), '404'),
-                   (lambda: s3.get_bucket_lifecycle_configuration(Bucket='boto'), 'NoSuchLifecycleConfiguration')]:
-    try:
-        call()
-        raise SystemExit('no error ' + code)
-    except botocore.exceptions.ClientError as e:
-        assert e.response['Error']['Code'] == code, e.response
-s3.delete_objects(Bucket='boto', Delete={'Objects': [{'Key': 'a/b c'}, {'Key': 'big'}]})
-s3.delete_bucket(Bucket='boto')
-print('fine')
-`);
-    if (!run) return t.skip("no boto3 here");
-    assert.equal(run.stdout, "fine\n", run.stderr);
   });
 });

@@ -3,33 +3,10 @@
  * a change, destroy. The sources of data are asked in the same configuration. IAM has its own test beside this one.
  */
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, before, describe, test, type TestContext } from "node:test";
-import { aws, awsCommand, isInstalled } from "../cli.ts";
+import { aws } from "../cli.ts";
 import { startInstance, type Instance } from "../instance.ts";
-import { forwardProxy, Terraform } from "../terraform.ts";
-
-const installed = (await isInstalled("terraform")) && (await isInstalled(awsCommand()));
-const skip = installed ? false : "needs terraform and the AWS CLI";
-
-const provider = `
-terraform {
-  required_providers {
-    aws = {
-      source = "hashicorp/aws"
-    }
-  }
-}
-provider "aws" {
-  region            = "us-east-1"
-  s3_use_path_style = true
-}
-data "aws_caller_identity" "me" {}
-data "aws_region" "here" {}
-data "aws_partition" "aws" {}
-`;
+import { forwardProxy, readyTerraform, skipTerraform } from "../terraform.ts";
 
 /** Two stages of one configuration: what differs is what is changed. */
 interface Stage {
@@ -418,24 +395,28 @@ const checks: readonly [part: string, configuration: Configuration, check: Check
   ],
 ];
 
-describe("terraform: what is applied is found as it was applied", { skip, timeout: 600_000, concurrency: true }, () => {
-  let instance: Instance;
-  let proxy: Awaited<ReturnType<typeof forwardProxy>>;
+describe(
+  "terraform: what is applied is found as it was applied",
+  { skip: skipTerraform, timeout: 600_000, concurrency: true },
+  () => {
+    let instance: Instance;
+    let proxy: Awaited<ReturnType<typeof forwardProxy>>;
 
-  before(async () => {
-    instance = await startInstance();
-    proxy = await forwardProxy(instance);
-  });
+    before(async () => {
+      instance = await startInstance();
+      proxy = await forwardProxy(instance);
+    });
 
-  after(async () => {
-    await proxy?.close();
-    await instance?.stop();
-  });
+    after(async () => {
+      await proxy?.close();
+      await instance?.stop();
+    });
 
-  for (const [part, configuration, check, applied = stages] of checks) {
-    test(part, (t) => lifecycle(t, instance, proxy.env, configuration, applied, check));
-  }
-});
+    for (const [part, configuration, check, applied = stages] of checks) {
+      test(part, (t) => lifecycle(t, instance, proxy.env, configuration, applied, check));
+    }
+  },
+);
 
 async function lifecycle(
   t: TestContext,
@@ -445,16 +426,9 @@ async function lifecycle(
   applied: readonly Stage[],
   check: Check,
 ): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), "jikimi-terraform-"));
-  t.after(() => rm(folder, { recursive: true, force: true }));
-  const terraform = new Terraform(instance, folder, env);
-  await terraform.write(provider);
-  if (!(await terraform.init())) return t.skip("needs the AWS provider: TF_PLUGIN_DIR");
-  for (const stage of applied) {
-    await terraform.apply(provider + configuration(stage));
-    const settled = await terraform.plan();
-    assert.equal(settled.code, 0, settled.stdout + settled.stderr);
-  }
+  const terraform = await readyTerraform(t, instance, env);
+  if (!terraform) return;
+  for (const stage of applied) await terraform.settle(configuration(stage));
   await check(instance);
   await terraform.destroy();
 }

@@ -12,7 +12,7 @@ import {
 import { CreateDetectorCommand, CreateFilterCommand, GuardDutyClient } from "@aws-sdk/client-guardduty";
 import { CreateAliasCommand, CreateKeyCommand, EncryptCommand, KMSClient } from "@aws-sdk/client-kms";
 import { CreateBucketCommand, CreateMultipartUploadCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
-import { EC2 } from "@aws-sdk/client-ec2";
+import { EC2, waitUntilVolumeAvailable } from "@aws-sdk/client-ec2";
 import { ElasticLoadBalancingV2 } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { CloudTrailClient, CreateTrailCommand } from "@aws-sdk/client-cloudtrail";
 import { PutBucketPolicyCommand } from "@aws-sdk/client-s3";
@@ -178,6 +178,9 @@ async function networkResources(instance: Instance): Promise<Record<string, Know
   const { InternetGateways } = await ec2.describeInternetGateways({});
   const list = { PrefixListName: name, AddressFamily: "IPv4", MaxEntries: 5 };
   const { PrefixList } = await ec2.createManagedPrefixList(list);
+  const { VolumeId } = await ec2.createVolume({ AvailabilityZone: Subnets![0]!.AvailabilityZone, Size: 1 });
+  await waitUntilVolumeAvailable({ client: ec2 as never, maxWaitTime: 60, minDelay: 1 }, { VolumeIds: [VolumeId!] });
+  const { SnapshotId } = await ec2.createSnapshot({ VolumeId });
   const elb = new ElasticLoadBalancingV2(instance.client);
   const first = Subnets!.slice(0, 2).map((subnet) => subnet.SubnetId!);
   const balancer = await elb.createLoadBalancer({ Name: name, Subnets: first, SecurityGroups: [GroupId!] });
@@ -201,6 +204,10 @@ async function networkResources(instance: Instance): Promise<Record<string, Know
       GatewayId: InternetGateways![0]!.InternetGatewayId!,
       PrefixListId: PrefixList!.PrefixListId!,
       PrefixListName: name,
+      VolumeId: VolumeId!,
+      SnapshotId: SnapshotId!,
+      SourceSnapshotId: SnapshotId!,
+      SourceRegion: "us-east-1",
       GroupName: name,
       CidrBlock: "10.0.0.0/24",
       DestinationCidrBlock: "10.9.0.0/16",

@@ -219,5 +219,6 @@ for (const store of stores)
       assert.equal((await fetch(`${instance.endpoint}/_jikimi/readyz`)).status, 200);
       const metrics = await (await fetch(`${instance.endpoint}/_jikimi/metrics`)).text();
       assert.match(metrics, /jikimi_calls_total\{service="kms",operation="Encrypt",outcome="denied"/);
+      assert.match(metrics, /jikimi_reactor_events_total\{reactor="cloudtrail.history",role="jobs"/);
     });
   });

@@ -11,6 +11,8 @@ import { seal, unseal } from "./seal.ts";
 import { logs } from "./logs.ts";
 import { whyDenied } from "./whyDenied.ts";
 import { findings } from "./findings.ts";
+import { encryption } from "./encryption.ts";
+import { ledger } from "./ledger.ts";
 import { time } from "./time.ts";
 import { coverage } from "./coverage.ts";
 import { backup } from "./backup.ts";
@@ -20,6 +22,7 @@ import { test } from "./test.ts";
 import { bench } from "./bench.ts";
 import { completion } from "./completion.ts";
 import { version } from "./version.ts";
+import { hsm } from "./hsm.ts";
 import { xksProxy } from "./xksProxy.ts";
 
 export const commands: readonly CommandDefinition[] = [
@@ -35,10 +38,13 @@ export const commands: readonly CommandDefinition[] = [
   logs,
   whyDenied,
   findings,
+  encryption,
+  ledger,
   time,
   coverage,
   backup,
   restore,
+  hsm,
   xksProxy,
   run,
   test,

@@ -19,11 +19,11 @@ export const run = defineCommand<ConfigOptions & { role: string }>({
     const module = await roleModule(options.role);
     const { createLogger } = await import("#kernel/log.ts");
     const log = createLogger(options.role);
-    if (process.send) return serveSupervised(module, log, roleProcessHost());
+    if (process.send) return serveSupervised(options.role, module, log, roleProcessHost());
     const dataDir = prepareDataFolder(cli, options);
     const config = roleConfig(cli, options, dataDir);
     if (options.role === "api") await checkSeal(cli, config);
-    const running = await serveAlone(module, config, log, roleProcessHost());
+    const running = await serveAlone(options.role, module, config, log, roleProcessHost());
     if (options.json) cli.printJson({ role: options.role, ...running.ready, pid: process.pid });
   },
 });

@@ -55,7 +55,7 @@ const standin: RoleModule = {
   },
 };
 
-serveSupervised(standin, silentLogger, {
+serveSupervised("standin", standin, silentLogger, {
   send: process.send && ((message, sent) => process.send!(message, undefined, {}, sent)),
   on: (event: string, listener: (message: unknown) => void) => void process.on(event, listener),
   exit: (code) => process.exit(code),

@@ -1,0 +1,65 @@
+/**
+ * Opening the seal from the console. While it is sealed nobody can sign in, so whoever brings what opens it is asked for
+ * nothing else: a passphrase, or one share at a time, in a box that only the key holder reads.
+ *
+ * INVARIANT: one attempt at a time, and a pause after one that failed, whoever made it: guessing is as slow as argon2id for
+ * one guesser, however many there are.
+ */
+import type { Clock } from "#kernel/clock.ts";
+import { AwsError } from "#kernel/errors.ts";
+import { type SealState, SealError } from "#keys/contract.ts";
+import type { SealControl } from "#keys/sealControl.ts";
+import { consolePath } from "./consoleFiles.ts";
+import type { Routes } from "./routes.ts";
+
+const api = `${consolePath}api`;
+
+/** Kinds of seal that somebody opens, by what is asked of them. */
+const asked: Readonly<Record<string, "passphrase" | "share">> = { passphrase: "passphrase", shamir: "share" };
+
+const pauseMs = 2_000;
+/** A box of the longest passphrase, in base64. */
+const longestBox = 8_192;
+
+export function unsealRoutes(seal: SealControl, clock: Clock): Routes {
+  let busy = false;
+  let pausedUntil = 0;
+  return {
+    [`GET ${api}/seal`]: async () => shown((await seal.facts()).state, seal),
+    [`POST ${api}/unseal`]: async (_query, body) => {
+      const { secret } = body;
+      if (typeof secret !== "string" || secret === "" || secret.length > longestBox) {
+        throw new AwsError("InvalidRequest", "secret must be a box for the key holder, in base64.", 400);
+      }
+      const { state } = await seal.facts();
+      if (!state.sealed) throw new AwsError("NotSealed", "It is open.", 409);
+      if (!asked[state.seal]) {
+        throw new AwsError("NotAsked", `Nobody opens a seal of kind ${state.seal}: what keeps it is asked.`, 409);
+      }
+      const waitMs = pausedUntil - clock.now();
+      if (busy || waitMs > 0) throw tooMany(Math.max(waitMs, 1000));
+      busy = true;
+      try {
+        return await shown(await seal.offer({ bytes: Buffer.from(secret, "base64"), boxed: true }), seal);
+      } catch (error) {
+        if (!(error instanceof SealError)) throw error;
+        pausedUntil = clock.now() + pauseMs;
+        throw new AwsError("SealError", `${error.message}.`, 403);
+      } finally {
+        busy = false;
+      }
+    },
+  };
+}
+
+async function shown(state: SealState, seal: SealControl): Promise<Record<string, unknown>> {
+  const wants = asked[state.seal];
+  if (!state.sealed || !wants) return { ...state };
+  return { ...state, wants, publicKey: Buffer.from(await seal.boxKey()).toString("base64") };
+}
+
+function tooMany(ms: number): AwsError {
+  const seconds = String(Math.ceil(ms / 1000));
+  const message = `Another attempt has just been made. Try again in ${seconds} seconds.`;
+  return new AwsError("TooManyAttempts", message, 429, { headers: { "retry-after": seconds } });
+}
