@@ -12,6 +12,7 @@ const observations = new Set([
   "iam/lastUsed",
   "iam/usage",
   "kms/usage",
+  "ledger/requests",
   "cloudtrail/event",
   "cloudtrail/historyTail",
   "cloudtrail/historySegment",
