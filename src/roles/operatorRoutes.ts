@@ -6,7 +6,7 @@ import type { AdminRootLink, AdminStatus, AdminTime, AdminWhyDenied } from "./ad
 import { backup } from "./backup.ts";
 import { advanceClock } from "./clock.ts";
 import { coverage } from "./coverage.ts";
-import { listenerStates } from "./edgeDemand.ts";
+import { listenerStates } from "./listenerStates.ts";
 import { operatorMatrix } from "./encryptionMatrixRoutes.ts";
 import { findings } from "./findings.ts";
 import { installedBackend } from "./hsmBackend.ts";

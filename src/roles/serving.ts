@@ -12,7 +12,7 @@ import { streamErrors, streamHandlers } from "#stream/ipc.ts";
 import { createWire } from "#wire/wire.ts";
 import { clockMarks, followClock } from "./clock.ts";
 import { consolePath } from "./consoleFiles.ts";
-import { whenListeners } from "./edgeDemand.ts";
+import { whenNeeded, type Demand } from "./demand.ts";
 import { openInstallation, type Installation } from "./installation.ts";
 import { linkHsmPlane } from "./hsmPlane.ts";
 import { callErrors, callHandlers } from "./internalCalls.ts";
@@ -24,9 +24,15 @@ import { S3Browser } from "./s3Browser.ts";
 import { SigningCertificates } from "./signingCertificates.ts";
 import { TokenIssuers } from "./tokenIssuers.ts";
 import { serveUnix } from "./unixServer.ts";
-import { whenVolumes } from "./volumesDemand.ts";
+import { edgeDocument, edgeService } from "../edge/config.ts";
+import { followedTypes } from "../services/ec2/volumes/device/follow.ts";
 import { XksProxy } from "../services/kms/xksProxy/proxy.ts";
 import { version } from "./version.ts";
+
+const demands: readonly Demand[] = [
+  { role: "edge", service: edgeService, types: [edgeDocument.listener] },
+  { role: "volumes", service: "ec2", types: followedTypes },
+];
 
 /** Host names whose first label may be a bucket. */
 export const hostSuffixes = ["localhost", "jikimi.internal"];
@@ -100,9 +106,8 @@ async function openSockets(
   );
   const routes = operatorRoutes(config, installation, ready);
   const admin = await serveUnix(dataPaths.adminSocket(config.dataDir), routes, log);
-  const demand = whenListeners(runtime.store, log, () => supervisor.want("edge"));
-  const volumes = whenVolumes(runtime.store, log, () => supervisor.want("volumes"));
-  return [demand, volumes, internal, admin, { close: async () => relay?.stop() }];
+  const watches = demands.map((demand) => whenNeeded(runtime.store, log, demand, () => supervisor.want(demand.role)));
+  return [...watches, internal, admin, { close: async () => relay?.stop() }];
 }
 
 async function readyMessage(config: RoleConfig, installation: Installation, endpoint: string): Promise<ApiReady> {

@@ -1,25 +1,10 @@
 /** EBS through Terraform with the unmodified AWS provider: apply, a plan that finds nothing to do, a change, destroy. */
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { test } from "node:test";
 import { EC2 } from "@aws-sdk/client-ec2";
-import { isInstalled } from "../cli.ts";
-import { eventually, startInstance } from "../instance.ts";
-import { Terraform } from "../terraform.ts";
+import { eventually } from "../instance.ts";
+import { terraformTest } from "../terraform.ts";
 
 const configuration = (size: number, stage: string) => `
-terraform {
-  required_providers {
-    aws = {
-      source = "hashicorp/aws"
-    }
-  }
-}
-provider "aws" {
-  region = "us-east-1"
-}
 resource "aws_kms_key" "volumes" {
   deletion_window_in_days = 7
 }
@@ -58,40 +43,25 @@ resource "aws_ebs_volume" "restored" {
 }
 `;
 
-test("volumes and snapshots through Terraform", { timeout: 600_000 }, async (t) => {
-  if (!(await isInstalled("terraform"))) return t.skip("terraform is not installed");
-  const folder = await mkdtemp(join(tmpdir(), "jikimi-terraform-"));
-  const instance = await startInstance();
-  try {
-    const terraform = new Terraform(instance, folder);
-    await terraform.write(configuration(1, "first"));
-    if (!(await terraform.init())) return t.skip("no AWS provider for terraform here");
-    await terraform.apply(configuration(1, "first"));
-    const planned = await terraform.plan();
-    assert.equal(planned.code, 0, planned.stdout.slice(-3000));
-    const ec2 = new EC2(instance.client);
-    const { Volumes } = await ec2.describeVolumes({});
-    const { KmsKeyId } = await ec2.getEbsDefaultKmsKeyId({});
-    assert.deepEqual(
-      Volumes!.map((volume) => [volume.Encrypted, volume.KmsKeyId, volume.Size]),
-      [
-        [true, KmsKeyId, 1],
-        [true, KmsKeyId, 1],
-      ],
-    );
-    await terraform.apply(configuration(2, "second"));
-    const again = await terraform.plan();
-    assert.equal(again.code, 0, again.stdout.slice(-3000));
-    const { Volumes: grown } = await ec2.describeVolumes({ Filters: [{ Name: "tag:stage", Values: ["second"] }] });
-    assert.deepEqual(
-      grown!.map(({ Size }) => Size),
-      [2],
-    );
-    await terraform.destroy();
-    await eventually(async () => (await ec2.describeVolumes({})).Volumes!.length === 0);
-    assert.equal((await ec2.getEbsEncryptionByDefault({})).EbsEncryptionByDefault, false);
-  } finally {
-    await instance.stop();
-    await rm(folder, { recursive: true, force: true });
-  }
+terraformTest("volumes and snapshots through Terraform", async (instance, terraform) => {
+  await terraform.settle(configuration(1, "first"));
+  const ec2 = new EC2(instance.client);
+  const { Volumes } = await ec2.describeVolumes({});
+  const { KmsKeyId } = await ec2.getEbsDefaultKmsKeyId({});
+  assert.deepEqual(
+    Volumes!.map((volume) => [volume.Encrypted, volume.KmsKeyId, volume.Size]),
+    [
+      [true, KmsKeyId, 1],
+      [true, KmsKeyId, 1],
+    ],
+  );
+  await terraform.settle(configuration(2, "second"));
+  const { Volumes: grown } = await ec2.describeVolumes({ Filters: [{ Name: "tag:stage", Values: ["second"] }] });
+  assert.deepEqual(
+    grown!.map(({ Size }) => Size),
+    [2],
+  );
+  await terraform.destroy();
+  await eventually(async () => (await ec2.describeVolumes({})).Volumes!.length === 0);
+  assert.equal((await ec2.getEbsEncryptionByDefault({})).EbsEncryptionByDefault, false);
 });

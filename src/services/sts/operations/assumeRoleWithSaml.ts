@@ -9,7 +9,6 @@
 import { createHash, createPrivateKey, X509Certificate } from "node:crypto";
 import { parseArn } from "#kernel/arn.ts";
 import type { Clock } from "#kernel/clock.ts";
-import { AwsError } from "#kernel/errors.ts";
 import type { Assertion } from "#engines/saml/assertion.ts";
 import { Refusal } from "#engines/saml/refusal.ts";
 import type { CallContext } from "#gateway/context.ts";
@@ -18,16 +17,15 @@ import type { SessionContext } from "#gateway/principal.ts";
 import type { Access } from "#gateway/service.ts";
 import { readIdentity, type SamlIdentity } from "../saml/identity.ts";
 import type { Input, Output } from "../sdk.ts";
+import { federatedAccess, notAuthorized } from "../federatedRole.ts";
 import { passedPolicies } from "../sessionPolicies.ts";
-import { sessionTags, tagContext } from "../sessionTags.ts";
+import { sessionTags } from "../sessionTags.ts";
 import { sessionScope } from "../state.ts";
 import { invalidToken, rejectedClaim } from "../webIdentity/errors.ts";
-import { duration, issueRoleSession, resourceTags } from "./assumeRole.ts";
+import { duration, issueRoleSession } from "./assumeRole.ts";
 
 const operation = "AssumeRoleWithSAML";
 type Sent = Input<typeof operation>;
-
-const notAuthorized = () => new AwsError("AccessDenied", `Not authorized to perform sts:${operation}`, 403);
 
 /** By provider and assertion id: an assertion that was for one use. */
 const usedType = "usedAssertion";
@@ -41,10 +39,10 @@ function identify(input: Sent, ctx: CallContext, clock: Clock): Promise<SamlIden
     if (now >= provider.validUntil) throw invalidToken("The metadata of the specified provider has expired");
     const { account } = parseArn(provider.arn)!;
     const assertion = await verified(input.SAMLAssertion!, provider);
-    const identity = readIdentity(assertion, provider, account, now, notAuthorized);
+    const identity = readIdentity(assertion, provider, account, now, () => notAuthorized(operation));
     const isOurs = (pair: readonly string[]) =>
       pair.length === 2 && pair.includes(input.RoleArn!) && pair.includes(provider.arn);
-    if (!identity.roles.some(isOurs)) throw notAuthorized();
+    if (!identity.roles.some(isOurs)) throw notAuthorized(operation);
     return identity;
   });
 }
@@ -113,32 +111,7 @@ export const assumeRoleWithSamlAccess =
   async (input: Sent, ctx: CallContext): Promise<Access[]> => {
     const identity = await identify(input, ctx, clock);
     ctx.audit({ userIdentity: samlUser(identity), requestParameters: auditedParameters(input, identity) });
-    const role = await ctx.identity.role(input.RoleArn!);
-    const tags = sessionTags(identity.tags, identity.transitiveTagKeys, undefined);
-    const { sourceIdentity } = identity;
-    const question = (action: string): Access => ({
-      action,
-      resource: input.RoleArn!,
-      resourceAccount: parseArn(input.RoleArn!)?.account ?? ctx.account,
-      // A role that does not exist trusts nobody: the caller cannot tell the two apart.
-      resourcePolicies: role ? [role.trustPolicy] : [],
-      trust: "delegated",
-      policyKind: "trust",
-      federatedProvider: identity.provider.arn,
-      context: {
-        ...identity.context,
-        "sts:RoleSessionName": identity.sessionName,
-        ...(sourceIdentity === undefined ? {} : { "sts:SourceIdentity": sourceIdentity }),
-        ...resourceTags(role),
-        ...tagContext(tags, identity.tags),
-      },
-      onDenied: notAuthorized,
-    });
-    return [
-      question(`sts:${operation}`),
-      ...(identity.tags.length > 0 ? [question("sts:TagSession")] : []),
-      ...(sourceIdentity === undefined ? [] : [question("sts:SetSourceIdentity")]),
-    ];
+    return await federatedAccess(operation, input.RoleArn!, { ...identity, provider: identity.provider.arn }, ctx);
   };
 
 export const assumeRoleWithSaml =
@@ -146,7 +119,7 @@ export const assumeRoleWithSaml =
   async (input: Sent, ctx: CallContext): Promise<Output<typeof operation>> => {
     const identity = await identify(input, ctx, clock);
     const role = await ctx.identity.role(input.RoleArn!);
-    if (!role) throw notAuthorized();
+    if (!role) throw notAuthorized(operation);
     await useUp(ctx, identity);
     const { tags, transitive } = sessionTags(identity.tags, identity.transitiveTagKeys, undefined);
     const { policies, packedPolicySize } = await passedPolicies(

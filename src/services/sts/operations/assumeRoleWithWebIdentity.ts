@@ -8,19 +8,18 @@ import type { CallContext } from "#gateway/context.ts";
 import type { SessionContext } from "#gateway/principal.ts";
 import type { Access } from "#gateway/service.ts";
 import { issuersUrl } from "#gateway/tokenIssuers.ts";
+import { federatedAccess, notAuthorized } from "../federatedRole.ts";
 import { passedPolicies } from "../sessionPolicies.ts";
-import { sessionTags, tagContext } from "../sessionTags.ts";
+import { sessionTags } from "../sessionTags.ts";
 import type { Input, Output } from "../sdk.ts";
 import { readClaims, type WebIdentity } from "../webIdentity/claims.ts";
 import { invalidToken } from "../webIdentity/errors.ts";
 import type { IssuerKeys } from "../webIdentity/issuerKeys.ts";
 import { readJwt, verifyJwt } from "../webIdentity/jwt.ts";
-import { duration, issueRoleSession, resourceTags } from "./assumeRole.ts";
+import { duration, issueRoleSession } from "./assumeRole.ts";
 
 const operation = "AssumeRoleWithWebIdentity";
 type Sent = Input<typeof operation>;
-
-const notAuthorized = () => new AwsError("AccessDenied", `Not authorized to perform sts:${operation}`, 403);
 
 /** Checked once per call, however often its handler runs. */
 function identify(input: Sent, ctx: CallContext, issuers: IssuerKeys): Promise<WebIdentity> {
@@ -63,32 +62,12 @@ export const assumeRoleWithWebIdentityAccess =
   async (input: Sent, ctx: CallContext): Promise<Access[]> => {
     const identity = await identify(input, ctx, issuers);
     ctx.audit({ userIdentity: webIdentityUser(identity) });
-    const role = await ctx.identity.role(input.RoleArn!);
-    const tags = sessionTags(identity.tags, identity.transitiveTagKeys, undefined);
-    const { sourceIdentity } = identity;
-    const question = (action: string): Access => ({
-      action,
-      resource: input.RoleArn!,
-      resourceAccount: parseArn(input.RoleArn!)!.account,
-      // A role that does not exist trusts nobody: the caller cannot tell the two apart.
-      resourcePolicies: role ? [role.trustPolicy] : [],
-      trust: "delegated",
-      policyKind: "trust",
-      federatedProvider: identity.provider.arn,
-      context: {
-        ...identity.context,
-        "sts:RoleSessionName": input.RoleSessionName!,
-        ...(sourceIdentity === undefined ? {} : { "sts:SourceIdentity": sourceIdentity }),
-        ...resourceTags(role),
-        ...tagContext(tags, identity.tags),
-      },
-      onDenied: notAuthorized,
-    });
-    return [
-      question(`sts:${operation}`),
-      ...(identity.tags.length > 0 ? [question("sts:TagSession")] : []),
-      ...(sourceIdentity === undefined ? [] : [question("sts:SetSourceIdentity")]),
-    ];
+    return await federatedAccess(
+      operation,
+      input.RoleArn!,
+      { ...identity, provider: identity.provider.arn, sessionName: input.RoleSessionName! },
+      ctx,
+    );
   };
 
 export const assumeRoleWithWebIdentity =
@@ -96,7 +75,7 @@ export const assumeRoleWithWebIdentity =
   async (input: Sent, ctx: CallContext): Promise<Output<typeof operation>> => {
     const identity = await identify(input, ctx, issuers);
     const role = await ctx.identity.role(input.RoleArn!);
-    if (!role) throw notAuthorized();
+    if (!role) throw notAuthorized(operation);
     const { tags, transitive } = sessionTags(identity.tags, identity.transitiveTagKeys, undefined);
     const { policies, packedPolicySize } = await passedPolicies(
       ctx,
