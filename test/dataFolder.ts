@@ -9,10 +9,20 @@ export async function filesWith(folder: string, canary: string): Promise<string[
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
     const path = join(entry.parentPath, entry.name);
-    const bytes = await readFile(path);
+    const bytes = await whatIsThere(path);
     if (forms.some((form) => bytes.includes(form))) found.push(path);
   }
   return found;
+}
+
+/** A file of a folder that was listed before. What was being written then has another name by now. */
+export async function whatIsThere(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return Buffer.alloc(0);
+    throw error;
+  }
 }
 
 /** Base64 of a text inside a longer one depends on where it starts: the stable middle of each of the three ways. */

@@ -28,7 +28,9 @@ const types: Readonly<Record<string, (value: string) => PrincipalEntry | undefin
 /** @throws InvalidPrincipal */
 export function parsePrincipal(raw: unknown): ParsedPrincipal {
   if (raw === "*") return { entries: [{ type: "everyone" }], source: ["*"] };
-  if (typeof raw !== "object" || raw === null || Array.isArray(raw)) throw new InvalidPrincipal(String(raw));
+  if (typeof raw !== "object" || raw === null || Array.isArray(raw)) {
+    throw new InvalidPrincipal(typeof raw === "string" ? raw : JSON.stringify(raw));
+  }
   const entries: PrincipalEntry[] = [];
   const source: string[] = [];
   for (const [type, value] of Object.entries(raw)) {

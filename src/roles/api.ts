@@ -7,6 +7,7 @@ import { openClock } from "./clock.ts";
 import { ConsoleFiles, consolePath } from "./consoleFiles.ts";
 import { publicRoutes } from "./publicRoutes.ts";
 import { isFrontDoor, refuseForeignPages } from "./ownPages.ts";
+import { keptKeys } from "./documentKeys.ts";
 import { removeState, requireResettable } from "./reset.ts";
 import type { RoleConfig, RunningRole, SupervisorLink } from "./role.ts";
 import { answerRoute, ownPrefix, type Routes } from "./routes.ts";
@@ -36,9 +37,12 @@ export async function start(config: RoleConfig, log: Logger, supervisor: Supervi
       front.pause();
       serving.installation.drain();
       const { accountId } = serving.installation.administrator;
+      // Processes that go on have sealed with them, and do so until they make new ones.
+      const keys = await keptKeys(serving.installation.store);
       await serving.close();
       await removeState(config);
       serving = await openServing({ ...config, accountId }, endpoint, log, supervisor);
+      if (keys.length > 0) await serving.installation.store.commit(keys);
       serve();
     });
     return changing;

@@ -7,7 +7,7 @@ import { createSecretKey, type KeyObject } from "node:crypto";
 import type { Clock } from "#kernel/clock.ts";
 import type { Random } from "#kernel/ids.ts";
 import type { KeyHolder } from "#keys/contract.ts";
-import { globalRegion, type DocumentKey, type Store } from "#store/contract.ts";
+import { globalRegion, type DocumentKey, type Operation, type Store } from "#store/contract.ts";
 import type { SealingKey, SealingKeys } from "#store/sealing.ts";
 
 const purpose = "document-key";
@@ -30,6 +30,19 @@ interface Own {
   id: string;
   madeAt: number;
   sealed: number;
+}
+
+/** All of them, as they are kept: a store that is emptied while processes go on takes them along. */
+export async function keptKeys(store: Pick<Store, "list">): Promise<Operation[]> {
+  const { id: _id, ...all } = documentOf("");
+  const kept: Operation[] = [];
+  let after: string | undefined;
+  do {
+    const page = await store.list<KeyDocument>({ ...all, limit: 1_000, ...(after === undefined ? {} : { after }) });
+    kept.push(...page.items.map(({ key, value }): Operation => ({ op: "put", key, value, ifVersion: 0 })));
+    after = page.next;
+  } while (after !== undefined);
+  return kept;
 }
 
 export interface DocumentKeysParts {

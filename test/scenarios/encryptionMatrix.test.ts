@@ -3,7 +3,7 @@
  * encrypts cannot be switched off. The witness of a proof is the disk: the bytes that are shown lie on it.
  */
 import assert from "node:assert/strict";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { CloudTrail } from "@aws-sdk/client-cloudtrail";
@@ -19,7 +19,7 @@ import { SQS } from "@aws-sdk/client-sqs";
 import type { BytesProof } from "../../src/roles/encryptionMatrixBytes.ts";
 import type { Cell, EncryptionMatrix, HandshakeProof, MatrixRow } from "../../src/roles/encryptionMatrixShape.ts";
 import { run } from "../cli.ts";
-import { filesWith } from "../dataFolder.ts";
+import { filesWith, whatIsThere } from "../dataFolder.ts";
 import { eventually, repository, startInstance, type Instance } from "../instance.ts";
 import { NbdClient, nbdSocket } from "../nbd.ts";
 import { operator } from "../operator.ts";
@@ -106,7 +106,7 @@ async function isOnDisk({ hex }: BytesProof): Promise<boolean> {
   const forms = [bytes, Buffer.from(bytes.toString("base64"))];
   for (const entry of await readdir(instance.dataDir, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
-    const file = await readFile(join(entry.parentPath, entry.name));
+    const file = await whatIsThere(join(entry.parentPath, entry.name));
     if (forms.some((form) => file.includes(form))) return true;
   }
   return false;

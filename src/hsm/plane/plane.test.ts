@@ -343,7 +343,7 @@ describe("several HSMs", () => {
     process.kill(still!, "SIGSTOP");
     const sealed = await Promise.all(sessions.map((each) => each.encrypt(key, bytes("x"), none)));
     assert.equal(sealed.length, 6);
-    assert.ok(!(await pids(id)).includes(still!));
+    await until("it is ended", async () => !(await pids(id)).includes(still!));
     await Promise.all(sessions.map((each) => each.close()));
     await test.restart();
   });
