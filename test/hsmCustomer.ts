@@ -18,6 +18,7 @@ export interface ClusterSeen {
   clusterId: string;
   state: string;
   socket?: string;
+  backend?: string;
   hsms: { hsmId: string; state: string; alive: boolean; inStep: boolean; pid?: number }[];
 }
 

@@ -62,6 +62,8 @@ export interface ClusterStatus {
   clusterId: string;
   state: ClusterState;
   hsms: HsmStatus[];
+  /** What holds its keys: it stays with what it began with, whatever new clusters get. Absent while it is empty. */
+  backend?: { kind: "embedded" | "pkcs11"; description: string };
   /** Key objects and others that users keep; tokens only. */
   objects: number;
   certificates?: ClusterCertificates;
@@ -224,6 +226,8 @@ export interface HsmSession {
   ): Promise<{ privateKey: HsmKey; publicKey: HsmKey; /** SubjectPublicKeyInfo, DER. */ spki: Uint8Array }>;
   /** By CKA_ID, and class when there are several. `undefined`: no such key of this user. */
   find(keyId: Uint8Array, kind?: HsmKey["class"]): Promise<HsmKey | undefined>;
+  /** Every key that the user keeps or may use, shared ones too. */
+  list(): Promise<HsmKey[]>;
   /** AES-GCM under an IV of 12 bytes that the HSM's generator made. `data`: at most 64 KiB. */
   encrypt(
     key: HsmKeyRef,

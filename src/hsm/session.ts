@@ -22,6 +22,8 @@ const ivBytes = 12;
 const tagBytes = 16;
 /** IVs are fetched so many at a time. */
 const ivsAtOnce = 64;
+/** Handles that one answer brings. */
+const foundAtOnce = 256;
 const mostData = 64 * 1024;
 /** How often a call goes to another HSM when the one it was at died. */
 const mostAttempts = 4;
@@ -117,6 +119,17 @@ export class SocketSession implements HsmSession {
     return this.#try((at) => this.#find(at, keyId, kind));
   }
 
+  async list(): Promise<HsmKey[]> {
+    return this.#try(async (at) => {
+      const keys: HsmKey[] = [];
+      for (const handle of await this.#searchAll(at)) {
+        const kind = await this.#classOf(at, handle);
+        if (kind) keys.push(await this.#describe(at, handle, kind));
+      }
+      return keys;
+    });
+  }
+
   async encrypt(
     key: HsmKeyRef,
     data: Uint8Array,
@@ -210,11 +223,16 @@ export class SocketSession implements HsmSession {
   async #find(at: Connection, keyId: Uint8Array, kind: HsmKey["class"] | undefined): Promise<HsmKey | undefined> {
     const wanted = [attribute(CKA.ID, bytes(keyId)), ...(kind ? [number(CKA.CLASS, classes[kind])] : [])];
     for (const handle of await this.#search(at, wanted)) {
-      const [objectClass] = await this.#attributes(at, handle, [CKA.CLASS]);
-      const found = (Object.keys(classes) as HsmKey["class"][]).find((name) => classes[name] === objectClass);
+      const found = await this.#classOf(at, handle);
       if (found) return this.#describe(at, handle, found);
     }
     return undefined;
+  }
+
+  /** `undefined` for what is no key. */
+  async #classOf(at: Connection, handle: number): Promise<HsmKey["class"] | undefined> {
+    const [objectClass] = await this.#attributes(at, handle, [CKA.CLASS]);
+    return (Object.keys(classes) as HsmKey["class"][]).find((name) => classes[name] === objectClass);
   }
 
   async #describe(at: Connection, handle: number, kind: HsmKey["class"]): Promise<HsmKey> {
@@ -249,6 +267,27 @@ export class SocketSession implements HsmSession {
       this.#call(at, "C_FindObjectsFinal", [at.session]),
     );
     return found![0] as readonly number[];
+  }
+
+  /** However many there are. In a session of its own, so that searches between its calls are not in its way. */
+  async #searchAll(at: Connection): Promise<readonly number[]> {
+    const [session] = await this.#call(at, "C_OpenSession", [slot, CKF.SERIAL_SESSION]);
+    try {
+      return await this.#allIn(at, session as number);
+    } finally {
+      await this.#call(at, "C_CloseSession", [session!]);
+    }
+  }
+
+  async #allIn(at: Connection, session: number): Promise<readonly number[]> {
+    await this.#call(at, "C_FindObjectsInit", [session, []]);
+    const handles: number[] = [];
+    for (;;) {
+      const [found] = await this.#call(at, "C_FindObjects", [session, { room: foundAtOnce }]);
+      const some = found as readonly number[];
+      handles.push(...some);
+      if (some.length < foundAtOnce) return handles;
+    }
   }
 
   async #attributes(at: Connection, handle: number, types: readonly number[]): Promise<readonly unknown[]> {

@@ -7,8 +7,7 @@
 import type { Denial } from "#gateway/denials.ts";
 import type { EncryptionMatrix } from "./encryptionMatrixShape.ts";
 import type { LedgerReport } from "./ledgerReport.ts";
-import type { HsmUser, QuorumToken } from "../hsm/contract.ts";
-import type { ListedKey } from "./hsmKeys.ts";
+import type { HsmKey, HsmUser, QuorumToken } from "../hsm/contract.ts";
 import type { HsmsView } from "../services/cloudhsmv2/operator.ts";
 import type { ProxyConfiguration, ProxyView } from "../services/kms/xksProxy/operator.ts";
 
@@ -129,7 +128,10 @@ export type AdminXksConfiguration = ProxyConfiguration;
 export type AdminHsms = HsmsView;
 export type AdminHsmUser = HsmUser;
 export type AdminQuorumToken = QuorumToken;
-export type AdminHsmKey = ListedKey;
+export interface AdminHsmKey extends Omit<HsmKey, "keyId"> {
+  /** CKA_ID, hexadecimal, as `pkcs11-tool --id` takes it. */
+  keyId: string;
+}
 
 /** `POST /_jikimi/backup` with `{ path }`: absolute, must not exist. Answers when all of it is on disk. */
 export interface AdminBackup {

@@ -7,7 +7,7 @@ import { openClock } from "./clock.ts";
 import { ConsoleFiles, consolePath } from "./consoleFiles.ts";
 import { publicRoutes } from "./publicRoutes.ts";
 import { isFrontDoor, refuseForeignPages } from "./ownPages.ts";
-import { keptKeys } from "./documentKeys.ts";
+import { removeClusters } from "./hsmPlane.ts";
 import { removeState, requireResettable } from "./reset.ts";
 import type { RoleConfig, RunningRole, SupervisorLink } from "./role.ts";
 import { answerRoute, ownPrefix, type Routes } from "./routes.ts";
@@ -33,19 +33,23 @@ export async function start(config: RoleConfig, log: Logger, supervisor: Supervi
   const serve = () => front.serve(serving, publicRoutes(serving.installation, config, reset));
   const reset = (): Promise<void> => {
     requireResettable(config);
-    changing = changing.then(async () => {
+    const emptied = changing.then(async () => {
       front.pause();
       serving.installation.drain();
-      const { accountId } = serving.installation.administrator;
-      // Processes that go on have sealed with them, and do so until they make new ones.
-      const keys = await keptKeys(serving.installation.store);
+      const { administrator, documentKeys } = serving.installation;
+      const { accountId } = administrator;
       await serving.close();
-      await removeState(config);
-      serving = await openServing({ ...config, accountId }, endpoint, log, supervisor);
-      if (keys.length > 0) await serving.installation.store.commit(keys);
-      serve();
+      try {
+        // Before the documents: whoever is told that it failed finds everything as it was, and may ask again.
+        await removeClusters(config, supervisor);
+        await removeState(config, documentKeys);
+      } finally {
+        serving = await openServing({ ...config, accountId }, endpoint, log, supervisor);
+        serve();
+      }
     });
-    return changing;
+    changing = emptied.catch(() => {});
+    return emptied;
   };
   serve();
 

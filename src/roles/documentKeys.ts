@@ -32,19 +32,6 @@ interface Own {
   sealed: number;
 }
 
-/** All of them, as they are kept: a store that is emptied while processes go on takes them along. */
-export async function keptKeys(store: Pick<Store, "list">): Promise<Operation[]> {
-  const { id: _id, ...all } = documentOf("");
-  const kept: Operation[] = [];
-  let after: string | undefined;
-  do {
-    const page = await store.list<KeyDocument>({ ...all, limit: 1_000, ...(after === undefined ? {} : { after }) });
-    kept.push(...page.items.map(({ key, value }): Operation => ({ op: "put", key, value, ifVersion: 0 })));
-    after = page.next;
-  } while (after !== undefined);
-  return kept;
-}
-
 export interface DocumentKeysParts {
   /** As it is: keys are not sealed under themselves. */
   store: Pick<Store, "get" | "commit">;
@@ -72,6 +59,22 @@ export class DocumentKeys implements SealingKeys {
       return this.#reveal(own.id).then((key) => sealingKey(own, key));
     }
     return (this.#making ??= this.#make().finally(() => (this.#making = undefined)));
+  }
+
+  /**
+   * What puts the keys of the other processes into a store that takes this one's place: they go on with them, and do not
+   * know that it is another.
+   */
+  async ofOthers(store: Pick<Store, "list">): Promise<Operation[]> {
+    const { service, type } = documentOf("");
+    const puts: Operation[] = [];
+    for (let after: string | undefined; ;) {
+      const page = await store.list({ service, type, limit: 1_000, ...(after === undefined ? {} : { after }) });
+      for (const { key, value } of page.items)
+        if (key.id !== this.#own?.id) puts.push({ op: "put", key, value, ifVersion: 0 });
+      if (page.next === undefined) return puts;
+      after = page.next;
+    }
   }
 
   byId(id: string): KeyObject | Promise<KeyObject> {

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { installedBackend } from "./hsmBackend.ts";
 
 test("what would hold keys is told without a process, and settings that cannot be used are the reason", () => {
-  const embedded = installedBackend({});
+  const embedded = installedBackend({ JIKIMI_PKCS11_MODULE: "embedded" });
   assert.ok(embedded.available && embedded.kind === "embedded" && /software/.test(embedded.description));
   const reasons: [NodeJS.ProcessEnv, RegExp][] = [
     [{ JIKIMI_PKCS11_MODULE: "/nowhere/module.so", PATH: "" }, /no PKCS #11 module \/nowhere\/module\.so/],

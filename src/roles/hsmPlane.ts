@@ -1,7 +1,7 @@
 /** The plane of HSMs as services see it, in the roles that serve them. */
 import { existsSync, readdirSync } from "node:fs";
 import { HsmError, type HsmPlane } from "../hsm/contract.ts";
-import { connectHsmPlane } from "../hsm/plane/client.ts";
+import { clearHsmPlane, connectHsmPlane } from "../hsm/plane/client.ts";
 import type { RoleConfig, SupervisorLink } from "./role.ts";
 
 export const hsmPaths = {
@@ -40,6 +40,12 @@ export function linkHsmPlane(config: RoleConfig, supervisor: Pick<SupervisorLink
       await plane.close();
     },
   };
+}
+
+/** Ends and removes the clusters of an installation that is emptied while it runs. @throws HsmError */
+export async function removeClusters(config: RoleConfig, supervisor: Pick<SupervisorLink, "want">): Promise<void> {
+  if (!hasClusters(hsmPaths.folder(config.dataDir))) return;
+  await clearHsmPlane(hsmPaths.socket(config.dataDir), { want: () => supervisor.want("hsm") });
 }
 
 function hasClusters(folder: string): boolean {

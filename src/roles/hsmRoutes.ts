@@ -15,8 +15,7 @@ import {
   type QuorumService,
 } from "../hsm/contract.ts";
 import { hsmsView } from "../services/cloudhsmv2/operator.ts";
-import { type AdminHsms, adminPaths } from "./adminContract.ts";
-import { listKeys } from "./hsmKeys.ts";
+import { type AdminHsmKey, type AdminHsms, adminPaths } from "./adminContract.ts";
 import type { Routes } from "./routes.ts";
 
 type Body = Readonly<Record<string, unknown>>;
@@ -65,6 +64,17 @@ export function hsmRoutes(store: Store, plane: HsmPlane, backend: HsmBackend): R
       return (await told(actions[action]!(plane, text(body, "clusterId"), body))) ?? {};
     },
   };
+}
+
+/** The keys that a crypto user keeps in a cluster or may use. */
+async function listKeys(
+  plane: HsmPlane,
+  clusterId: string,
+  credentials: { user: string; password: string },
+): Promise<AdminHsmKey[]> {
+  const session = await plane.openSession(clusterId, credentials);
+  const keys = await session.list().finally(() => session.close());
+  return keys.map((key) => ({ ...key, keyId: Buffer.from(key.keyId).toString("hex") }));
 }
 
 /** The plane's refusals under their own names. */

@@ -4,14 +4,15 @@
  *     JIKIMI_HSM_SOCKETS     folder of the applications' sockets; everybody on the machine may then connect. Unless given,
  *                            they are in the data folder, for its owner only
  *     JIKIMI_HSM_USER        user of the HSMs' processes (root only): a name of /etc/passwd, or uid:gid
- *     JIKIMI_PKCS11_MODULE   PKCS #11 module that holds the keys of new clusters: a path, or `softhsm`. Unless given, the
- *                            embedded token does
+ *     JIKIMI_PKCS11_MODULE   what holds the keys of new clusters: `softhsm`, `embedded`, or the path of a PKCS #11 module.
+ *                            Unless given, SoftHSM where it is installed with p11-kit, and the embedded token where it is
+ *                            not, or where JIKIMI_HSM_USER is set
  *     JIKIMI_PKCS11_TOKEN    label of the token, which is there already; of SoftHSM, tokens are made
  *     JIKIMI_PKCS11_PIN_FILE file with that token's PIN
  */
 import { readFileSync } from "node:fs";
 import { isAbsolute } from "node:path";
-import { embeddedBackend, moduleBackend, type ChosenBackend } from "../hsm/plane/backends.ts";
+import { embeddedBackend, moduleBackend, usualBackend, type ChosenBackend } from "../hsm/plane/backends.ts";
 import { hsmPaths } from "./hsmPlane.ts";
 
 export interface HsmSettings {
@@ -35,7 +36,12 @@ export function hsmSettings(env: NodeJS.ProcessEnv, dataDir: string): HsmSetting
 
 function backendOf(env: NodeJS.ProcessEnv): ChosenBackend {
   const module = env["JIKIMI_PKCS11_MODULE"];
-  if (!module) return embeddedBackend;
+  if (!module || module === "embedded") {
+    if (env["JIKIMI_PKCS11_TOKEN"] || env["JIKIMI_PKCS11_PIN_FILE"])
+      throw new Error("JIKIMI_PKCS11_TOKEN: JIKIMI_PKCS11_MODULE has to name its module");
+    // A module reads its token by itself, which another user than the owner of the data folder cannot.
+    return module || env["JIKIMI_HSM_USER"] ? embeddedBackend : usualBackend(env["PATH"] ?? "");
+  }
   if (module !== "softhsm" && !isAbsolute(module))
     throw new Error(`JIKIMI_PKCS11_MODULE: ${module} is not an absolute path`);
   if (env["JIKIMI_HSM_USER"])

@@ -32,6 +32,7 @@ export interface Installation {
   /** As it is kept: for other roles, which open what is sealed by themselves, and for backups. */
   store: Store;
   stream: Stream;
+  documentKeys: DocumentKeys;
   identity: JoinedIdentity;
   administrator: Administrator;
   metrics: ApiMetrics;
@@ -83,6 +84,7 @@ export async function openInstallation(
     clock,
     store,
     stream,
+    documentKeys,
     identity,
     administrator: first,
     metrics,

@@ -15,7 +15,7 @@ const officer = "officer-4711";
 let instance: Instance;
 let customer: HsmCustomer;
 before(async () => {
-  instance = await startInstance({ args: ["--adjustable-clock"] });
+  instance = await startInstance({ args: ["--adjustable-clock"], env: { JIKIMI_PKCS11_MODULE: "embedded" } });
   customer = new HsmCustomer(instance, folder);
 });
 after(async () => {

@@ -21,7 +21,7 @@ let plane: HsmPlane;
 before(async () => {
   // Where there is something of a cluster, its role runs from the start.
   mkdirSync(join(dataDir, "hsm", cluster), { recursive: true });
-  instance = await startInstance({ dataDir });
+  instance = await startInstance({ dataDir, env: { JIKIMI_PKCS11_MODULE: "embedded" } });
   plane = connectHsmPlane(join(dataDir, "run/hsm.sock"), { want() {} });
   for (const index of [1, 2]) await plane.createHsm(cluster, `hsm-instance-${index}`);
   const { certificates } = (await plane.cluster(cluster))!;

@@ -32,7 +32,12 @@ let anchor: string;
 let storeId: string;
 
 async function start(port?: number): Promise<void> {
-  instance = await startInstance({ dataDir, args: ["--adjustable-clock"], ...(port === undefined ? {} : { port }) });
+  instance = await startInstance({
+    dataDir,
+    env: { JIKIMI_PKCS11_MODULE: "embedded" },
+    args: ["--adjustable-clock"],
+    ...(port === undefined ? {} : { port }),
+  });
   customer = new HsmCustomer(instance, folder);
   [kms, s3] = [new KMS(instance.client), new S3(instance.s3Client)];
 }

@@ -22,7 +22,7 @@ let browser: Browser;
 
 before(async () => {
   if (skip) return;
-  instance = await startInstance({ args: ["--ephemeral"] });
+  instance = await startInstance({ args: ["--ephemeral"], env: { JIKIMI_PKCS11_MODULE: "embedded" } });
   customer = new HsmCustomer(instance, folder);
   await admitAdministrator(instance);
   browser = await launch();

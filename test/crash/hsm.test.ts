@@ -19,7 +19,11 @@ let instance: Instance;
 let customer: HsmCustomer;
 
 async function start(port?: number): Promise<void> {
-  instance = await startInstance({ dataDir, ...(port === undefined ? {} : { port }) });
+  instance = await startInstance({
+    dataDir,
+    env: { JIKIMI_PKCS11_MODULE: "embedded" },
+    ...(port === undefined ? {} : { port }),
+  });
   customer = new HsmCustomer(instance, folder);
 }
 

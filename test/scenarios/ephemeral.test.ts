@@ -1,14 +1,21 @@
 /** `jikimi up --ephemeral`: nothing is kept, and one call empties it. */
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { EC2 } from "@aws-sdk/client-ec2";
 import { CreateKeyCommand, EncryptCommand, KMSClient } from "@aws-sdk/client-kms";
 import { CreateBucketCommand, ListBucketsCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { CloudTrailClient, LookupEventsCommand } from "@aws-sdk/client-cloudtrail";
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
+import { HsmCustomer } from "../hsmCustomer.ts";
 import { eventually, startInstance, type Instance } from "../instance.ts";
 
 const reset = (instance: Instance) => fetch(`${instance.endpoint}/_jikimi/reset`, { method: "POST" });
+
+function isAlive(pid: number): boolean {
+  return existsSync(`/proc/${pid}`);
+}
 
 describe("an ephemeral installation", () => {
   let instance: Instance;
@@ -53,6 +60,48 @@ describe("an ephemeral installation", () => {
       );
       return Events!.length === 1;
     });
+  });
+
+  test("clusters of HSMs end with a reset: processes, files and sockets", async () => {
+    const customer = new HsmCustomer(instance, instance.dataDir);
+    const living = async (): Promise<{ id: string; pid: number; socket: string }> => {
+      const id = await customer.createCluster();
+      await customer.settled(id, "UNINITIALIZED");
+      await customer.createHsm(id);
+      await customer.settled(id, "UNINITIALIZED", 1);
+      const { socket, hsms } = await customer.seen(id);
+      return { id, pid: hsms[0]!.pid!, socket: socket! };
+    };
+    const first = await living();
+    const kept = (): string[] =>
+      readdirSync(join(instance.dataDir, "hsm")).filter((name) => name.startsWith("cluster-"));
+    assert.deepEqual([kept(), existsSync(first.socket), isAlive(first.pid)], [[first.id], true, true]);
+    assert.equal((await reset(instance)).status, 200);
+    assert.deepEqual([kept(), existsSync(first.socket), isAlive(first.pid)], [[], false, false]);
+    assert.deepEqual((await customer.hsm.describeClusters({})).Clusters, []);
+    const second = await living();
+    assert.deepEqual(kept(), [second.id]);
+    assert.equal((await reset(instance)).status, 200);
+  });
+
+  test("images of volumes go with a reset, and new ones are made", async () => {
+    const ec2 = new EC2(instance.client);
+    const images = (): string[] =>
+      readdirSync(join(instance.dataDir, "volumes")).filter((name) => name.endsWith(".image"));
+    const volume = async (): Promise<string> => {
+      const { VolumeId } = await ec2.createVolume({ AvailabilityZone: `${instance.ready.region}a`, Size: 1 });
+      const available = async (): Promise<boolean> =>
+        (await ec2.describeVolumes({ VolumeIds: [VolumeId!] })).Volumes![0]!.State === "available";
+      await eventually(available);
+      return VolumeId!;
+    };
+    const first = await volume();
+    assert.deepEqual(images(), [`${first}.image`]);
+    assert.equal((await reset(instance)).status, 200);
+    assert.deepEqual((await ec2.describeVolumes({})).Volumes, []);
+    await eventually(async () => images().length === 0);
+    const second = await volume();
+    assert.deepEqual(images(), [`${second}.image`]);
   });
 
   test("several resets at once are one after the other", async () => {

@@ -22,7 +22,7 @@ import { operator } from "../operator.ts";
 let instance: Instance;
 let [kms, s3, sqs, cloudtrail] = [] as unknown as [KMS, S3, SQS, CloudTrail];
 before(async () => {
-  instance = await startInstance();
+  instance = await startInstance({ env: { JIKIMI_PKCS11_MODULE: "embedded" } });
   [kms, s3] = [new KMS(instance.client), new S3(instance.s3Client)];
   [sqs, cloudtrail] = [new SQS(instance.client), new CloudTrail(instance.client)];
 });

@@ -14,6 +14,9 @@ import { HsmCustomer, missingForHsm, region } from "../hsmCustomer.ts";
 import { eventually, type Instance, startInstance } from "../instance.ts";
 
 const skip = await missingForHsm();
+/** Where it is installed, it holds the keys unless another is set. */
+const softHsm =
+  globSync("/usr/lib/{,*/}softhsm/libsofthsm2.so").length > 0 && existsSync("/usr/libexec/p11-kit/p11-kit-remote");
 const officer = "officer-4711";
 const pin = "alice:alice-secret-1";
 const folder = mkdtempSync(join(tmpdir(), "jikimi-hsm-scenario-"));
@@ -60,7 +63,11 @@ test("C1: a cluster is created, claimed, activated and used through PKCS #11", {
   await customer.settled(cluster, "UNINITIALIZED");
   assert.equal("hsm" in (await instance.rolePids()), false, "no HSM, no process");
   await customer.createHsm(cluster);
-  const { Certificates } = await customer.settled(cluster, "UNINITIALIZED", 1);
+  const { Certificates, Hsms } = await customer.settled(cluster, "UNINITIALIZED", 1);
+  const { backend } = (await customer.must(["status"])) as { backend: { description: string } };
+  if (softHsm) assert.match(backend.description, /SoftHSM/);
+  assert.equal(Hsms![0]!.StateMessage, `HSM created: ${backend.description}.`);
+  assert.equal((await customer.seen(cluster)).backend, backend.description);
   writeFileSync(at("request.csr"), Certificates!.ClusterCsr!);
   await customer.openssl("req", "-in", at("request.csr"), "-noout", "-verify");
   writeFileSync(at("root.crt"), Certificates!.ManufacturerHardwareCertificate!);

@@ -216,8 +216,9 @@ async function status(cli: Cli, options: Given, instance: Instance): Promise<voi
   if (backend.available) cli.print(backend.description);
   else cli.warn(cli.text.hsmUnavailable(backend.reason));
   if (clusters.length === 0) cli.print(cli.text.noHsmClusters);
-  for (const { clusterId, accountId, region, state, hsms, socket } of clusters) {
-    cli.print(`${cli.look("bold", clusterId)}  ${state}  ${accountId}  ${region}`);
+  for (const { clusterId, accountId, region, state, hsms, socket, backend: own } of clusters) {
+    const place = [state, accountId, region, ...(own === undefined ? [] : [own])];
+    cli.print(`${cli.look("bold", clusterId)}  ${place.join("  ")}`);
     cli.printRows([
       ...hsms.map((each): [string, string] => [each.hsmId, `${each.state}  ${health(cli, each)}`]),
       ...(socket === undefined ? [] : [["socket", socket] as [string, string]]),

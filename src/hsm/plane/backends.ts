@@ -1,10 +1,10 @@
 /**
- * What holds the keys of clusters on this machine: the embedded token, or a PKCS #11 module that the operator named. It is
+ * What holds the keys of clusters on this machine: a PKCS #11 module (the operator's, or SoftHSM), or the embedded token. It is
  * chosen when a cluster gets its first HSM, and stays with the cluster.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { chmod, mkdir } from "node:fs/promises";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { writeDurably } from "#keys/files.ts";
 import type { BackendChoice } from "../process/messages.ts";
 
@@ -73,6 +73,20 @@ export function moduleBackend({ module: named, token, path }: ModuleSettings): C
     choose,
     ...(token ? { pin: () => pinOf(token.pinFile) } : { prepare: prepareSoftHsm, files: tokenFolder }),
   };
+}
+
+/** SoftHSM where it and p11-kit's server are installed, and the embedded token where they are not. */
+export function usualBackend(path: string): ChosenBackend {
+  const softHsm = moduleBackend({ module: "softhsm", path });
+  return softHsm.kind === "pkcs11" && hasServer(path) ? softHsm : embeddedBackend;
+}
+
+/** The program behind `p11-kit remote`, which Fedora packages apart. Debian: libexec; p11-kit before 0.23: lib. */
+function hasServer(path: string): boolean {
+  const prefixes = path.split(delimiter).map((folder) => dirname(folder));
+  return prefixes.some((prefix) =>
+    ["libexec", "lib", "lib64"].some((folder) => existsSync(join(prefix, folder, "p11-kit", "p11-kit-remote"))),
+  );
 }
 
 /** Where Debian, Fedora and Homebrew put the module. */

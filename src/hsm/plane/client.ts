@@ -37,13 +37,17 @@ export const hsmErrors: readonly ErrorCodec[] = [
   },
 ];
 
+/** No service's business: it removes everything. */
+const clearing = "hsm.clear";
+
 export function planeHandlers(plane: Plane): IpcHandlers {
-  return Object.fromEntries(
+  const all = Object.fromEntries(
     (Object.keys(methods) as Remote[]).map((method) => [
       `hsm.${method}`,
       (args) => (plane[method] as (...values: readonly unknown[]) => unknown)(...args),
     ]),
   ) as IpcHandlers;
+  return { ...all, [clearing]: () => plane.clear() };
 }
 
 export interface PlaneClientOptions {
@@ -75,6 +79,23 @@ export function connectHsmPlane(path: string, { want, connectTimeoutMs = 30_000 
     openSession: (clusterId, credentials) => openSession(remote, clusterId, credentials),
     close: () => client.close(),
   };
+}
+
+/** Removes every cluster. @throws HsmError `unavailable` where the plane does not answer */
+export async function clearHsmPlane(
+  path: string,
+  { want, connectTimeoutMs = 30_000 }: PlaneClientOptions,
+): Promise<void> {
+  const client = connectIpc(path, { errors: hsmErrors, connectTimeoutMs });
+  try {
+    want();
+    await client.call(clearing, []);
+  } catch (error) {
+    if (error instanceof IpcLost) throw new HsmError("unavailable", "the process of the HSMs does not answer", error);
+    throw error;
+  } finally {
+    await client.close();
+  }
 }
 
 export async function openSession(

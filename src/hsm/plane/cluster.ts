@@ -138,9 +138,17 @@ export class Cluster {
       state: this.state,
       hsms: [...this.#hsms.values()].map(statusOf),
       objects,
+      ...this.#named(),
       ...(this.#identity ? { certificates: this.#identity.certificates } : {}),
       endpoints: { socket: this.#parts.socketPath },
     };
+  }
+
+  #named(): Pick<ClusterStatus, "backend"> {
+    if (!this.#identity) return {};
+    const { backend: kind } = this.#identity;
+    const description = this.#parts.backends[kind]?.description ?? "PKCS #11 module that is not set";
+    return { backend: { kind, description } };
   }
 
   /** @param from identity and entries of a backup */

@@ -103,8 +103,13 @@ describe("clusters in SoftHSM", { skip }, () => {
     await test.start();
     await (await alice()).close();
     await (await alice("cluster-embedded")).close();
-    const embedded = (await test.plane.cluster("cluster-embedded"))!.certificates!;
-    assert.ok(embedded.clusterCertificate);
+    const embedded = (await test.plane.cluster("cluster-embedded"))!;
+    assert.ok(embedded.certificates!.clusterCertificate);
+    assert.equal(embedded.backend!.kind, "embedded");
+    assert.deepEqual((await test.plane.cluster(id))!.backend, {
+      kind: "pkcs11",
+      description: "SoftHSM software token",
+    });
   });
 });
 

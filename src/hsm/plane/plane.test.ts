@@ -2,10 +2,12 @@
 import assert from "node:assert/strict";
 import { createSign, generateKeyPairSync, X509Certificate } from "node:crypto";
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { HsmError, loginAttempts, type HsmFailure, type HsmSession } from "../contract.ts";
+import { HsmError, loginAttempts, type HsmFailure, type HsmKey, type HsmSession } from "../contract.ts";
+import { RpcClient } from "../rpc/client.ts";
 import { firstOfficerCredentials, officer, signRequest, TestPlane } from "../testing.ts";
 import { openSession } from "./client.ts";
 
@@ -179,10 +181,27 @@ describe("users", () => {
     assert.equal(Buffer.from(await alice.decrypt(key, sealed, none)).toString(), "from dave");
     await assert.rejects(dave.destroy(key), refused("forbidden"));
     await assert.rejects(test.plane.shareKey(id, asDave, key.id, "bob"), refused("forbidden"));
+    assert.deepEqual(
+      (await dave.list()).map(({ id: shown }) => shown),
+      [key.id],
+    );
     await test.plane.unshareKey(id, asAlice, key.id, "dave");
+    assert.deepEqual(await dave.list(), []);
     await assert.rejects(dave.encrypt(key, bytes("x"), none), refused("key-missing"));
     assert.equal(Buffer.from(await alice.decrypt(key, sealed, none)).toString(), "from dave");
     await Promise.all([alice.close(), dave.close()]);
+  });
+
+  it("lists every key of a user, while others are looked for in the same session", async () => {
+    const [owner, look] = [await session(id, "dave"), bytes("pair")];
+    const { privateKey, publicKey } = await owner.generateKeyPair("P-256", { label: "pair", keyId: look });
+    const secret = await owner.generateAesKey({ label: "one", keyId: bytes("one") });
+    const [listed, found] = await Promise.all([owner.list(), owner.find(look, "public"), owner.find(look, "private")]);
+    const byId = (keys: HsmKey[]) => keys.toSorted((a, b) => a.id.localeCompare(b.id));
+    assert.deepEqual(byId(listed), byId([privateKey, publicKey, secret]));
+    assert.deepEqual(found, publicKey);
+    for (const key of listed) await owner.destroy(key);
+    await owner.close();
   });
 });
 
@@ -332,11 +351,49 @@ describe("several HSMs", () => {
     await again.close();
   });
 
+  /** As an application begins: true when it was served, false when it was sent away. A program has no limit of its own. */
+  const greets = async (): Promise<boolean> => {
+    const socket = connect(test.socket(id));
+    const client = new RpcClient(socket, socket, { end: () => socket.destroy() });
+    const limit = AbortSignal.timeout(10_000);
+    const left = new Promise<never>((_, reject) =>
+      limit.addEventListener("abort", () => reject(new Error("it waits"))),
+    );
+    return Promise.race([
+      client.initialize().then(
+        () => true,
+        () => false,
+      ),
+      left,
+    ]).finally(() => client.close());
+  };
+
+  it("who connects in the instant in which an HSM dies is served or sent away", async () => {
+    await until("all live", async () => (await pids(id)).length === 3);
+    const [still] = await pids(id);
+    // What is handed to it stays unread in its channel, until it dies.
+    process.kill(still!, "SIGSTOP");
+    const greeted = Array.from({ length: 12 }, greets);
+    await until("others served", async () => (await Promise.race([greeted[1]!, greeted[2]!])) === true);
+    process.kill(still!, "SIGKILL");
+    const answers = await Promise.all(greeted);
+    assert.equal(answers.filter((served) => !served).length, 4, "a third of them was at the one that died");
+    for (let round = 0; round < 5; round++) {
+      const living = await pids(id);
+      const before = Array.from({ length: 8 }, greets);
+      process.kill(living[round % living.length]!, "SIGKILL");
+      const served = await Promise.all([...before, ...Array.from({ length: 8 }, greets)]);
+      assert.ok(served.includes(true));
+      await until("all live", async () => (await pids(id)).length === 3);
+    }
+  });
+
   it("one that stands still is ended; who waited for it is served by another", async () => {
     await test.plane.close();
     test.heartbeat = { everyMs: 100, withinMs: 1_500 };
     await test.start();
     test.heartbeat = undefined;
+    await until("all live", async () => (await pids(id)).length === 3);
     const sessions = await Promise.all(Array.from({ length: 6 }, () => session(id, "alice")));
     const key = (await sessions[0]!.find(bytes("lives"), "secret"))!;
     const [still] = await pids(id);
@@ -366,6 +423,25 @@ describe("several HSMs", () => {
     await test.start();
     await assert.rejects(session("cluster-alone", "alice"), refused("no-hsm"));
     await test.plane.deleteCluster("cluster-alone");
+  });
+
+  it("a plane that is emptied keeps nothing: neither what is being made nor what cannot be read", async () => {
+    const other = await TestPlane.open();
+    try {
+      const folder = join(other.folder, "hsm");
+      await other.plane.createHsm("cluster-broken", "hsm-broken");
+      await other.plane.close();
+      writeFileSync(join(folder, "cluster-broken", "cluster"), "not a box");
+      await other.start();
+      const making = other.plane.createHsm("cluster-new", "hsm-new");
+      await other.plane.clear();
+      const { pid } = await making;
+      assert.throws(() => process.kill(pid!, 0), { code: "ESRCH" });
+      assert.deepEqual(readdirSync(folder), []);
+      await other.plane.createHsm("cluster-broken", "hsm-again");
+    } finally {
+      await other.close();
+    }
   });
 
   it("an entry that did not reach the disk whole is forgotten, all before it stands", async () => {

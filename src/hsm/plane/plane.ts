@@ -1,5 +1,5 @@
 /** The clusters of an installation, in the process that keeps them. Others reach it through `client.ts`. */
-import { mkdir, readdir } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "#kernel/clock.ts";
 import type { Logger } from "#kernel/log.ts";
@@ -55,6 +55,8 @@ export class Plane implements Local {
   readonly #clusters = new Map<string, Cluster>();
   /** Clusters that are on the disk and cannot be read. */
   readonly #broken = new Set<string>();
+  /** HSMs that are being made. */
+  readonly #making = new Set<Promise<HsmStatus>>();
 
   private constructor(options: PlaneOptions) {
     this.#options = options;
@@ -88,7 +90,13 @@ export class Plane implements Local {
     return { available: true, kind, description, ...(module === undefined ? {} : { module }) };
   }
 
-  async createHsm(clusterId: string, hsmId: string, from?: { backup: Uint8Array }): Promise<HsmStatus> {
+  createHsm(clusterId: string, hsmId: string, from?: { backup: Uint8Array }): Promise<HsmStatus> {
+    const making = this.#make(clusterId, hsmId, from).finally(() => this.#making.delete(making));
+    this.#making.add(making);
+    return making;
+  }
+
+  async #make(clusterId: string, hsmId: string, from?: { backup: Uint8Array }): Promise<HsmStatus> {
     checkId(clusterId);
     checkId(hsmId);
     this.#expectWhole(clusterId);
@@ -118,6 +126,17 @@ export class Plane implements Local {
     if (!cluster) return;
     this.#clusters.delete(clusterId);
     await cluster.remove();
+  }
+
+  /** Removes every cluster, also what cannot be read of one: for an installation that is emptied while it runs. */
+  async clear(): Promise<void> {
+    // What was asked for before this is made first, so that it goes too.
+    await Promise.allSettled(this.#making);
+    await Promise.all([...this.#clusters.keys()].map((clusterId) => this.deleteCluster(clusterId)));
+    for (const clusterId of this.#broken) {
+      await rm(join(this.#options.folder, clusterId), { recursive: true, force: true });
+      this.#broken.delete(clusterId);
+    }
   }
 
   async cluster(clusterId: string): Promise<ClusterStatus | undefined> {

@@ -264,6 +264,22 @@ test("a step that fails is told of and taken again", async () => {
   await removed(id);
 });
 
+test("an HSM that was made for a cluster that nobody knows any more is not left behind", async () => {
+  const emptied = await World.open(undefined, { patienceMs: 10 });
+  try {
+    const id = await emptied.newCluster();
+    const answer = Promise.withResolvers<void>();
+    emptied.plane.waits.set("createHsm", answer.promise);
+    await emptied.newHsm(id);
+    for (const [row, { key }] of emptied.store.rows) if (key.id === id) emptied.store.rows.delete(row);
+    answer.resolve();
+    while (!emptied.plane.calls.includes(`deleteCluster ${id}`)) await emptied.run("lifecycle");
+    assert.equal(emptied.plane.clusters.size, 0);
+  } finally {
+    await emptied.close();
+  }
+});
+
 test("an HSM that does not answer holds up its own cluster alone", async () => {
   const impatient = await World.open(undefined, { patienceMs: 10 });
   try {

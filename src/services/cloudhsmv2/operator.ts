@@ -16,6 +16,8 @@ export interface ClusterView {
   hsms: (Pick<HsmStatus, "hsmId" | "alive" | "inStep" | "pid"> & { state: string })[];
   /** Where applications reach it, once there is an HSM. */
   socket?: string;
+  /** What holds its keys, which need not be what new clusters get. */
+  backend?: string;
   /** Token objects that users keep. */
   objects?: number;
 }
@@ -56,5 +58,6 @@ async function clusterView(cluster: ClusterDocument, plane: HsmPlane): Promise<C
       return { hsmId: hsm.id, state: hsm.state, alive, inStep, ...(pid === undefined ? {} : { pid }) };
     }),
     ...(status ? { socket: status.endpoints.socket, objects: status.objects } : {}),
+    ...(status?.backend ? { backend: status.backend.description } : {}),
   };
 }

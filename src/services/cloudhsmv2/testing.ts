@@ -101,6 +101,7 @@ export class FakePlane implements Part {
       state: found.state,
       hsms: [...found.hsms].map(([hsmId, { alive }]) => ({ hsmId, alive, inStep: alive, restarts: 0 })),
       objects: 0,
+      ...(this.answer.available ? { backend: this.answer } : {}),
       certificates: {
         clusterCsr: found.csr,
         hsmCertificate: "hsm",

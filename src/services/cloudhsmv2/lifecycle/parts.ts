@@ -63,6 +63,11 @@ export async function update(
   }
 }
 
+/** Nothing is known of the cluster any more, not even that it was deleted: the installation was emptied meanwhile. */
+export async function isForgotten({ ctx }: Parts, cluster: ClusterDocument): Promise<boolean> {
+  return (await ctx.store.get(clusterKey(cluster))) === undefined;
+}
+
 /** The cluster with one HSM changed; `undefined` when it has no such HSM in that state any more. */
 export function withHsm(
   cluster: ClusterDocument,

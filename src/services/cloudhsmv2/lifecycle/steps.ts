@@ -6,7 +6,7 @@ import { keepBytes, readBytes } from "../sealedBytes.ts";
 import type { ClusterState } from "../sdk.ts";
 import { type BackupDocument, type ClusterDocument, type HsmDocument, scopeOf, types } from "../state.ts";
 import { backUpSince, beginning, take } from "./backup.ts";
-import { type Parts, settled, update, withHsm } from "./parts.ts";
+import { isForgotten, type Parts, settled, update, withHsm } from "./parts.ts";
 
 type Step = (parts: Parts, cluster: ClusterDocument) => Promise<void>;
 
@@ -82,9 +82,8 @@ async function createHsm(parts: Parts, cluster: ClusterDocument, hsm: HsmDocumen
   }
   await plane.createHsm(cluster.id, hsm.id, backup && { backup });
   const after = await plane.cluster(cluster.id);
-  const backend = await plane.backend();
-  const message = `HSM created${backend.available ? `: ${backend.description}` : ""}.`;
-  await update(parts, cluster, (now) => {
+  const message = `HSM created${after?.backend ? `: ${after.backend.description}` : ""}.`;
+  const told = await update(parts, cluster, (now) => {
     const made = withHsm(now, hsm, (each) => {
       const { replaces: _replaced, ...rest } = each;
       return { ...rest, state: "ACTIVE", since: parts.ctx.clock.now(), message };
@@ -92,6 +91,8 @@ async function createHsm(parts: Parts, cluster: ClusterDocument, hsm: HsmDocumen
     const replaced = hsm.replaces === undefined ? made : made && leaving(made, hsm.replaces, parts.ctx.clock.now());
     return replaced && withCertificates(asThePlane(replaced, after), after);
   });
+  // INVARIANT: no HSM runs for a cluster that nobody can find or delete.
+  if (!told && (await isForgotten(parts, cluster))) await plane.deleteCluster(cluster.id);
 }
 
 /** A backup that was taken before the activation makes a cluster that still waits for it. */
