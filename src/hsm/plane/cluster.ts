@@ -317,6 +317,7 @@ export class Cluster {
       ...(heartbeat ? { heartbeat } : {}),
       start: () => this.#startMessage(hsmId),
       commit: (changes) => this.#commits.commit(changes),
+      passOn: (socket) => void this.#place(socket),
     });
     this.#hsms.set(hsmId, { hsmId, journal, child });
   }
@@ -384,7 +385,10 @@ export class Cluster {
       );
     }
     await rm(socketPath, { force: true });
-    const server = createServer({ pauseOnConnect: true }, (socket) => void this.#accept(socket));
+    const server = createServer({ pauseOnConnect: true }, (socket) => {
+      socket.on("error", () => socket.destroy());
+      void this.#place(socket);
+    });
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
       const mask = process.umask(0o177);
@@ -408,11 +412,11 @@ export class Cluster {
   }
 
   /** Nothing of what an application says is read here: its HSM gets the socket as it is. */
-  async #accept(socket: Socket): Promise<void> {
-    socket.on("error", () => socket.destroy());
+  async #place(socket: Socket): Promise<void> {
     const until = performance.now() + patienceMs;
     while (![...this.#hsms.values()].some(({ child }) => child.isReady)) {
-      if (this.#closed || this.#hsms.size === 0 || performance.now() > until) return void socket.destroy();
+      if (this.#closed || socket.destroyed || this.#hsms.size === 0 || performance.now() > until)
+        return void socket.destroy();
       await new Promise((resolve) => setTimeout(resolve, 25));
     }
     if (!socket.destroyed) this.#someHsm().connect(socket);

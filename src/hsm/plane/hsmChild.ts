@@ -23,6 +23,8 @@ export interface HsmChildOptions {
   start(): HsmStart;
   /** Changes it asks for. Its own vault has the entries before this resolves. */
   commit(changes: readonly Change[]): Promise<{ done: boolean; entries: Entry[] }>;
+  /** Takes an application's connection of which this HSM has read nothing before it ended. */
+  passOn(socket: Socket): void;
 }
 
 interface Waiting {
@@ -52,8 +54,8 @@ export class HsmChild {
   readonly #options: HsmChildOptions;
   readonly #waiting = new Map<number, Waiting>();
   readonly #changed = new Set<() => void>();
-  /** Sockets of applications on their way. */
-  readonly #handed = new Map<number, Socket>();
+  /** Sockets of applications on their way to the process that runs. */
+  #handed = new Map<number, Socket>();
   #child: ChildProcess | undefined;
   #ready = false;
   #closed = false;
@@ -101,24 +103,24 @@ export class HsmChild {
     await promise.finally(() => (clearTimeout(timer), off()));
   }
 
-  /** Hands an application over. INVARIANT: a socket that does not arrive is closed: its application goes elsewhere. */
+  /** Hands an application over. INVARIANT: what the process has not taken when it ends goes to another one. */
   connect(socket: Socket): void {
     const child = this.#child;
-    if (!child) return void socket.destroy();
+    if (!child) return this.#options.passOn(socket);
     const id = this.#next++;
-    // Kept open here until the process says that it has it.
+    // Kept open here until the process says that it has it. A channel that is closed tells by the end of the process.
     this.#handed.set(id, socket);
-    child.send(
-      { type: "connection", id } satisfies ToHsm,
-      socket,
-      { keepOpen: true },
-      (error) => error && this.#took(id),
-    );
+    child.send({ type: "connection", id } satisfies ToHsm, socket, { keepOpen: true }, () => {});
   }
 
-  #took(id: number): void {
-    this.#handed.get(id)?.destroy();
-    this.#handed.delete(id);
+  /** What an ended process had said before is still in its channel: only then is known what it had not taken. */
+  #passOn(child: ChildProcess, handed: Map<number, Socket>): void {
+    const passOn = (): void => {
+      for (const socket of handed.values()) this.#options.passOn(socket);
+      handed.clear();
+    };
+    if (child.connected) child.once("disconnect", passOn);
+    else passOn();
   }
 
   /** Resolves when it has applied them, or is gone. */
@@ -207,9 +209,13 @@ export class HsmChild {
       ...withoutCoreFiles(flags),
     });
     this.#child = child;
+    const handed = new Map<number, Socket>();
+    this.#handed = handed;
     let said = "";
     child.stderr?.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(-4_000)));
-    child.on("message", (message: FromHsm) => this.#take(message));
+    child.on("message", (message: FromHsm) =>
+      message.type === "took" ? took(handed, message.id) : this.#take(message),
+    );
     child.on("error", (error) => {
       this.reason = error.message;
       if (child.pid === undefined) this.#ended(child, since, error.message);
@@ -217,6 +223,7 @@ export class HsmChild {
     child.once("exit", (code, signal) => {
       log.warn({ hsm: this.hsmId, how: signal ?? `exit code ${code}`, said }, "an HSM ended");
       this.#ended(child, since, said.trim().split("\n").at(-1) ?? "");
+      this.#passOn(child, handed);
     });
   }
 
@@ -228,7 +235,6 @@ export class HsmChild {
     if (said) this.reason = said;
     for (const { reject } of this.#waiting.values()) reject(new HsmError("no-hsm", `${this.hsmId} ended`));
     this.#waiting.clear();
-    for (const id of this.#handed.keys()) this.#took(id);
     this.#tell();
     if (this.#closed) return;
     if (performance.now() - since >= healthyMs) this.#pauseMs = firstPauseMs;
@@ -236,7 +242,7 @@ export class HsmChild {
     this.#pauseMs = Math.min(this.#pauseMs * 2, longestPauseMs);
   }
 
-  #take(message: FromHsm): void {
+  #take(message: Exclude<FromHsm, { type: "took" }>): void {
     switch (message.type) {
       case "waiting":
         // What it begins with is read now, so that it is what the changes after it go on from.
@@ -252,8 +258,6 @@ export class HsmChild {
         return this.kill();
       case "commit":
         return void this.#commit(message);
-      case "took":
-        return this.#took(message.id);
       case "applied":
         return this.#settle(message.id)?.resolve(undefined);
       case "done":
@@ -284,6 +288,11 @@ export class HsmChild {
   #tell(): void {
     for (const listener of this.#changed) listener();
   }
+}
+
+function took(handed: Map<number, Socket>, id: number): void {
+  handed.get(id)?.destroy();
+  handed.delete(id);
 }
 
 const shell = "/bin/sh";

@@ -368,7 +368,7 @@ describe("several HSMs", () => {
     ]).finally(() => client.close());
   };
 
-  it("who connects in the instant in which an HSM dies is served or sent away", async () => {
+  it("who connects in the instant in which an HSM dies is served by another", async () => {
     await until("all live", async () => (await pids(id)).length === 3);
     const [still] = await pids(id);
     // What is handed to it stays unread in its channel, until it dies.
@@ -377,7 +377,7 @@ describe("several HSMs", () => {
     await until("others served", async () => (await Promise.race([greeted[1]!, greeted[2]!])) === true);
     process.kill(still!, "SIGKILL");
     const answers = await Promise.all(greeted);
-    assert.equal(answers.filter((served) => !served).length, 4, "a third of them was at the one that died");
+    assert.ok(answers.every(Boolean), "a third of them was on its way to the one that died");
     for (let round = 0; round < 5; round++) {
       const living = await pids(id);
       const before = Array.from({ length: 8 }, greets);

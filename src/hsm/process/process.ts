@@ -44,8 +44,9 @@ class HsmProcess {
   take(message: ToHsm, socket: Socket | undefined): void {
     switch (message.type) {
       case "connection":
-        if (socket) this.#serve(socket);
-        return say({ type: "took", id: message.id });
+        // INVARIANT: said before anything is read of it: what an ended HSM has not said, it has not read.
+        say({ type: "took", id: message.id });
+        return socket && this.#serve(socket);
       case "apply":
         this.#vault.apply(message.entries);
         return say({ type: "applied", id: message.id });
