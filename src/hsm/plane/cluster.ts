@@ -16,7 +16,7 @@ import { Commits } from "./commits.ts";
 import { HsmChild, type Heartbeat } from "./hsmChild.ts";
 import { certified, newIdentity, type ClusterIdentity } from "./identity.ts";
 import { Journal, JournalDamaged } from "./journal.ts";
-import { readFiles, writeFiles } from "./moduleFiles.ts";
+import { DurableFiles, readFiles, writeFiles } from "./moduleFiles.ts";
 
 export interface ClusterParts {
   clusterId: string;
@@ -62,6 +62,7 @@ export class Cluster {
   readonly #commits: Commits;
   #identity: ClusterIdentity | undefined;
   #server: Server | undefined;
+  #durable: DurableFiles | undefined;
   #turn = 0;
   /** Changes of what a cluster is made of happen one after the other. */
   #line: Promise<unknown> = Promise.resolve();
@@ -93,7 +94,10 @@ export class Cluster {
       }
       // What one HSM has, all have: whatever was acknowledged is in every journal, the rest may be.
       for (const journal of journals.values()) for (const entry of journal.entries()) this.#commits.remember(entry);
-      if (!this.#isOutOfReach()) await this.#startAll(hsmIds, journals);
+      if (!this.#isOutOfReach()) {
+        if (this.#identity) await this.#moduleFiles()?.begin();
+        await this.#startAll(hsmIds, journals);
+      }
     } finally {
       for (const [hsmId, journal] of journals) if (!this.#hsms.has(hsmId)) await journal.close();
     }
@@ -180,6 +184,7 @@ export class Cluster {
       if (this.#hsms.size > 0) return;
       const { files } = this.#backend;
       if (files !== undefined) await rm(join(this.#parts.folder, files), { recursive: true, force: true });
+      this.#durable = undefined;
       this.#commits.forget();
       await this.#unlisten();
     });
@@ -355,6 +360,8 @@ export class Cluster {
 
   /** An HSM that cannot write goes, the others go on; when none can, nothing happened. */
   async #writeEverywhere(entries: readonly Entry[]): Promise<void> {
+    // INVARIANT: what a record speaks of is on the disk before the record is.
+    await this.#moduleFiles()?.sync();
     const hsms = [...this.#hsms.values()];
     const results = await Promise.allSettled(hsms.map(({ journal }) => journal.append(entries)));
     if (results.every(({ status }) => status === "fulfilled") && hsms.length > 0) return;
@@ -374,6 +381,12 @@ export class Cluster {
       await child.close();
       await journal.close().catch(() => {});
     }
+  }
+
+  #moduleFiles(): DurableFiles | undefined {
+    const { files } = this.#backend;
+    if (files === undefined) return undefined;
+    return (this.#durable ??= new DurableFiles(join(this.#parts.folder, files)));
   }
 
   async #listen(): Promise<void> {

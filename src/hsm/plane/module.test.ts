@@ -1,9 +1,10 @@
 /** Clusters whose keys are in a PKCS #11 module: SoftHSM's own tokens, and a token that the operator made. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { open, type FileHandle } from "node:fs/promises";
 import { connect } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { HsmError } from "../contract.ts";
 import { RpcClient } from "../rpc/client.ts";
@@ -50,6 +51,31 @@ describe("clusters in SoftHSM", { skip }, () => {
       await session.close();
     }
     await bob.close();
+  });
+
+  it("have what the module wrote on the disk before a key is acknowledged", async (t) => {
+    const probe = await open(process.execPath);
+    const handles = Object.getPrototypeOf(probe) as FileHandle;
+    await probe.close();
+    const sync = handles.sync;
+    const synced: string[] = [];
+    t.mock.method(handles, "sync", async function (this: FileHandle) {
+      const path = readlinkSync(`/proc/self/fd/${this.fd}`);
+      await sync.call(this);
+      synced.push(path);
+    });
+    const files = (): string[] =>
+      readdirSync(join(test.folder, "hsm", id, ".token", "tokens"), { withFileTypes: true, recursive: true })
+        .filter(({ name }) => name.endsWith(".object"))
+        .map((entry) => join(entry.parentPath, entry.name));
+    const before = files();
+    const session = await alice();
+    synced.length = 0;
+    const key = await session.generateAesKey({ label: "durable", keyId: bytes("durable") });
+    const [made] = files().filter((path) => !before.includes(path));
+    assert.ok(made && synced.includes(made) && synced.includes(dirname(made)), synced.join(" "));
+    await session.destroy(key);
+    await session.close();
   });
 
   it("keep an imported key's value in no file", async () => {
