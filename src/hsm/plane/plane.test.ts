@@ -2,12 +2,10 @@
 import assert from "node:assert/strict";
 import { createSign, generateKeyPairSync, X509Certificate } from "node:crypto";
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { HsmError, loginAttempts, type HsmFailure, type HsmKey, type HsmSession } from "../contract.ts";
-import { RpcClient } from "../rpc/client.ts";
 import { firstOfficerCredentials, officer, signRequest, TestPlane } from "../testing.ts";
 import { openSession } from "./client.ts";
 
@@ -349,43 +347,6 @@ describe("several HSMs", () => {
     const again = await session(id, "alice");
     for (const name of made) assert.ok(await again.find(bytes(name), "secret"), name);
     await again.close();
-  });
-
-  /** As an application begins: true when it was served, false when it was sent away. A program has no limit of its own. */
-  const greets = async (): Promise<boolean> => {
-    const socket = connect(test.socket(id));
-    const client = new RpcClient(socket, socket, { end: () => socket.destroy() });
-    const limit = AbortSignal.timeout(10_000);
-    const left = new Promise<never>((_, reject) =>
-      limit.addEventListener("abort", () => reject(new Error("it waits"))),
-    );
-    return Promise.race([
-      client.initialize().then(
-        () => true,
-        () => false,
-      ),
-      left,
-    ]).finally(() => client.close());
-  };
-
-  it("who connects in the instant in which an HSM dies is served by another", async () => {
-    await until("all live", async () => (await pids(id)).length === 3);
-    const [still] = await pids(id);
-    // What is handed to it stays unread in its channel, until it dies.
-    process.kill(still!, "SIGSTOP");
-    const greeted = Array.from({ length: 12 }, greets);
-    await until("others served", async () => (await Promise.race([greeted[1]!, greeted[2]!])) === true);
-    process.kill(still!, "SIGKILL");
-    const answers = await Promise.all(greeted);
-    assert.ok(answers.every(Boolean), "a third of them was on its way to the one that died");
-    for (let round = 0; round < 5; round++) {
-      const living = await pids(id);
-      const before = Array.from({ length: 8 }, greets);
-      process.kill(living[round % living.length]!, "SIGKILL");
-      const served = await Promise.all([...before, ...Array.from({ length: 8 }, greets)]);
-      assert.ok(served.includes(true));
-      await until("all live", async () => (await pids(id)).length === 3);
-    }
   });
 
   it("one that stands still is ended; who waited for it is served by another", async () => {
