@@ -117,3 +117,8 @@ test("a name is connected to under the addresses of it that are let out", async 
   await open([to(port, "127.0.0.1/32", "::1/128")]);
   await assert.rejects(open([to(port, "192.0.2.0/24", "2001:db8::/32")]), { code: "UND_ERR_CONNECT_TIMEOUT" });
 });
+
+test("a document from before outbound rules were enforced lets everything out", () => {
+  assert.ok(egressFor(undefined)("192.0.2.1", 80));
+  assert.ok(!egressFor([])("192.0.2.1", 80));
+});

@@ -34,8 +34,12 @@ export function ingressFor(rules: readonly TrafficRule[], port: number): (addres
 /** Whether a connection to an address and port may be opened. */
 export type Reaches = (address: string, port: number) => boolean;
 
-/** INVARIANT: without a rule that lets it through, nothing is connected to. */
-export function egressFor(rules: readonly TrafficRule[]): Reaches {
+/**
+ * INVARIANT: without a rule that lets it through, nothing is connected to. `undefined`: a document from before outbound
+ * rules were enforced, which are followed from the next change of its load balancer or groups on.
+ */
+export function egressFor(rules: readonly TrafficRule[] | undefined): Reaches {
+  if (!rules) return () => true;
   const compiled = rules.map(({ fromPort, toPort, cidrs }) => ({ fromPort, toPort, list: networks(cidrs) }));
   return (address, port) =>
     compiled.some(({ fromPort, toPort, list }) => fromPort <= port && port <= toPort && contains(list, address));
