@@ -12,7 +12,7 @@ import type { RoleConfig, RoleModule, RunningRole } from "./role.ts";
 export const drainDeadlineMs = 25_000;
 
 /** When what starting needed is garbage. */
-const settledMs = 5_000;
+const settledMs = 2_000;
 
 /**
  * One collection of the whole heap, 50 ms, with what it frees given to the system: a process that has little to do after
