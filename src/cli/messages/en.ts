@@ -98,7 +98,8 @@ export const en = {
   ledgerHours: "hours",
   ledgerFree: (count: string) => `${count} of them free`,
   ledgerNoPrice: "no known price: add it to prices.json in the data folder",
-  ledgerMonthly: (count: string, usd: string) => `${count} keys cost ${usd} a month from now on`,
+  ledgerMonthly: (count: string, usd: string) =>
+    `${count} ${count === "1" ? "key costs" : "keys cost"} ${usd} a month from now on`,
   ledgerUnused: (days: string, usd: string) => `unused for ${days} days, ${usd} a month`,
   ledgerNothing: "nothing that costs anything on AWS",
   ledgerTotal: "total",
