@@ -255,7 +255,7 @@ export const testConfig: InstallationConfig = {
 };
 
 /** Things that a test did not provide fail when they are touched. */
-function missing<T extends object>(what: string): T {
+export function missing<T extends object>(what: string): T {
   return new Proxy({} as T, {
     get() {
       throw new Error(`this test provides no ${what}`);

@@ -15,10 +15,10 @@ import type { BlobStore } from "#blob/contract.ts";
 import { FilesystemBlobs } from "#blob/filesystem.ts";
 import type { JobContext } from "#gateway/context.ts";
 import { execute } from "#gateway/execute.ts";
-import type { IdentitySource } from "#gateway/identity.ts";
 import type { Principal } from "#gateway/principal.ts";
 import type { Runtime } from "#gateway/runtime.ts";
-import { MemoryStore, testConfig } from "#gateway/testing.ts";
+import { MemoryStore } from "#gateway/testing.ts";
+import { auditRecords, testJobContext, testRuntime } from "#gateway/testingRuntime.ts";
 import { startKeyHolder } from "#keys/client.ts";
 import type { KeyHolder } from "#keys/contract.ts";
 import { loadModel } from "#model/load.ts";
@@ -183,7 +183,14 @@ export class World {
       backend: () => this.plane.answer,
       pace: quick,
     });
-    this.#runtime = this.#build();
+    this.#runtime = testRuntime({
+      services: [this.#service, ec2],
+      store: this.store,
+      keys,
+      blobs,
+      clock: this.clock,
+      policies: this.policies,
+    });
   }
 
   /** Over a plane of the test's own, or the double. */
@@ -292,66 +299,12 @@ export class World {
   }
 
   records(): Record<string, any>[] {
-    return this.store.outboxEntries
-      .filter(({ stream }) => stream === "audit")
-      .map(({ event }) => event as Record<string, any>);
+    return auditRecords(this.store);
   }
 
   jobContext(): JobContext {
-    return {
-      clock: this.clock,
-      random: systemRandom,
-      log: silentLogger,
-      store: this.store,
-      blobs: this.blobs,
-      keys: this.keys,
-      config: testConfig,
-      asService: () => missing("clients"),
-      asRole: () => missing("clients"),
-      organization: async () => undefined,
-      signal: new AbortController().signal,
-    };
+    return testJobContext({ store: this.store, keys: this.keys, blobs: this.blobs, clock: this.clock });
   }
-
-  #build(): Runtime {
-    return {
-      services: new Map([
-        ["cloudhsmv2", this.#service],
-        ["ec2", ec2],
-      ]),
-      model: loadModel,
-      store: this.store,
-      blobs: this.blobs,
-      keys: this.keys,
-      identity: {
-        credential: async () => undefined,
-        policies: async (principal) => {
-          const document = "arn" in principal ? this.policies.get(principal.arn) : undefined;
-          return { identity: document === undefined ? [] : [{ name: "test", document }] };
-        },
-        resourceControl: async () => undefined,
-        organization: async () => undefined,
-        touched: () => undefined,
-        accountStatus: async () => "ACTIVE",
-        principalId: async () => "elsewhere",
-        // Calls of a service need no more of an identity service than this.
-      } satisfies Partial<IdentitySource> as unknown as IdentitySource,
-      clock: this.clock,
-      wallClock: this.clock,
-      random: systemRandom,
-      log: silentLogger,
-      config: testConfig,
-      metrics: { served: () => undefined },
-    };
-  }
-}
-
-function missing<T extends object>(what: string): T {
-  return new Proxy({} as T, {
-    get() {
-      throw new Error(`these tests provide no ${what}`);
-    },
-  });
 }
 
 const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];

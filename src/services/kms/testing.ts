@@ -10,10 +10,10 @@ import { systemRandom } from "#kernel/ids.ts";
 import { silentLogger } from "#kernel/log.ts";
 import { execute } from "#gateway/execute.ts";
 import type { JobContext } from "#gateway/context.ts";
-import type { IdentitySource } from "#gateway/identity.ts";
 import type { Principal } from "#gateway/principal.ts";
 import type { Runtime } from "#gateway/runtime.ts";
-import { MemoryStore, testConfig } from "#gateway/testing.ts";
+import { MemoryStore } from "#gateway/testing.ts";
+import { auditRecords, testJobContext, testRuntime } from "#gateway/testingRuntime.ts";
 import type { KeyHolder } from "#keys/contract.ts";
 import type { Service } from "#gateway/service.ts";
 import type { XksSettings } from "#keys/stores/xksTransport.ts";
@@ -78,7 +78,13 @@ export class World {
     this.dataDir = dataDir;
     this.#service = kmsService({ hosts: new Map(), timeoutMs: 250, clock: systemClock, ...xks }, hsm?.plane);
     this.#others = hsm ? [hsm.service] : [];
-    this.runtime = this.#build();
+    this.runtime = testRuntime({
+      services: [this.#service, ...this.#others],
+      store: this.store,
+      keys,
+      clock: this.clock,
+      policies: this.policies,
+    });
   }
 
   static async open(xks: Partial<XksSettings> = {}, hsm?: Hsm): Promise<World> {
@@ -130,19 +136,7 @@ export class World {
   }
 
   #jobContext(): JobContext {
-    return {
-      clock: this.clock,
-      random: systemRandom,
-      log: silentLogger,
-      store: this.store,
-      blobs: missing("blobs"),
-      keys: this.keys,
-      config: testConfig,
-      asService: () => missing("clients"),
-      asRole: () => missing("clients"),
-      organization: async () => undefined,
-      signal: new AbortController().signal,
-    };
+    return testJobContext({ store: this.store, keys: this.keys, clock: this.clock });
   }
 
   /** Lets a reactor follow the audit trail so far, as the reactor runner does. */
@@ -155,46 +149,6 @@ export class World {
 
   /** Audit records so far, newest last. */
   records(): Record<string, any>[] {
-    return this.store.outboxEntries
-      .filter(({ stream }) => stream === "audit")
-      .map(({ event }) => event as Record<string, any>);
+    return auditRecords(this.store);
   }
-
-  #build(): Runtime {
-    return {
-      services: new Map([this.#service, ...this.#others].map((each) => [each.id, each])),
-      model: loadModel,
-      store: this.store,
-      blobs: missing("blobs"),
-      keys: this.keys,
-      identity: {
-        credential: async () => undefined,
-        policies: async (principal) => {
-          const arn = principal.kind === "role" ? principal.roleArn : "arn" in principal ? principal.arn : "";
-          const document = this.policies.get(arn);
-          return { identity: document === undefined ? [] : [{ name: "test", document }] };
-        },
-        resourceControl: async () => undefined,
-        organization: async () => undefined,
-        touched: () => undefined,
-        accountStatus: async () => "ACTIVE",
-        principalId: async () => "elsewhere",
-        // Calls of a service need no more of an identity service than this.
-      } satisfies Partial<IdentitySource> as unknown as IdentitySource,
-      clock: this.clock,
-      wallClock: this.clock,
-      random: systemRandom,
-      log: silentLogger,
-      config: testConfig,
-      metrics: { served: () => undefined },
-    };
-  }
-}
-
-function missing<T extends object>(what: string): T {
-  return new Proxy({} as T, {
-    get() {
-      throw new Error(`these tests provide no ${what}`);
-    },
-  });
 }

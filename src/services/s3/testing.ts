@@ -12,13 +12,12 @@ import { AwsError } from "#kernel/errors.ts";
 import { systemRandom } from "#kernel/ids.ts";
 import { silentLogger } from "#kernel/log.ts";
 import { FilesystemBlobs } from "#blob/filesystem.ts";
-import type { JobContext } from "#gateway/context.ts";
 import { execute } from "#gateway/execute.ts";
-import type { IdentitySource } from "#gateway/identity.ts";
 import type { Principal } from "#gateway/principal.ts";
 import type { Runtime } from "#gateway/runtime.ts";
 import { defineService, type ByteStream } from "#gateway/service.ts";
-import { MemoryStore, testConfig } from "#gateway/testing.ts";
+import { MemoryStore } from "#gateway/testing.ts";
+import { auditRecords, testJobContext, testRuntime } from "#gateway/testingRuntime.ts";
 import type { KeyHolder } from "#keys/contract.ts";
 import { startKeyHolder } from "#keys/client.ts";
 import { loadModel } from "#model/load.ts";
@@ -205,16 +204,7 @@ export class World {
 
   /** Runs a job as the job runner does. */
   async run(name: string): Promise<void> {
-    const context = {
-      clock: this.clock,
-      random: systemRandom,
-      log: silentLogger,
-      store: this.store,
-      blobs: this.blobs,
-      keys: this.keys,
-      config: testConfig,
-      signal: new AbortController().signal,
-    } satisfies Partial<JobContext> as unknown as JobContext;
+    const context = testJobContext({ store: this.store, keys: this.keys, blobs: this.blobs, clock: this.clock });
     await service.jobs.find((job) => job.name === name)!.run(context);
   }
 
@@ -234,43 +224,18 @@ export class World {
   }
 
   records(): Record<string, any>[] {
-    return this.store.outboxEntries
-      .filter(({ stream }) => stream === "audit")
-      .map(({ event }) => event as Record<string, any>);
+    return auditRecords(this.store);
   }
 
   runtime(): Runtime {
-    return {
-      services: new Map([
-        ["s3", service],
-        ["kms", this.kms.service],
-        ["sts", sts],
-      ]),
-      model: loadModel,
+    return testRuntime({
+      services: [service, this.kms.service, sts],
       store: this.store,
-      blobs: this.blobs,
       keys: this.keys,
-      identity: {
-        credential: async () => undefined,
-        policies: async (principal) => {
-          const arn = principal.kind === "role" ? principal.roleArn : "arn" in principal ? principal.arn : "";
-          const document = this.policies.get(arn);
-          return { identity: document === undefined ? [] : [{ name: "test", document }] };
-        },
-        resourceControl: async () => undefined,
-        organization: async () => undefined,
-        touched: () => undefined,
-        accountStatus: async () => "ACTIVE",
-        principalId: async () => "elsewhere",
-        // Calls of a service need no more of an identity service than this.
-      } satisfies Partial<IdentitySource> as unknown as IdentitySource,
+      blobs: this.blobs,
       clock: this.clock,
-      wallClock: this.clock,
-      random: systemRandom,
-      log: silentLogger,
-      config: testConfig,
-      metrics: { served: () => undefined },
-    };
+      policies: this.policies,
+    });
   }
 }
 
