@@ -59,7 +59,8 @@ export class Attachments implements Offers<Attached> {
   /** A volume as its document says: one that was modified is as fast as it says now, one to be detached loses its connections. */
   tell(key: DocumentKey, volume: Volume | undefined): void {
     if (volume?.host === this.#ctx.host) this.#known.set(key.id, key);
-    else this.#known.delete(key.id);
+    // A document without a host is older than the one that made it this host's.
+    else if (!volume || volume.host !== undefined) this.#known.delete(key.id);
     if (volume) this.#sessions.get(key.id)?.pace.follow(volume);
     if (volume && !volume.detach) return;
     for (const end of this.#sessions.get(key.id)?.connections.values() ?? []) end();

@@ -58,11 +58,14 @@ export class VolumeWork {
 
   /** Takes the volume as this host's, makes its image, and says so. A half made image is made anew. */
   async #make(key: DocumentKey): Promise<void> {
-    const { documents, host } = this.#ctx;
+    const { documents, host, attachments } = this.#ctx;
     const volume = await documents.change<Volume>(key, (value) =>
       value.state === "creating" && value.host === undefined ? { value: { ...value, host } } : undefined,
     );
     if (volume?.state !== "creating" || volume.host !== host) return;
+    // INVARIANT: a volume that is said to be available can be attached: the change feed comes later than the answer of
+    // DescribeVolumes.
+    attachments.tell(key, volume);
     try {
       await this.#fill(volume);
     } catch (error) {
