@@ -16,9 +16,9 @@ import { cpuOf, cpuOfInstance, cpuOfTree } from "./parts/processes.ts";
 import { prepare, send, type Prepared } from "./parts/requests.ts";
 import { print, skipped, type Row } from "./parts/row.ts";
 
-const requests = Number(process.env["JIKIMI_BENCH_REQUESTS"] ?? 4000);
+const requests = Number(process.env["JIKIMI_BENCH_REQUESTS"] ?? 8000);
 /** CPU is told in steps of 10 ms, so that the echo gets more than we do. moto answers a few hundred a second. */
-const motoRequests = Math.ceil(requests / 8);
+const motoRequests = Math.ceil(requests / 16);
 /** Different signatures of the same call. */
 const signatures = 16;
 
@@ -133,7 +133,7 @@ export async function bench(): Promise<Row[]> {
         continue;
       }
       const { child } = moto;
-      const other = await measure(moto.port, theirs[operation], motoRequests, () => cpuOfTree(child.pid!));
+      const other = await measure(moto.port, theirs[operation], motoRequests, () => cpuOfTree(child.pid!), { slow: true });
       rows.push(...against(`kms ${operation}, moto`, own, other));
     }
     const calls = ours.Encrypt;

@@ -6,7 +6,10 @@ import { connect } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { Prepared } from "./requests.ts";
 
-const usualConnections = 16;
+/** A busy server: what few connections measure is how long one call takes, and a server that waits for its disk. */
+const usualConnections = 64;
+/** At least so many do not count: hot code is compiled by then. */
+const warmUp = 12_000;
 
 function bytesOf({ method, path, headers, body }: Prepared): Buffer {
   const lines = Object.entries({ ...headers, "content-length": String(body.length) });
@@ -88,17 +91,20 @@ export interface Measured {
   cpu: number;
 }
 
-/** Both of a server, after as many requests that do not count: a server that has just started compiles its code. */
+/**
+ * Both of a server, after requests that do not count: one that has just started compiles its code.
+ * @param slow it answers a few hundred a second, and gets no more of those than it gets that count
+ */
 export async function measure(
   port: number,
   prepared: readonly Prepared[],
   count: number,
   cpu: () => Promise<number>,
-  { tls = false, connections = usualConnections }: Partial<How> = {},
+  { tls = false, connections = usualConnections, slow = false }: Partial<How> & { slow?: boolean } = {},
 ): Promise<Measured> {
   const how = { tls, connections };
   const requests = prepared.map(bytesOf);
-  await sendAll(port, requests, count, how);
+  await sendAll(port, requests, slow ? count : Math.max(count, warmUp), how);
   const before = await cpu();
   const start = performance.now();
   await sendAll(port, requests, count, how);
