@@ -99,3 +99,64 @@ export async function refusal(
   }
   return { code: "accepted", status: 200, message: "", fields: {} };
 }
+
+export const noon = new Date("2026-03-01T12:00:00Z");
+export const clock = at("2026-03-01T12:00:00Z");
+export const session = {
+  ...s3Example,
+  accessKeyId: "ASIAIOSFODNN7EXAMPLE",
+  sessionToken: "FwoGZXIvYXdzEBY//////////token+/=",
+};
+
+export async function signed(
+  addressed: Addressed,
+  method: string,
+  path: string,
+  options: {
+    query?: Record<string, string | string[]>;
+    headers?: Record<string, string>;
+    body?: string;
+    credential?: typeof s3Example & { sessionToken?: string };
+  } = {},
+): Promise<{ request: HttpRequest; body: Buffer }> {
+  const result = await clientSigner(addressed, options.credential ?? s3Example).sign(
+    {
+      method,
+      protocol: "https:",
+      hostname: "localhost",
+      path,
+      query: options.query ?? {},
+      headers: { host: "localhost:4566", ...options.headers },
+      body: options.body,
+    },
+    { signingDate: noon },
+  );
+  const query = Object.entries(options.query ?? {})
+    .flatMap(([name, value]) =>
+      (Array.isArray(value) ? value : [value]).map((one) => `${encodeURIComponent(name)}=${encodeURIComponent(one)}`),
+    )
+    .join("&");
+  return {
+    request: request(`${method} ${path}${query === "" ? "" : `?${query}`}`, result.headers),
+    body: Buffer.from(options.body ?? ""),
+  };
+}
+
+/** Another request than the one that was signed. */
+export type Change = (r: HttpRequest) => Partial<HttpRequest>;
+export const header =
+  (name: string, value: string | undefined): Change =>
+  (r) => {
+    const headers = { ...r.headers };
+    if (value === undefined) delete headers[name];
+    else headers[name] = value;
+    return { headers };
+  };
+export const authorization =
+  (change: (text: string) => string): Change =>
+  (r) => ({
+    headers: { ...r.headers, authorization: change(r.headers["authorization"] as string) },
+  });
+
+export const s3Mismatch =
+  "The request signature we calculated does not match the signature you provided. Check your key and signing method.";
