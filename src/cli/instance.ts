@@ -1,8 +1,8 @@
 /** Talks to the Jikimi that owns a data folder, over its operator socket. */
-import { request } from "node:http";
 import { dataPaths } from "../roles/role.ts";
 import { readRunFile, type RunFile } from "../roles/runFile.ts";
 import { isRunning } from "../roles/processIdentity.ts";
+import { askUnix, type UnixAnswer } from "../roles/unixClient.ts";
 import type { AdminError } from "../roles/adminContract.ts";
 import { CliError, errorText, exitCodes } from "./cliError.ts";
 import type { Cli, GlobalOptions } from "./cli.ts";
@@ -48,9 +48,9 @@ async function ask<T>(
   body: unknown,
   timeoutMs: number,
 ): Promise<T> {
-  let answer: { status: number; text: string };
+  let answer: UnixAnswer;
   try {
-    answer = await exchange(socketPath, method, path, body, timeoutMs);
+    answer = await askUnix(socketPath, method, path, body, timeoutMs);
   } catch (error) {
     throw new CliError(cli.text.notAnswering, {
       why: errorText(error),
@@ -64,7 +64,7 @@ async function ask<T>(
   throw new CliError(cli.text.refused, { why: refusal(value, answer) });
 }
 
-function refusal(value: unknown, answer: { status: number; text: string }): string {
+function refusal(value: unknown, answer: UnixAnswer): string {
   const error = value as Partial<AdminError> | undefined;
   return error?.message ? `${error.code ?? answer.status}: ${error.message}` : `HTTP ${answer.status} ${answer.text}`;
 }
@@ -75,31 +75,4 @@ function parse(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-function exchange(
-  socketPath: string,
-  method: string,
-  path: string,
-  body: unknown,
-  timeoutMs: number,
-): Promise<{ status: number; text: string }> {
-  return new Promise((resolve, reject) => {
-    const payload = body === undefined ? undefined : JSON.stringify(body);
-    const headers: Record<string, string> = { host: "localhost" };
-    if (payload !== undefined) {
-      headers["content-type"] = "application/json";
-      headers["content-length"] = String(Buffer.byteLength(payload));
-    }
-    const outgoing = request({ socketPath, method, path, headers, agent: false }, (response) => {
-      let text = "";
-      response.setEncoding("utf8");
-      response.on("data", (chunk: string) => (text += chunk));
-      response.on("end", () => resolve({ status: response.statusCode ?? 0, text }));
-      response.on("error", reject);
-    });
-    outgoing.setTimeout(timeoutMs, () => outgoing.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)));
-    outgoing.on("error", reject);
-    outgoing.end(payload);
-  });
 }

@@ -11,6 +11,7 @@ export function result(answer: { code: number; fields: Buffer[] }): Buffer[] {
       throw new Sealed();
     case Status.decrypt:
     case Status.needsTombstoneKey:
+    case Status.unknownDomainKey:
       throw new DecryptError();
     case Status.seal:
       throw new SealError(detail());

@@ -349,3 +349,89 @@ test("files are for the owner only, and none holds a secret that was protected",
     if (entry.isFile()) assert.doesNotMatch(await readFile(path, "latin1"), /canary-4f1c/);
   }
 });
+
+test("two processes over one keyring: what one has made the other opens, also after a rotation and a change of the seal", async () => {
+  const dataDir = await folder();
+  const one = await start(dataDir);
+  const two = await start(dataDir);
+  const first = await two.generate("SYMMETRIC_DEFAULT", "a|1");
+  await one.rotateDomainKey();
+  const { token } = await one.generate("SYMMETRIC_DEFAULT", "k|1");
+  const blob = await one.encrypt(token, Buffer.from("hello"), aad);
+  const secret = await one.protect("p", "b", Buffer.from("s"));
+  assert.equal(text(await two.decrypt(token, blob, aad)), "hello");
+  assert.equal(text(await two.reveal("p", "b", secret)), "s");
+  assert.equal((await two.facts()).domainKeys.count, 2, "it has taken it over, and makes no other");
+  // What it makes now is under the newest one as well.
+  await one.encrypt((await two.generate("SYMMETRIC_DEFAULT", "k|2")).token, Buffer.from("x"), aad);
+
+  const file = join(dataDir, "passphrase");
+  await writeFile(file, passphrase());
+  const { id } = await two.proposeRekey({
+    to: { kind: "passphrase", file },
+    secret: { bytes: Buffer.from(passphrase()), boxed: false },
+  });
+  await two.confirmRekey(id);
+  const later = await two.generate("SYMMETRIC_DEFAULT", "k|3");
+  const third = await two.encrypt(later.token, Buffer.from("third"), aad);
+  assert.equal(text(await one.decrypt(later.token, third, aad)), "third", "opened anew, under the new seal");
+  assert.deepEqual(await one.state(), { sealed: false, seal: "passphrase", development: false });
+  await one.encrypt(first.token, Buffer.from("x"), aad);
+
+  const damaged = Buffer.from(later.token.wrapped);
+  damaged.writeUInt32BE(77, 0);
+  await assert.rejects(one.encrypt({ ...later.token, wrapped: damaged }, Buffer.from("x"), aad), DecryptError);
+  await one.close();
+  await two.close();
+});
+
+test("two processes over one keyring: a seal that somebody opens is to be opened at each", async () => {
+  const dataDir = await folder();
+  const one = await start(dataDir);
+  const two = await start(dataDir);
+  const { id } = await one.proposeRekey({
+    to: { kind: "passphrase" },
+    secret: { bytes: Buffer.from(passphrase()), boxed: false },
+  });
+  await one.confirmRekey(id);
+  const { token } = await one.generate("SYMMETRIC_DEFAULT", "k|1");
+  const state = await two.catchUp();
+  assert.ok(state.sealed && state.seal === "passphrase", JSON.stringify(state));
+  await assert.rejects(two.encrypt(token, Buffer.from("x"), aad), Sealed);
+  await two.unseal(passphrase());
+  await two.encrypt(token, Buffer.from("x"), aad);
+  await one.close();
+  await two.close();
+});
+
+test("of several processes one makes the domain key that is due", async () => {
+  const dataDir = await folder();
+  const clock = new ManualClock(Date.parse("2026-01-01T00:00:00Z"));
+  await (await start(dataDir, { clock })).close();
+  clock.advance(31 * 86_400_000);
+  const told = await start(dataDir, { clock, mayRotate: async () => false });
+  const chosen = await start(dataDir, { clock, mayRotate: async () => true });
+  while ((await chosen.facts()).domainKeys.count < 2) await new Promise(setImmediate);
+  assert.equal((await told.facts()).domainKeys.count, 1);
+  const { token } = await chosen.generate("SYMMETRIC_DEFAULT", "k|1");
+  await told.encrypt(token, Buffer.from("x"), aad);
+  assert.equal((await told.facts()).domainKeys.count, 2);
+  await told.close();
+  await chosen.close();
+});
+
+test("what one process destroys, the others have no more, though they had it in memory", async () => {
+  const dataDir = await folder();
+  const other = await start(dataDir);
+  const one = await start(dataDir, { onDestroyed: (group) => other.forget(group) });
+  const { token } = await one.generate("SYMMETRIC_DEFAULT", "k|1");
+  const blob = await other.encrypt(token, Buffer.from("x"), aad);
+  await one.destroy("k|1");
+  await assert.rejects(other.decrypt(token, blob, aad), KeyDestroyed);
+  await assert.rejects(other.generate("SYMMETRIC_DEFAULT", "k|2"), KeyDestroyed);
+  const away = await start(dataDir, { onDestroyed: () => Promise.reject(new Error("no answer")) });
+  await assert.rejects(away.destroy("l|1"), /no answer/);
+  await one.close();
+  await other.close();
+  await away.close();
+});

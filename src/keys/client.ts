@@ -34,6 +34,10 @@ export interface KeyHolderOptions {
   clock?: Clock;
   /** How long a call waits for a holder that is starting again before it is rejected; 10 s. */
   waitMs?: number;
+  /** Tells the other processes with this keyring that they are to forget a group; `destroy` rejects when that fails. */
+  onDestroyed?: (group: string) => Promise<void>;
+  /** Whether this process, of several with one keyring, is to make the next domain key; asked when one is due. */
+  mayRotate?: () => Promise<boolean>;
 }
 
 const none = new Uint8Array(0);
@@ -146,7 +150,33 @@ class KeyHolderClient extends PairClient implements KeyHolder, SealControl {
   }
 
   proposeRekey(rekeying: Rekeying): Promise<Proposal> {
-    return this.#changeKeyring(() => this.#sealed.propose(this.#opened(), rekeying));
+    return this.#changeKeyring(async () => {
+      await this.#sealed.learn(this.#ask);
+      return await this.#sealed.propose(this.#opened(), rekeying);
+    });
+  }
+
+  async catchUp(): Promise<SealState> {
+    if (this.#state?.sealed === false) await this.#learn();
+    // Sealed as it is, it is another seal's now that has to be opened.
+    else await this.#changeKeyring(() => this.#sealed.refresh());
+    return await this.state();
+  }
+
+  /**
+   * After another process of the installation has changed the keyring: its new domain keys, or its new seal. True when
+   * what could not be opened may be tried again.
+   */
+  #learn(): Promise<boolean> {
+    return this.#changeKeyring(async () => {
+      const process = this.#opened();
+      const learned = await this.#sealed.learn(this.#ask);
+      if (learned === "another seal" && this.#process === process) {
+        this.#options.logger.info("another process has changed the seal; it is opened anew");
+        await this.#restart();
+      }
+      return learned !== "nothing";
+    });
   }
 
   confirmRekey(id: string): Promise<SealState> {
@@ -178,6 +208,11 @@ class KeyHolderClient extends PairClient implements KeyHolder, SealControl {
   async seal(): Promise<void> {
     this.#sealedByHand = true;
     this.#become(this.#sealed.sealedState("sealed by an operator"));
+    await this.#restart();
+  }
+
+  /** Another process, with nothing of this one's in its memory. */
+  async #restart(): Promise<void> {
     this.#process?.kill();
     this.#process = undefined;
     this.#ready = this.#spawn();
@@ -292,12 +327,18 @@ class KeyHolderClient extends PairClient implements KeyHolder, SealControl {
     this.#destroyed.add(group);
     await this.#generating.get(group)?.catch(() => undefined);
     await this.#tombstones.destroy(group, this.#clock.now());
+    await this.forget(group);
+    await this.#options.onDestroyed?.(group);
+  }
+
+  async forget(group: string): Promise<void> {
+    this.#destroyed.add(group);
     // A holder that is not there, or dies here, has forgotten it anyway.
     await this.#process?.call(Op.forget, [bytes(group)]).catch(() => undefined);
   }
 
   rotateDomainKey(): Promise<void> {
-    return this.#changeKeyring(() => this.#sealed.addDomainKey((op, fields) => this.#call(op, fields)));
+    return this.#changeKeyring(() => this.#sealed.addDomainKey(this.#ask));
   }
 
   /** One after the other: two rotations at once would give two keys the same id, and lose one of them. */
@@ -335,10 +376,15 @@ class KeyHolderClient extends PairClient implements KeyHolder, SealControl {
       for (const token of tokens) if (this.#destroyed.has(groupOf(token.bound))) throw new KeyDestroyed();
     }
     const held: Uint8Array[] = tokens.map(() => none);
+    let learned = false;
     for (;;) {
       const head: Uint8Array[] = [];
       for (const [index, token] of tokens.entries()) head.push(token.wrapped, bytes(token.bound), held[index]!);
       const answer = await this.#send(op, fields(head));
+      if (answer.code === Status.unknownDomainKey && !learned && (await this.#learn())) {
+        learned = true;
+        continue;
+      }
       if (answer.code !== Status.needsTombstoneKey) return result(answer);
       const group = answer.fields[0]!.toString("utf8");
       const index = tokens.findIndex((token, at) => groupOf(token.bound) === group && held[at] === none);
@@ -357,8 +403,14 @@ class KeyHolderClient extends PairClient implements KeyHolder, SealControl {
   }
 
   async #call(op: number, fields: readonly Uint8Array[]): Promise<Buffer[]> {
+    const answer = await this.#send(op, fields);
+    if (answer.code !== Status.unknownDomainKey || !(await this.#learn())) return result(answer);
     return result(await this.#send(op, fields));
   }
+
+  /** A call about the keyring itself. */
+  readonly #ask = async (op: number, fields: readonly Uint8Array[]): Promise<Buffer[]> =>
+    result(await this.#send(op, fields));
 
   #send(op: number, fields: readonly Uint8Array[]): Promise<Message> {
     const process = this.#process;
@@ -484,11 +536,18 @@ class KeyHolderClient extends PairClient implements KeyHolder, SealControl {
     else logger.info({ seal: state?.seal }, "the key holder is open");
   }
 
-  async #rotateWhenDue(): Promise<void> {
+  get #isDue(): boolean {
     const since = this.#sealed.currentSince;
-    if (since === undefined || this.#state?.sealed !== false) return;
-    if (this.#clock.now() - since < domainKeyAgeMs) return;
+    return since !== undefined && this.#state?.sealed === false && this.#clock.now() - since >= domainKeyAgeMs;
+  }
+
+  async #rotateWhenDue(): Promise<void> {
+    if (!this.#isDue) return;
     try {
+      if (this.#options.mayRotate && !(await this.#options.mayRotate())) return;
+      // Another process may have made one meanwhile.
+      await this.#learn();
+      if (!this.#isDue) return;
       await this.rotateDomainKey();
       this.#options.logger.info("a new domain key is in use");
     } catch (error) {

@@ -13,6 +13,7 @@ import { SealInputError } from "./seals/seal.ts";
 import {
   groupOf,
   NeedsTombstoneKey,
+  UnknownDomainKey,
   Vault,
   VaultDecrypt,
   VaultInput,
@@ -112,6 +113,7 @@ function failure(id: number, code: number, detail: string): Message {
 
 function failed(id: number, error: unknown): Message {
   if (error instanceof NeedsTombstoneKey) return failure(id, Status.needsTombstoneKey, error.group);
+  if (error instanceof UnknownDomainKey) return failure(id, Status.unknownDomainKey, "");
   if (error instanceof VaultSealed) return failure(id, Status.sealed, "sealed");
   if (error instanceof VaultDecrypt) return failure(id, Status.decrypt, "");
   if (error instanceof VaultUnsupported) return failure(id, Status.unsupported, error.message);

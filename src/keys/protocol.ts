@@ -52,6 +52,8 @@ export const Status = {
   /** What was handed in is not of the kind it has to be: imported material, a peer's public key, a ciphertext's length. */
   input: 7,
   wrappingKey: 8,
+  /** It is under a domain key that this process has not been given: another process of the installation has made it. */
+  unknownDomainKey: 9,
 } as const;
 
 export interface Message {

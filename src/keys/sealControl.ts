@@ -47,6 +47,10 @@ export interface SealControl {
   /** As `unseal`; of a seal with shares, one of them at a time. Resolves with the state after it. */
   offer(secret: SealSecret): Promise<SealState>;
   facts(): Promise<SealFacts>;
+  /** Takes over what another process of the installation has made of the keyring; opens a new seal that opens itself. */
+  catchUp(): Promise<SealState>;
+  /** Another process of the installation has destroyed this group: nothing of it is opened here any more. */
+  forget(group: string): Promise<void>;
   /** @see SealedKeyring.propose */
   proposeRekey(rekeying: Rekeying): Promise<Proposal>;
   /** @see SealedKeyring.confirm */

@@ -18,6 +18,8 @@ import { type SealConfig, SealInputError } from "./seals/seal.ts";
 
 const none = new Uint8Array(0);
 
+export type Learned = "nothing" | "domain keys" | "another seal";
+
 const fromFile: SealSecret = { bytes: none, boxed: false };
 
 export class SealedKeyring {
@@ -196,6 +198,23 @@ export class SealedKeyring {
     await call(Op.useDomainKey, [Buffer.from(String(id)), wrapped!]);
   }
 
+  /**
+   * Takes the domain keys that another process of the installation has made since. Resolves with what there was:
+   * "nothing", "domain keys", or "another seal", under which this process has to be opened anew.
+   */
+  async learn(call: (op: number, fields: readonly Uint8Array[]) => Promise<Buffer[]>): Promise<Learned> {
+    const known = this.#keyring;
+    if (!known) throw new Sealed();
+    const found = await this.#file.read();
+    if (!found) throw new SealError("the keyring is gone");
+    if (JSON.stringify(found.seal) !== JSON.stringify(known.seal)) return "another seal";
+    const fresh = found.domainKeys.filter(({ id }) => !known.domainKeys.some((each) => each.id === id));
+    if (fresh.length === 0) return "nothing";
+    for (const { id, wrapped } of fresh) await call(Op.useDomainKey, [Buffer.from(String(id)), fromBase64(wrapped)]);
+    this.#keyring = found;
+    return "domain keys";
+  }
+
   /** What is on disk is what this process opened: no other process of the installation has changed it. */
   async #unchanged(): Promise<Keyring> {
     if (!this.#keyring) throw new Sealed();
@@ -292,5 +311,6 @@ function nextId(keys: Keyring["domainKeys"]): number {
   return Math.max(0, ...keys.map((key) => key.id)) + 1;
 }
 
+const fromBase64 = (text: string): Buffer => Buffer.from(text, "base64");
 const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value), "utf8");
 const fields = ({ bytes, boxed }: SealSecret): Uint8Array[] => [bytes, Buffer.from(boxed ? "box" : "")];

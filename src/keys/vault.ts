@@ -18,6 +18,7 @@ export class VaultUnsupported extends Error {}
 /** What the caller handed in is not material, a public key or a ciphertext of the kind it has to be. */
 export class VaultInput extends Error {}
 export class VaultWrappingKey extends Error {}
+export class UnknownDomainKey extends Error {}
 export class NeedsTombstoneKey extends Error {
   readonly group: string;
   constructor(group: string) {
@@ -281,7 +282,8 @@ export class Vault {
     if (wrapped.length < 4) throw new VaultDecrypt();
     const id = Buffer.from(wrapped.subarray(0, 4));
     const key = this.#domains.get(id.readUInt32BE(0));
-    const secret = key && openBlob(key, label, wrapped.subarray(4), Buffer.concat([id, aad]));
+    if (!key) throw new UnknownDomainKey();
+    const secret = openBlob(key, label, wrapped.subarray(4), Buffer.concat([id, aad]));
     if (!secret) throw new VaultDecrypt();
     return secret;
   }

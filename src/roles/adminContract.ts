@@ -53,11 +53,14 @@ export interface AdminSealState {
 }
 
 /**
- * `GET /_jikimi/seal-key`: what secrets are encrypted to (`sealSecrets.ts`) for `POST /_jikimi/unseal` with `{ secret }`: the
- * passphrase, or one share at a time. 403 `SealError` when it does not open.
+ * `GET /_jikimi/seal-key`: what secrets are encrypted to (`sealSecrets.ts`) for `POST /_jikimi/unseal` with
+ * `{ boxes: { publicKey: box } }`: the passphrase, or one share at a time, for the key holder of each api process.
+ * 403 `SealError` when it does not open.
  */
 export interface AdminSealKey {
+  /** Of the process that was asked; it is the one that comes under another seal, too. */
   publicKey: string;
+  others: string[];
 }
 
 /**

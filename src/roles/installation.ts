@@ -24,6 +24,7 @@ import { joinIdentity, type JoinedIdentity } from "./identity.ts";
 import { apiMetrics, type ApiMetrics } from "./metrics.ts";
 import type { RoleConfig } from "./role.ts";
 import { sealOf } from "./seal.ts";
+import { SealGroup } from "./sealGroup.ts";
 import { sealedKinds } from "./sealedKinds.ts";
 import { services } from "./services.ts";
 
@@ -38,10 +39,15 @@ export interface Installation {
   metrics: ApiMetrics;
   runtime: Runtime;
   seal: SealControl;
+  sealGroup: SealGroup;
   /** Calls that only wait answer now; comes before the port is closed. */
   drain(): void;
   close(): Promise<void>;
 }
+
+/** Who makes the domain key that is due, of all that share a keyring: nobody else begins within this time (milliseconds). */
+const rotationLease = "keys/domain-key";
+const rotationMs = 600_000;
 
 export async function openInstallation(
   config: RoleConfig,
@@ -53,13 +59,18 @@ export async function openInstallation(
   const store = await openStore(config.storeUrl, { clock });
   const stream = await openStream(config.streamUrl, { clock, store });
   const blobs = await openRoleBlobs(config, clock);
+  const rotator = systemRandom.uuid();
   const keys = await startKeyHolder({
     dataDir: config.dataDir,
     seal: await sealOf(config),
     ...(config.sealKeeper === undefined ? {} : { recipient: Buffer.from(config.sealKeeper, "base64") }),
     logger: log,
     clock,
+    onDestroyed: (group) => sealGroup.forget(group),
+    mayRotate: async () => (await store.lease(rotationLease, rotator, rotationMs)) !== undefined,
   });
+  const sealGroup: SealGroup = new SealGroup(config.dataDir, keys, keys);
+  await sealGroup.serve(log);
   const documentKeys = new DocumentKeys({ store, keys, clock, random: systemRandom });
   const first = await administrator(config, { store, keys, clock });
   const identity = joinIdentity({ store, keys, clock, log, ownRegion: facts.defaultRegion });
@@ -90,8 +101,10 @@ export async function openInstallation(
     metrics,
     runtime,
     seal: keys,
+    sealGroup,
     drain: () => draining.abort(),
     async close() {
+      await sealGroup.close();
       await identity.close();
       await keys.close();
       await stream.close();

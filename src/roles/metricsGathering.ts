@@ -3,17 +3,15 @@
  * the data folder, and does nothing for it until it is asked.
  */
 import { readdir, rm } from "node:fs/promises";
-import { request } from "node:http";
 import { AggregatorRegistry, type MetricObjectWithValues, type MetricValue, type Registry } from "prom-client";
 import type { Logger } from "#kernel/log.ts";
 import { watchProcess } from "./metrics.ts";
 import { dataPaths } from "./role.ts";
+import { askUnix } from "./unixClient.ts";
 import { serveUnix } from "./unixServer.ts";
 
 /** A process that does not answer in this time is left out. Milliseconds. */
 const patienceMs = 1_000;
-/** Largest answer of a process, in bytes. */
-const most = 16 << 20;
 
 const route = "/_jikimi/metrics.json";
 const socketName = /^metrics\.(\d+)$/;
@@ -60,26 +58,9 @@ export async function gatherMetrics(dataDir: string, own: Registry): Promise<str
 /** `undefined` when nobody answers; what a process that was killed left behind is removed. */
 async function metricsOf(path: string): Promise<Metrics | undefined> {
   try {
-    return JSON.parse(await read(path)) as Metrics;
+    return JSON.parse((await askUnix(path, "GET", route, undefined, patienceMs)).text) as Metrics;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ECONNREFUSED") await rm(path, { force: true });
     return undefined;
   }
-}
-
-function read(socketPath: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const asked = request({ socketPath, path: route, agent: false, timeout: patienceMs }, (response) => {
-      let text = "";
-      response.setEncoding("utf8").on("data", (piece: string) => {
-        text += piece;
-        if (text.length > most) asked.destroy(new Error("too much"));
-      });
-      response.on("end", () => resolve(text));
-      response.on("error", reject);
-    });
-    asked.on("timeout", () => asked.destroy(new Error("no answer")));
-    asked.on("error", reject);
-    asked.end();
-  });
 }

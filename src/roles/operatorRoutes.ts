@@ -33,7 +33,7 @@ export function operatorRoutes(config: RoleConfig, installation: Installation, r
       region: ready.region,
       now: clock.now(),
       uptimeMs: Math.round(performance.now() - startedAt),
-      seal: await runtime.keys.state(),
+      seal: await installation.sealGroup.state(),
       services: [...runtime.services.values()].map(({ id, operations }) => ({ id, operations: operations.size })),
       listeners: await listenerStates(runtime.store),
     }),
@@ -62,7 +62,7 @@ export function operatorRoutes(config: RoleConfig, installation: Installation, r
       }
       return { now: clock.now(), offsetMs: (clock as AdjustableClock).offset };
     },
-    ...sealRoutes(runtime.keys, installation.seal),
+    ...sealRoutes(installation.sealGroup, installation.seal),
     "POST /_jikimi/root-link": async (): Promise<AdminRootLink> => await newRootLink(runtime, ready.accountId),
     "POST /_jikimi/backup": async (_query, body) => {
       if (typeof body["path"] !== "string") throw new AwsError("InvalidRequest", "path must be a string.", 400);

@@ -42,7 +42,7 @@ export function publicRoutes(installation: Installation, config: RoleConfig, res
       ...matrixOperations(installation, config),
     }),
     ...rootLinkRoutes(runtime),
-    ...unsealRoutes(installation.seal, runtime.wallClock),
+    ...unsealRoutes(installation.sealGroup, runtime.wallClock),
     ...consoleRoutes(runtime),
   };
 }

@@ -84,6 +84,8 @@ export const dataPaths = {
   runFolder: (dataDir: string) => `${dataDir}/run`,
   /** Unix socket of a process for whoever gathers metrics. */
   metricsSocket: (dataDir: string, pid: number) => `${dataDir}/run/metrics.${pid}`,
+  /** Unix socket of an api process for the others of its data folder: what concerns its key holder. */
+  sealSocket: (dataDir: string, pid: number) => `${dataDir}/run/seal.${pid}`,
   /** Unix socket of the api role for the operator: HTTP, `/_jikimi/*`. */
   adminSocket: (dataDir: string) => `${dataDir}/run/admin.sock`,
   /** Unix socket of the volumes role for hosts that attach volumes: NBD. */

@@ -1,32 +1,25 @@
 /** What the operator's socket does with the seal (shapes: adminContract.ts), and what the provider's callers may know of it. */
 import { AwsError } from "#kernel/errors.ts";
 import type { SealControl } from "#keys/sealControl.ts";
-import { type KeyHolder, KeyHolderUnavailable, Sealed, SealError } from "#keys/contract.ts";
 import type { AdminRekey, AdminSealKey, AdminSealState } from "./adminContract.ts";
 import type { OwnOperations } from "./ownApi.ts";
 import type { Routes } from "./routes.ts";
 import { parseSeal } from "./seal.ts";
+import { refusing, type SealGroup } from "./sealGroup.ts";
 
 type Body = Readonly<Record<string, unknown>>;
 
-export function sealRoutes(keys: KeyHolder, seal: SealControl): Routes {
+export function sealRoutes(group: SealGroup, seal: SealControl): Routes {
   return {
     "GET /_jikimi/seal-key": async (): Promise<AdminSealKey> => {
-      const publicKey = await refusing(seal.boxKey());
-      return { publicKey: base64(publicKey) };
+      const [publicKey, ...others] = await group.publicKeys();
+      return { publicKey: publicKey!, others };
     },
     "POST /_jikimi/unseal": async (_query, body): Promise<AdminSealState> => {
-      const boxed = optionalText(body, "secret");
-      if (boxed !== undefined) {
-        return await refusing(seal.offer({ bytes: Buffer.from(boxed, "base64"), boxed: true }));
-      }
-      const passphrase = optionalText(body, "passphrase") ?? "";
-      return await refusing(seal.offer({ bytes: Buffer.from(passphrase, "utf8"), boxed: false }));
+      const boxes = readBoxes(body);
+      return await group.offer(boxes ? { boxes } : { passphrase: optionalText(body, "passphrase") ?? "" });
     },
-    "POST /_jikimi/seal": async (): Promise<AdminSealState> => {
-      await keys.seal();
-      return await keys.state();
-    },
+    "POST /_jikimi/seal": async (): Promise<AdminSealState> => await group.seal(),
     "POST /_jikimi/seal/rekey": async (_query, body): Promise<AdminRekey> => {
       const to = parseSeal(text(body, "to"));
       if (!to) throw new AwsError("InvalidRequest", "to must name a seal, e.g. shamir:3/5.", 400);
@@ -43,7 +36,7 @@ export function sealRoutes(keys: KeyHolder, seal: SealControl): Routes {
       return { id, ...(handedOut ? { handedOut: base64(handedOut) } : {}) };
     },
     "POST /_jikimi/seal/confirm": async (_query, body): Promise<AdminSealState> =>
-      await refusing(seal.confirmRekey(text(body, "id"))),
+      await group.confirmRekey(text(body, "id")),
   };
 }
 
@@ -64,15 +57,25 @@ export function sealOperations(seal: SealControl): OwnOperations {
   };
 }
 
-async function refusing<T>(call: Promise<T>): Promise<T> {
-  try {
-    return await call;
-  } catch (error) {
-    if (error instanceof SealError) throw new AwsError("SealError", error.message, 403);
-    if (error instanceof Sealed) throw new AwsError("Sealed", "It is sealed: unseal it first.", 409);
-    if (error instanceof KeyHolderUnavailable) throw new AwsError("Unavailable", error.message, 503);
-    throw error;
+/** Longest box of a passphrase, in base64. */
+const longestBox = 8_192;
+
+/**
+ * `boxes`: secrets encrypted to key holders, by the public key of each.
+ * @throws InvalidRequest
+ */
+export function readBoxes({ boxes }: Body): Readonly<Record<string, string>> | undefined {
+  if (boxes === undefined) return undefined;
+  const isBox = (box: unknown): boolean => typeof box === "string" && box !== "" && box.length <= longestBox;
+  const isMap = typeof boxes === "object" && boxes !== null && !Array.isArray(boxes);
+  if (!isMap || Object.keys(boxes).length === 0 || !Object.values(boxes).every(isBox)) {
+    throw new AwsError(
+      "InvalidRequest",
+      "boxes must have boxes for the key holders, in base64, by their public keys.",
+      400,
+    );
   }
+  return boxes as Readonly<Record<string, string>>;
 }
 
 function text(body: Body, name: string): string {

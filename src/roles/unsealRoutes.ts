@@ -7,10 +7,11 @@
  */
 import type { Clock } from "#kernel/clock.ts";
 import { AwsError } from "#kernel/errors.ts";
-import { type SealState, SealError } from "#keys/contract.ts";
-import type { SealControl } from "#keys/sealControl.ts";
+import type { SealState } from "#keys/contract.ts";
 import { consolePath } from "./consoleFiles.ts";
 import type { Routes } from "./routes.ts";
+import type { SealGroup } from "./sealGroup.ts";
+import { readBoxes } from "./sealRoutes.ts";
 
 const api = `${consolePath}api`;
 
@@ -18,20 +19,16 @@ const api = `${consolePath}api`;
 const asked: Readonly<Record<string, "passphrase" | "share">> = { passphrase: "passphrase", shamir: "share" };
 
 const pauseMs = 2_000;
-/** A box of the longest passphrase, in base64. */
-const longestBox = 8_192;
 
-export function unsealRoutes(seal: SealControl, clock: Clock): Routes {
+export function unsealRoutes(group: SealGroup, clock: Clock): Routes {
   let busy = false;
   let pausedUntil = 0;
   return {
-    [`GET ${api}/seal`]: async () => shown((await seal.facts()).state, seal),
+    [`GET ${api}/seal`]: async () => shown(await group.state(), group),
     [`POST ${api}/unseal`]: async (_query, body) => {
-      const { secret } = body;
-      if (typeof secret !== "string" || secret === "" || secret.length > longestBox) {
-        throw new AwsError("InvalidRequest", "secret must be a box for the key holder, in base64.", 400);
-      }
-      const { state } = await seal.facts();
+      const boxes = readBoxes(body);
+      if (!boxes) throw new AwsError("InvalidRequest", "boxes are missing.", 400);
+      const state = await group.state();
       if (!state.sealed) throw new AwsError("NotSealed", "It is open.", 409);
       if (!asked[state.seal]) {
         throw new AwsError("NotAsked", `Nobody opens a seal of kind ${state.seal}: what keeps it is asked.`, 409);
@@ -40,9 +37,9 @@ export function unsealRoutes(seal: SealControl, clock: Clock): Routes {
       if (busy || waitMs > 0) throw tooMany(Math.max(waitMs, 1000));
       busy = true;
       try {
-        return await shown(await seal.offer({ bytes: Buffer.from(secret, "base64"), boxed: true }), seal);
+        return await shown(await group.offer({ boxes }), group);
       } catch (error) {
-        if (!(error instanceof SealError)) throw error;
+        if (!(error instanceof AwsError) || error.code !== "SealError") throw error;
         pausedUntil = clock.now() + pauseMs;
         throw new AwsError("SealError", `${error.message}.`, 403);
       } finally {
@@ -52,10 +49,10 @@ export function unsealRoutes(seal: SealControl, clock: Clock): Routes {
   };
 }
 
-async function shown(state: SealState, seal: SealControl): Promise<Record<string, unknown>> {
+async function shown(state: SealState, group: SealGroup): Promise<Record<string, unknown>> {
   const wants = asked[state.seal];
   if (!state.sealed || !wants) return { ...state };
-  return { ...state, wants, publicKey: Buffer.from(await seal.boxKey()).toString("base64") };
+  return { ...state, wants, publicKeys: await group.publicKeys() };
 }
 
 function tooMany(ms: number): AwsError {

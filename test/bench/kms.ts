@@ -133,7 +133,9 @@ export async function bench(): Promise<Row[]> {
         continue;
       }
       const { child } = moto;
-      const other = await measure(moto.port, theirs[operation], motoRequests, () => cpuOfTree(child.pid!), { slow: true });
+      const other = await measure(moto.port, theirs[operation], motoRequests, () => cpuOfTree(child.pid!), {
+        slow: true,
+      });
       rows.push(...against(`kms ${operation}, moto`, own, other));
     }
     const calls = ours.Encrypt;

@@ -48,7 +48,7 @@ test("the sign-in page asks for shares while it is sealed, and lets people in wh
   const guess = () =>
     fetch(`${instance.endpoint}/_jikimi/console/api/unseal`, {
       method: "POST",
-      body: JSON.stringify({ secret: "AAAA" }),
+      body: JSON.stringify({ boxes: { AAAA: "AAAA" } }),
     });
   const hasty = await guess();
   assert.equal(hasty.status, 429);
@@ -81,11 +81,11 @@ test("pages of other origins may not even try", { skip }, async () => {
   await operator(instance, "POST", "/_jikimi/seal");
   const url = `${instance.endpoint}/_jikimi/console/api/unseal`;
   for (const headers of [{ origin: "https://elsewhere.example" }, { "sec-fetch-site": "cross-site" }]) {
-    const answer = await fetch(url, { method: "POST", headers, body: JSON.stringify({ secret: "AAAA" }) });
+    const answer = await fetch(url, { method: "POST", headers, body: JSON.stringify({ boxes: { AAAA: "AAAA" } }) });
     assert.equal(answer.status, 403);
   }
-  for (const secret of [undefined, "", 7, "x".repeat(9000)]) {
-    const answer = await fetch(url, { method: "POST", body: JSON.stringify({ secret }) });
+  for (const boxes of [undefined, null, "", [], {}, { a: "" }, { a: 7 }, { a: "x".repeat(9000) }]) {
+    const answer = await fetch(url, { method: "POST", body: JSON.stringify({ boxes }) });
     assert.equal(answer.status, 400);
   }
 });

@@ -17,7 +17,8 @@ export interface PublicSeal {
   shares?: { entered: number; needed: number };
   /** What somebody may enter to open it; absent where something else is asked. */
   wants?: "passphrase" | "share";
-  publicKey?: string;
+  /** Of each key holder: all of them are opened at once. */
+  publicKeys?: string[];
 }
 
 /** What anybody may know of the seal. */
@@ -68,10 +69,11 @@ function Unseal({ wants, onOffered }: UnsealProps) {
     setError("");
     try {
       // Its key is another one after each start of the key holder.
-      const { publicKey } = await publicSeal();
+      const { publicKeys } = await publicSeal();
       const text = wants === "share" ? secret.trim() : secret;
-      const state = publicKey
-        ? await post<PublicSeal>("unseal", { secret: await boxed(publicKey, text) })
+      const boxes = (publicKeys ?? []).map(async (key) => [key, await boxed(key, text)] as const);
+      const state = publicKeys
+        ? await post<PublicSeal>("unseal", { boxes: Object.fromEntries(await Promise.all(boxes)) })
         : await publicSeal();
       setSecret("");
       onOffered(state);

@@ -59,13 +59,17 @@ export const unseal = defineCommand<{ passphraseFile?: string }>({
   },
 });
 
+/** argon2id on a busy machine. Milliseconds. */
+const unsealMs = 90_000;
+
 /** Nobody has their secret: what keeps it is asked once more. */
 const askedOutside: ReadonlySet<string> = new Set(["kms", "xks", "pkcs11", "tpm", "development"]);
 
 /** Encrypted to the key holder: nothing on the way there can read it. */
 async function offer(instance: Instance, secret: string): Promise<AdminSealState> {
-  const { publicKey } = await instance.get<AdminSealKey>(adminPaths.sealKey);
-  return await instance.post(adminPaths.unseal, { secret: secretFor(publicKey, secret) });
+  const { publicKey, others } = await instance.get<AdminSealKey>(adminPaths.sealKey);
+  const boxes = Object.fromEntries([publicKey, ...others].map((key) => [key, secretFor(key, secret)]));
+  return await instance.post(adminPaths.unseal, { boxes }, unsealMs);
 }
 
 /** From a terminal one after the other until it is open; from elsewhere one a line, as many as there are. */
@@ -110,8 +114,9 @@ async function rekey(cli: Cli, instance: Instance, options: SealOptions): Promis
   else if (shares) printShares(cli, shares);
   if (shares && cli.host.stdin.isTTY && !options.json) await confirmed(cli);
   const state = await instance.post<AdminSealState>(adminPaths.confirmRekey, { id });
-  if (options.json) cli.printJson(state);
-  else cli.print(text.rekeyed(state.seal));
+  if (options.json) return cli.printJson(state);
+  cli.print(text.rekeyed(state.seal));
+  if (state.sealed) cli.warn(text.rekeyedElsewhere);
 }
 
 /** Typed twice at a terminal: nobody can see what was typed. */

@@ -152,6 +152,7 @@ export const en = {
   sharesKept: "Type yes when every share is kept; until then the old seal holds: ",
   rekeyGivenUp: "given up: the old seal holds, and the shares shown open nothing",
   rekeyOnly: "--to belongs to `jikimi seal rekey`",
+  rekeyedElsewhere: "other api processes wait for what opens the new seal: `jikimi unseal`",
   rekeyed: (seal: string) => `the keys are under the seal "${seal}"; the old one opens only backups made before`,
   newPassphrasePrompt: "new passphrase: ",
   againPrompt: "once more: ",

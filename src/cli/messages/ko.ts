@@ -154,6 +154,7 @@ export const ko: Messages = {
   sharesKept: "모든 조각을 보관했으면 yes를 입력하세요. 그때까지는 이전 봉인이 유지됩니다: ",
   rekeyGivenUp: "그만두었습니다. 이전 봉인이 유지되며, 보여 준 조각으로는 아무것도 열 수 없습니다",
   rekeyOnly: "--to는 `jikimi seal rekey`에서 씁니다",
+  rekeyedElsewhere: "다른 API 프로세스는 새 봉인을 열 것을 기다립니다: `jikimi unseal`",
   rekeyed: (seal) => `키가 이제 "${seal}" 봉인 아래 있습니다. 이전 봉인은 그 전에 만든 백업만 엽니다`,
   newPassphrasePrompt: "새 암호: ",
   againPrompt: "한 번 더: ",
