@@ -7,6 +7,7 @@ import { partitionOf } from "#kernel/arn.ts";
 import type { Clients } from "./clients.ts";
 import type { CallContext } from "./context.ts";
 import { clientsFor } from "./internal.ts";
+import type { JoinedRecords } from "./joinedRecords.ts";
 import { servicePrincipal, type Principal } from "./principal.ts";
 import type { Call, CallSource, Runtime } from "./runtime.ts";
 import type { Access, AuditDetail } from "./service.ts";
@@ -20,6 +21,8 @@ export interface CallRun {
   readonly now: number;
   /** Results of `once`, kept from one attempt to the next. */
   readonly remembered: Map<string, unknown>;
+  /** Records that wait for the commit of this call. */
+  readonly joined: JoinedRecords;
   note(detail: AuditDetail): void;
   require(access: Access): Promise<void>;
   allows(access: Access): Promise<boolean>;
@@ -99,9 +102,12 @@ export class HandlerContext implements CallContext {
     return (this.#aws ??= this.awsIn(this.region));
   }
 
+  get awsJoined(): Clients {
+    return this.#clients(this.principal, this.account, this.region, this.#via, this.#run.joined);
+  }
+
   awsIn(region: string): Clients {
-    const via = [...this.#run.call.source.calledVia, servicePrincipal(this.service)];
-    return this.#clients(this.principal, this.account, region, via);
+    return this.#clients(this.principal, this.account, region, this.#via);
   }
 
   asService(service: string, at: As = {}): Clients {
@@ -147,10 +153,21 @@ export class HandlerContext implements CallContext {
     this.#run.whenSettled(work);
   }
 
-  #clients(principal: Principal, account: string, region: string, calledVia: readonly string[]): Clients {
+  get #via(): readonly string[] {
+    return [...this.#run.call.source.calledVia, servicePrincipal(this.service)];
+  }
+
+  #clients(
+    principal: Principal,
+    account: string,
+    region: string,
+    calledVia: readonly string[],
+    joined?: JoinedRecords,
+  ): Clients {
     const { runtime, call } = this.#run;
     const source = { ...call.source, calledVia };
-    return clientsFor(runtime, { principal, account, region, source, signal: call.signal });
+    const caller = { principal, account, region, source, signal: call.signal };
+    return clientsFor(runtime, joined === undefined ? caller : { ...caller, joined });
   }
 }
 

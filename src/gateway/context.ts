@@ -94,6 +94,11 @@ export interface CallContext {
   readonly identity: IdentitySource;
   /** Calls to other services on behalf of the caller (forward access session: `kms:ViaService`, `aws:CalledVia` set). */
   readonly aws: Clients;
+  /**
+   * The same, for calls that use something and change nothing: such a call is recorded in the batch of this one and not
+   * in one of its own, which costs a sync. Nothing that its answer makes possible may leave this call before the commit.
+   */
+  readonly awsJoined: Clients;
   /** The same in another Region. */
   awsIn(region: string): Clients;
   /** The same as a service principal, e.g. `ctx.asService("cloudtrail.amazonaws.com", { sourceArn, sourceAccount })`. */

@@ -15,6 +15,7 @@ import { Authorizer, Denied } from "./authorize.ts";
 import { HandlerContext, type CallRun } from "./callContext.ts";
 import type { CallContext } from "./context.ts";
 import { denialOperation } from "./denials.ts";
+import { JoinedRecords } from "./joinedRecords.ts";
 import { isReadOnly } from "./readOnly.ts";
 import type { Call, Runtime } from "./runtime.ts";
 import type { Access, AuditDetail, Service } from "./service.ts";
@@ -65,6 +66,7 @@ class Execution implements CallRun {
   #detail: AuditDetail = {};
   /** Accounts other than the caller's whose resources the call touched; each gets its own copy of the record. */
   #owners: Set<string> | undefined;
+  #joined: JoinedRecords | undefined;
   readonly #settled: (() => void)[] = [];
 
   constructor(runtime: Runtime, call: Call, service: Service) {
@@ -82,6 +84,10 @@ class Execution implements CallRun {
     this.#detail = {};
     this.#ctx = new HandlerContext(this, this.#state);
     return this.#ctx;
+  }
+
+  get joined(): JoinedRecords {
+    return (this.#joined ??= new JoinedRecords((batch) => this.runtime.store.commit(batch)));
   }
 
   note(detail: AuditDetail): void {
@@ -122,7 +128,22 @@ class Execution implements CallRun {
   commit(output: Record<string, unknown>): Promise<void> {
     const records = this.#records(this.#detailOf(output), output);
     const { operations } = this.#state;
-    return this.runtime.store.commit(operations.length === 0 ? records : [...operations, ...records]);
+    const batch = operations.length === 0 ? records : [...operations, ...records];
+    if (this.#joined) return this.#commitWith(this.#joined, batch);
+    if (operations.length === 0 && this.call.joined?.join(records)) return Promise.resolve();
+    return this.runtime.store.commit(batch);
+  }
+
+  /** What was done on the way to the effect of this call is recorded in front of it. */
+  async #commitWith(joined: JoinedRecords, batch: readonly Operation[]): Promise<void> {
+    const records = await joined.close();
+    try {
+      await this.runtime.store.commit([...records, ...batch]);
+    } catch (error) {
+      // An engine that is gone may have taken the records or not. Otherwise nothing was applied, and they still wait.
+      if (!(error instanceof StoreUnavailable)) joined.reopen(records);
+      throw error;
+    }
   }
 
   /** Records a failed call and gives the error that the client sees. */
@@ -138,7 +159,8 @@ class Execution implements CallRun {
     const operations = this.#records(detail, undefined, shown);
     if (error instanceof Denied) operations.push(denialOperation(this.call, error, this.now));
     try {
-      await this.runtime.store.commit(operations);
+      if (this.#joined) await this.#commitWith(this.#joined, operations);
+      else await this.runtime.store.commit(operations);
     } catch (failure) {
       return publicError(failure);
     }

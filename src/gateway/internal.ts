@@ -5,6 +5,7 @@
 import { AwsError } from "#kernel/errors.ts";
 import { execute } from "./execute.ts";
 import type { Clients } from "./clients.ts";
+import type { JoinedRecords } from "./joinedRecords.ts";
 import type { CallSource, Runtime } from "./runtime.ts";
 import type { Principal } from "./principal.ts";
 
@@ -14,6 +15,8 @@ export interface InternalCaller {
   region: string;
   source: CallSource;
   signal: AbortSignal;
+  /** Of the call that makes these calls, when they may be recorded in its batch. */
+  joined?: JoinedRecords;
 }
 
 export function clientsFor(runtime: Runtime, caller: InternalCaller): Clients {

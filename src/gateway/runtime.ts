@@ -10,6 +10,7 @@ import type { Protocol } from "#wire/contract.ts";
 import type { Payload } from "#wire/payload.ts";
 import type { InstallationConfig } from "./context.ts";
 import type { IdentitySource } from "./identity.ts";
+import type { JoinedRecords } from "./joinedRecords.ts";
 import type { Principal } from "./principal.ts";
 import type { Service } from "./service.ts";
 
@@ -54,6 +55,8 @@ export interface Call {
   /** The streaming body, with the digests that are known once it has been read. */
   payload?: Payload;
   signal: AbortSignal;
+  /** Of the call that makes this one, where its record may be committed with that one's. */
+  joined?: JoinedRecords;
 }
 
 /** How a request was signed; S3 has condition keys for it. */

@@ -340,6 +340,7 @@ export class TestGateway {
       keys: merged.keys ?? missing<KeyHolder>("key holder"),
       identity: merged.identity ?? missing<IdentitySource>("identity source"),
       aws,
+      awsJoined: aws,
       awsIn: () => aws,
       asService: () => aws,
       asRole: async () => aws,

@@ -50,6 +50,64 @@ test("who may read the object but not use its key gets nothing, and a disabled k
   await assert.rejects(world.call("CopyObject", { Bucket, Key: "c", CopySource: `${Bucket}/k` }), disabled);
 });
 
+/** How many records each batch has that the store commits during the work, and the names of their events. */
+async function committed(work: () => Promise<unknown>): Promise<{ batches: number[]; names: string[] }> {
+  const { store } = world;
+  const [before, commit] = [world.records().length, store.commit];
+  const batches: number[] = [];
+  store.commit = async (batch) => {
+    batches.push(batch.filter(({ op }) => op === "append").length);
+    await commit.call(store, batch);
+  };
+  try {
+    await work();
+  } finally {
+    store.commit = commit;
+  }
+  const names = world.records().slice(before);
+  return { batches, names: names.map(({ eventName }) => eventName as string) };
+}
+
+test("the use of the key is recorded with the request that needed it, in one batch, also when that is refused", async () => {
+  const Bucket = await world.bucket("kms-records");
+  const encrypted = { ServerSideEncryption: "aws:kms", SSEKMSKeyId: key };
+  assert.deepEqual(await committed(() => world.put(Bucket, "k", "secret", encrypted)), {
+    batches: [2],
+    names: ["GenerateDataKey", "PutObject"],
+  });
+  assert.deepEqual(await committed(() => world.text(Bucket, "k")), { batches: [2], names: ["Decrypt", "GetObject"] });
+  assert.deepEqual(await committed(() => world.call("CopyObject", { Bucket, Key: "c", CopySource: `${Bucket}/k` })), {
+    batches: [2],
+    names: ["Decrypt", "CopyObject"],
+  });
+  const blobs = await world.blobCount();
+  const wrong = { ...encrypted, ContentMD5: createHash("md5").update("other").digest("base64") };
+  assert.deepEqual(
+    await committed(() => assert.rejects(world.put(Bucket, "n", "secret", wrong), refused("BadDigest"))),
+    { batches: [2], names: ["GenerateDataKey", "PutObject"] },
+  );
+  assert.equal(await world.blobCount(), blobs);
+});
+
+test("the record of a key's use does not wait for a slow upload", async () => {
+  const Bucket = await world.bucket("kms-slow");
+  const before = world.records().length;
+  const since = () =>
+    world
+      .records()
+      .slice(before)
+      .map(({ eventName }) => eventName as string);
+  async function* slow() {
+    yield Buffer.from("first");
+    while (since().length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    assert.deepEqual(since(), ["GenerateDataKey"]);
+    yield Buffer.from("last");
+  }
+  const input = { Bucket, Key: "k", Body: slow(), ServerSideEncryption: "aws:kms", SSEKMSKeyId: key };
+  await world.call("PutObject", input);
+  assert.deepEqual(since(), ["GenerateDataKey", "PutObject"]);
+});
+
 test("bucket default, bucket key and the caller's context", async () => {
   const Bucket = await world.bucket("kms-default");
   const set = (rule: object) =>

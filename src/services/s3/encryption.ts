@@ -199,7 +199,7 @@ export async function newObjectKeys(
     case "SSE-KMS":
     case "DSSE-KMS": {
       const data = await kms(() =>
-        ctx.aws.kms.GenerateDataKey({
+        ctx.awsJoined.kms.GenerateDataKey({
           KeyId: choice.keyId ?? "alias/aws/s3",
           KeySpec: "AES_256",
           EncryptionContext: choice.context,
@@ -241,7 +241,7 @@ export async function openObjectKeys(
   if (customer) throw invalidRequest("The encryption parameters are not applicable to this object.");
   if (encryption.kind === "SSE-S3") return { inner: await revealKey(ctx, bucket, key, encryption.protectedKey) };
   const data = await kms(() =>
-    ctx.aws.kms.Decrypt({
+    ctx.awsJoined.kms.Decrypt({
       CiphertextBlob: Buffer.from(encryption.ciphertext, "base64"),
       KeyId: encryption.kmsKeyArn,
       EncryptionContext: encryption.context,
