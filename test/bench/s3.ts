@@ -16,9 +16,10 @@ import { print, type Row } from "./parts/row.ts";
 
 const bucket = "bench-bodies";
 const sizes = [
-  { name: "64 KB", bytes: 64 * 1024, count: 120 },
-  { name: "64 MB", bytes: 64 * 1024 * 1024, count: 4 },
+  { name: "64 KB", bytes: 64 * 1024, count: 40, warmTurns: 6, turns: 15 },
+  { name: "64 MB", bytes: 64 * 1024 * 1024, count: 1, warmTurns: 2, turns: 5 },
 ];
+type Size = (typeof sizes)[number];
 
 interface Measured {
   /** Bytes per second, one after the other. */
@@ -27,23 +28,34 @@ interface Measured {
   cpu: number;
 }
 
-async function measure(
-  bytes: number,
-  count: number,
+/** The ways take turns: none has the warmer server or the quieter machine. The first turns do not count. */
+async function measure<Way extends string>(
+  { bytes, count, warmTurns, turns }: Size,
   cpu: () => Promise<number>,
-  work: () => Promise<unknown>,
-): Promise<Measured> {
-  for (let n = 0; n < warmUp(count); n++) await work();
-  const before = await cpu();
-  const start = performance.now();
-  for (let n = 0; n < count; n++) await work();
-  const seconds = (performance.now() - start) / 1000;
-  return { rate: (bytes * count) / seconds, cpu: ((await cpu()) - before) / count };
+  ways: Record<Way, () => Promise<unknown>>,
+): Promise<Record<Way, Measured>> {
+  const names = Object.keys(ways) as Way[];
+  const measured = names.map((): Measured[] => []);
+  for (let turn = 0; turn < warmTurns + turns; turn++) {
+    for (const [position, name] of names.entries()) {
+      const before = await cpu();
+      const start = performance.now();
+      for (let n = 0; n < count; n++) await ways[name]();
+      const seconds = (performance.now() - start) / 1000;
+      const each = { rate: (bytes * count) / seconds, cpu: ((await cpu()) - before) / count };
+      if (turn >= warmTurns) measured[position]!.push(each);
+    }
+  }
+  const summary = (each: Measured[]): Measured => ({
+    rate: median(each.map(({ rate }) => rate)),
+    // CPU is counted in steps that a single turn is too short for.
+    cpu: each.reduce((sum, turn) => sum + turn.cpu, 0) / each.length,
+  });
+  return Object.fromEntries(names.map((name, n) => [name, summary(measured[n]!)])) as Record<Way, Measured>;
 }
 
-/** A server that has just started compiles its code. */
-function warmUp(count: number): number {
-  return Math.ceil(count / 2);
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }
 
 /** The copy's data is the kernel's work on our behalf, so it is CPU of this process. */
@@ -52,19 +64,20 @@ async function ownCpu(): Promise<number> {
   return (user + system) / 1000;
 }
 
-async function copying(bytes: number, count: number): Promise<Measured> {
+async function copying(size: Size): Promise<Measured> {
   const folder = await mkdtemp(join(tmpdir(), "jikimi-bench-"));
   try {
     const from = join(folder, "from");
-    await writeFile(from, randomBytes(bytes));
+    await writeFile(from, randomBytes(size.bytes));
     let n = 0;
-    return await measure(bytes, count, ownCpu, async () => {
+    const copied = async (): Promise<void> => {
       const to = join(folder, `to-${n++}`);
       await copyFile(from, to, constants.COPYFILE_EXCL);
       const file = await open(to, "r+");
       await file.sync();
       await file.close();
-    });
+    };
+    return (await measure(size, ownCpu, { copied })).copied;
   } finally {
     await rm(folder, { recursive: true });
   }
@@ -80,38 +93,37 @@ export async function bench(): Promise<Row[]> {
     const s3 = new S3({ ...instance.s3Client, requestChecksumCalculation: "WHEN_REQUIRED" });
     await s3.createBucket({ Bucket: bucket });
     const rows: Row[] = [];
-    for (const { name, bytes, count } of sizes) {
-      const Body = randomBytes(bytes);
+    for (const size of sizes) {
+      const { name } = size;
+      const Body = randomBytes(size.bytes);
       const upload = (Key: string, kms: boolean): Promise<Prepared> =>
         prepare(s3, (each) =>
           each.putObject({ Bucket: bucket, Key, Body, ...(kms ? { ServerSideEncryption: "aws:kms" } : {}) }),
         );
       const download = (Key: string): Promise<Prepared> =>
         prepare(s3, (each) => each.getObject({ Bucket: bucket, Key }));
-      const measured = (prepared: Prepared): Promise<Measured> =>
-        measure(
-          bytes,
-          count,
-          () => cpuOfInstance(instance),
-          () => send(agent, port, prepared),
-        );
-      const plain = {
-        put: await measured(await upload("default", false)),
-        get: await measured(await download("default")),
+      const both = async (plain: Prepared, kms: Prepared): Promise<Record<"plain" | "kms", Measured>> =>
+        await measure(size, () => cpuOfInstance(instance), {
+          plain: () => send(agent, port, plain),
+          kms: () => send(agent, port, kms),
+        });
+      const measured = {
+        put: await both(await upload("default", false), await upload("kms", true)),
+        get: await both(await download("default"), await download("kms")),
       };
-      const kms = { put: await measured(await upload("kms", true)), get: await measured(await download("kms")) };
-      const copy = await copying(bytes, count);
+      const copy = await copying(size);
       for (const way of ["put", "get"] as const) {
-        const own = `${said(kms[way])} each with SSE-KMS`;
+        const { plain, kms } = measured[way];
+        const own = `${said(kms)} each with SSE-KMS`;
         const beside = (who: string, other: Measured): Row[] => [
           {
             name: `s3 ${way} ${name}, ${who}: per second`,
-            ratio: kms[way].rate / other.rate,
+            ratio: kms.rate / other.rate,
             detail: `${own}; ${said(other)}`,
           },
-          { name: `s3 ${way} ${name}, ${who}: CPU`, ratio: other.cpu / kms[way].cpu, detail: `${own}; ${said(other)}` },
+          { name: `s3 ${way} ${name}, ${who}: CPU`, ratio: other.cpu / kms.cpu, detail: `${own}; ${said(other)}` },
         ];
-        rows.push(...beside("default encryption", plain[way]), ...beside("synced file copy", copy));
+        rows.push(...beside("default encryption", plain), ...beside("synced file copy", copy));
       }
     }
     return rows;
