@@ -6,8 +6,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { CloudTrail } from "@aws-sdk/client-cloudtrail";
 import { S3 } from "@aws-sdk/client-s3";
-import { repository, startInstance, type Instance } from "../instance.ts";
+import { eventually, repository, startInstance, type Instance } from "../instance.ts";
 
 let dataDir: string;
 let instance!: Instance;
@@ -22,7 +23,31 @@ after(async () => {
   await rm(dataDir, { recursive: true, force: true });
 });
 
-test("what was answered survives kill -9, readable and whole", async () => {
+/** Objects for which a data key was made, as the event history has it: once for each time. */
+async function dataKeysInTrail(bucket: string): Promise<string[]> {
+  const trail = new CloudTrail(instance.client);
+  const keys: string[] = [];
+  try {
+    for (let NextToken: string | undefined, more = true; more; more = NextToken !== undefined) {
+      const LookupAttributes = [{ AttributeKey: "EventName" as const, AttributeValue: "GenerateDataKey" }];
+      const page = await trail.lookupEvents({ LookupAttributes, NextToken });
+      for (const { CloudTrailEvent } of page.Events ?? []) {
+        const { requestParameters, userIdentity } = JSON.parse(CloudTrailEvent!) as {
+          requestParameters: { encryptionContext: Record<string, string> };
+          userIdentity: { invokedBy: string };
+        };
+        assert.equal(userIdentity.invokedBy, "s3.amazonaws.com");
+        keys.push(requestParameters.encryptionContext["aws:s3:arn"]!.slice(`arn:aws:s3:::${bucket}/`.length));
+      }
+      NextToken = page.NextToken;
+    }
+  } finally {
+    trail.destroy();
+  }
+  return keys;
+}
+
+test("what was answered survives kill -9, readable, whole and recorded", async () => {
   let s3 = new S3(instance.s3Client);
   const { region } = instance.ready;
   const Bucket = "survivor";
@@ -35,7 +60,8 @@ test("what was answered survives kill -9, readable and whole", async () => {
   const writers = Array.from({ length: 4 }, async (_, writer) => {
     for (let i = 0; ; i++) {
       const Key = `w${writer}/${i}`;
-      await s3.putObject({ Bucket, Key, Body: body });
+      // Half of them under a KMS key, whose use is recorded in the batch of the object.
+      await s3.putObject({ Bucket, Key, Body: body, ServerSideEncryption: writer % 2 === 0 ? "aws:kms" : "AES256" });
       acknowledged.push(Key);
     }
   });
@@ -58,6 +84,13 @@ test("what was answered survives kill -9, readable and whole", async () => {
     const got = await s3.getObject({ Bucket, Key });
     assert.deepEqual(Buffer.from(await got.Body!.transformToByteArray()), body, Key);
   }
+  const underKms = [...listed].filter((key) => /^w[02]/.test(key));
+  assert.ok(underKms.length > 0);
+  const recorded = await eventually(async () => {
+    const keys = await dataKeysInTrail(Bucket);
+    return underKms.every((key) => keys.includes(key)) && keys;
+  });
+  for (const key of underKms) assert.equal(recorded.filter((each) => each === key).length, 1, key);
   s3.destroy();
 });
 
