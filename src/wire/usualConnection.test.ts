@@ -1,19 +1,14 @@
 /** Connections that are served without Node's parser, and how they become Node's. */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { connect, type Socket } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { connect as connectTls } from "node:tls";
 import { silentLogger } from "#kernel/log.ts";
 import { collectBody } from "./incomingBody.ts";
-import type { HttpRequest, HttpResponse } from "./contract.ts";
+import type { HttpResponse } from "./contract.ts";
 import type { ServerLimits } from "./limits.ts";
-import { createServer, type FrontServer, type TlsIdentity } from "./server.ts";
-
-type Handler = (request: HttpRequest, signal: AbortSignal) => HttpResponse | Promise<HttpResponse>;
+import { createServer, type FrontServer } from "./server.ts";
+import { localIdentity, withServer, type Handler } from "./server.testing.ts";
 
 const get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const post = (body: string): string => `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
@@ -27,18 +22,6 @@ const echo: Handler = async ({ body }) => ({
 const answering =
   (body: HttpResponse["body"], headers: HttpResponse["headers"] = {}): Handler =>
   () => ({ status: 200, headers, body });
-
-let identity: TlsIdentity;
-before(() => {
-  const folder = mkdtempSync(join(tmpdir(), "jikimi-usual-"));
-  const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
-  const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
-  execFileSync("openssl", ["req", "-x509", ...curve, "-subj", "/CN=localhost", "-keyout", key, "-out", cert], {
-    stdio: "pipe",
-  });
-  identity = { cert: readFileSync(cert), key: readFileSync(key) };
-  rmSync(folder, { recursive: true });
-});
 
 /** A client that keeps everything it is told. */
 class Client {
@@ -80,15 +63,18 @@ async function withClientOver(
   work: (client: Client, server: FrontServer) => Promise<void>,
   limits: Partial<ServerLimits> = {},
 ): Promise<void> {
-  const server = createServer({ handler, tls: identity, limits, logger: silentLogger });
-  const { port } = await server.listen({ port: 0 });
-  const client = new Client(port, tls);
-  try {
-    await work(client, server);
-  } finally {
-    client.socket.destroy();
-    await server.close(0);
-  }
+  await withServer(
+    handler,
+    async (port, server) => {
+      const client = new Client(port, tls);
+      try {
+        await work(client, server);
+      } finally {
+        client.socket.destroy();
+      }
+    },
+    limits,
+  );
 }
 
 async function* pieces(...texts: string[]): AsyncGenerator<Uint8Array> {
@@ -353,7 +339,7 @@ for (const tls of [false, true]) {
         }
         return { status: 200, headers: {}, body: "done" };
       };
-      const server = createServer({ handler, tls: identity, logger: silentLogger });
+      const server = createServer({ handler, tls: localIdentity(), logger: silentLogger });
       const { port } = await server.listen({ port: 0 });
       const idle = new Client(port, tls);
       const busy = new Client(port, tls);
