@@ -14,19 +14,26 @@ export const testCost = { memoryKiB: 64, passes: 1 };
 
 export const officer: HsmCredentials = { user: firstOfficer.name, password: "officer-1" };
 
+export const testSecret = Buffer.alloc(32, 7);
+
 export class TestPlane {
-  readonly folder = mkdtempSync(join(tmpdir(), "jikimi-hsm-"));
+  readonly folder: string;
   readonly clock = new AdjustableClock();
   readonly backend: ChosenBackend;
   plane!: Plane;
   heartbeat: { everyMs: number; withinMs: number } | undefined;
 
-  private constructor(backend: ChosenBackend) {
+  private constructor(backend: ChosenBackend, folder: string) {
     this.backend = backend;
+    this.folder = folder;
   }
 
-  static async open(backend: ChosenBackend = embeddedBackend): Promise<TestPlane> {
-    const test = new TestPlane(backend);
+  /** @param folder what an earlier one left */
+  static async open(
+    backend: ChosenBackend = embeddedBackend,
+    folder: string = mkdtempSync(join(tmpdir(), "jikimi-hsm-")),
+  ): Promise<TestPlane> {
+    const test = new TestPlane(backend, folder);
     await test.start();
     return test;
   }
@@ -36,7 +43,7 @@ export class TestPlane {
       folder: join(this.folder, "hsm"),
       socketFolder: join(this.folder, "run"),
       sharedSockets: false,
-      secret: Buffer.alloc(32, 7),
+      secret: testSecret,
       backend: this.backend,
       clock: this.clock,
       log: silentLogger,

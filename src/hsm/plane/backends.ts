@@ -3,9 +3,7 @@
  * chosen when a cluster gets its first HSM, and stays with the cluster.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { chmod, mkdir } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
-import { writeDurably } from "#keys/files.ts";
 import type { BackendChoice } from "../process/messages.ts";
 
 export interface ChosenBackend {
@@ -13,14 +11,12 @@ export interface ChosenBackend {
   /** One line for people, or why there is none. At most 32 characters of it are shown to applications. */
   description: string;
   module?: string;
-  /** What the processes of a cluster in this folder are told. */
-  choose(clusterFolder: string): BackendChoice;
-  /** Makes what the module of a new cluster needs. */
-  prepare?(clusterFolder: string): Promise<void>;
+  /** What the process of an HSM is told. @param tokenFolder of that HSM */
+  choose(tokenFolder: string): BackendChoice;
   /** PIN of a token that is the operator's. */
   pin?(): Buffer;
-  /** Folder of the module's own files in a cluster's folder, where we know it: backups have it. */
-  files?: string;
+  /** Of a module whose tokens are ours, one in each HSM's folder: its configuration for a folder of tokens. */
+  settings?(tokens: string): string;
 }
 
 export const embeddedBackend: ChosenBackend = {
@@ -38,9 +34,7 @@ export interface ModuleSettings {
   path: string;
 }
 
-/** Folder of SoftHSM's token in a cluster's folder; not the name of an HSM. */
-const tokenFolder = ".token";
-/** Of the token there. Each cluster has its own folder, and a backup keeps its token when it goes to another cluster. */
+/** Of SoftHSM's token. Each HSM has it in a folder of its own, and a backup keeps its token when it goes to another cluster. */
 const ownLabel = "jikimi";
 
 export function moduleBackend({ module: named, token, path }: ModuleSettings): ChosenBackend {
@@ -63,7 +57,7 @@ export function moduleBackend({ module: named, token, path }: ModuleSettings): C
     module: module ?? "",
     label: token?.label ?? ownLabel,
     makesToken: token === undefined,
-    variables: token ? {} : { SOFTHSM2_CONF: join(folder, tokenFolder, "softhsm2.conf") },
+    variables: token ? {} : { SOFTHSM2_CONF: join(folder, "softhsm2.conf") },
   });
   if (missing !== undefined) return { kind: "none", description: missing, choose };
   return {
@@ -71,7 +65,7 @@ export function moduleBackend({ module: named, token, path }: ModuleSettings): C
     description: token ? `PKCS #11 token ${token.label}` : "SoftHSM software token",
     module: module!,
     choose,
-    ...(token ? { pin: () => pinOf(token.pinFile) } : { prepare: prepareSoftHsm, files: tokenFolder }),
+    ...(token ? { pin: () => pinOf(token.pinFile) } : { settings: softHsmSettings }),
   };
 }
 
@@ -100,18 +94,16 @@ function softHsmModules(): string[] {
   ];
 }
 
-async function prepareSoftHsm(clusterFolder: string): Promise<void> {
-  const folder = join(clusterFolder, tokenFolder);
-  await mkdir(join(folder, "tokens"), { recursive: true, mode: 0o700 });
-  await chmod(folder, 0o700);
+function softHsmSettings(tokens: string): string {
   const settings = {
-    "directories.tokendir": join(folder, "tokens"),
+    "directories.tokendir": tokens,
     "objectstore.backend": "file",
     "log.level": "ERROR",
     "slots.removable": "false",
   };
-  const lines = Object.entries(settings).map(([name, value]) => `${name} = ${value}\n`);
-  await writeDurably(join(folder, "softhsm2.conf"), lines.join(""));
+  return Object.entries(settings)
+    .map(([name, value]) => `${name} = ${value}\n`)
+    .join("");
 }
 
 function pinOf(path: string): Buffer {

@@ -10,13 +10,13 @@ import type { Logger } from "#kernel/log.ts";
 import { HsmError, type ClusterState, type ClusterStatus, type HsmStatus } from "../contract.ts";
 import type { HsmStart, OfficerAction } from "../process/messages.ts";
 import { close as closeBox, derive, open as openBox } from "../vault/box.ts";
-import { clusterKey, type ClusterRecord, type Entry, type PasswordCost } from "../vault/records.ts";
+import { clusterKey, type Change, type ClusterRecord, type Entry, type PasswordCost } from "../vault/records.ts";
 import type { ChosenBackend } from "./backends.ts";
 import { Commits } from "./commits.ts";
 import { HsmChild, type Heartbeat } from "./hsmChild.ts";
 import { certified, newIdentity, type ClusterIdentity } from "./identity.ts";
 import { Journal, JournalDamaged } from "./journal.ts";
-import { DurableFiles, readFiles, writeFiles } from "./moduleFiles.ts";
+import { takeFiles, TokenFolders, tokenFolderOf, withoutFiles } from "./tokenFolders.ts";
 
 export interface ClusterParts {
   clusterId: string;
@@ -40,7 +40,7 @@ export interface ClusterParts {
 export interface ClusterContent {
   identity: ClusterIdentity;
   entries: Entry[];
-  /** Of the module, by their paths; base64. */
+  /** Of the module, by their paths; base64. Of a time when they were not among the entries. */
   files?: Record<string, string>;
 }
 
@@ -62,7 +62,8 @@ export class Cluster {
   readonly #commits: Commits;
   #identity: ClusterIdentity | undefined;
   #server: Server | undefined;
-  #durable: DurableFiles | undefined;
+  /** Where tokens are ours. */
+  #tokens: TokenFolders | undefined;
   #turn = 0;
   /** Changes of what a cluster is made of happen one after the other. */
   #line: Promise<unknown> = Promise.resolve();
@@ -73,7 +74,9 @@ export class Cluster {
     this.#commits = new Commits({
       write: (entries) => this.#writeEverywhere(entries),
       apply: async (entries) => {
-        await Promise.all([...this.#hsms.values()].map(({ child }) => child.apply(entries)));
+        await this.#tokens?.apply(entries, (hsmId) => this.#hsms.get(hsmId)?.child.kill());
+        const own = withoutFiles(entries);
+        if (own.length > 0) await Promise.all([...this.#hsms.values()].map(({ child }) => child.apply(own)));
         await this.#noteActivation();
       },
     });
@@ -95,8 +98,10 @@ export class Cluster {
       // What one HSM has, all have: whatever was acknowledged is in every journal, the rest may be.
       for (const journal of journals.values()) for (const entry of journal.entries()) this.#commits.remember(entry);
       if (!this.#isOutOfReach()) {
-        if (this.#identity) await this.#moduleFiles()?.begin();
+        if (this.#identity) this.#openTokens();
+        if (journals.size > 0) await this.#tokens?.takeShared();
         await this.#startAll(hsmIds, journals);
+        if (this.#hsms.size > 0) await this.#tokens?.removeShared();
       }
     } finally {
       for (const [hsmId, journal] of journals) if (!this.#hsms.has(hsmId)) await journal.close();
@@ -180,11 +185,11 @@ export class Cluster {
         await hsm.child.close();
         await this.#commits.between(() => hsm.journal.close());
       }
+      this.#tokens?.forget(hsmId);
       await rm(join(this.#parts.folder, hsmId), { recursive: true, force: true });
       if (this.#hsms.size > 0) return;
-      const { files } = this.#backend;
-      if (files !== undefined) await rm(join(this.#parts.folder, files), { recursive: true, force: true });
-      this.#durable = undefined;
+      await this.#tokens?.removeShared();
+      this.#tokens = undefined;
       this.#commits.forget();
       await this.#unlisten();
     });
@@ -209,9 +214,16 @@ export class Cluster {
       }
       const identity = certified(this.#identity, signedCertificate, trustAnchor);
       // A call that came to its end halfway begins again: the officer is there already.
-      if (!this.#commits.get(clusterKey)) await this.do("initialize", [this.#backend.pin?.()]);
+      if (!this.#commits.get(clusterKey)) await this.#makeFirstOfficer();
       await this.#keepIdentity(identity);
     });
+  }
+
+  /** An HSM makes the token that all will have. INVARIANT: one of an attempt before, whose PIN nobody knows, is gone. */
+  async #makeFirstOfficer(): Promise<void> {
+    const hsm = this.#someHsm();
+    await this.#commits.between(async () => this.#tokens?.begin(hsm.hsmId));
+    await hsm.do("initialize", [this.#backend.pin?.()]);
   }
 
   do(action: OfficerAction, values: unknown[]): Promise<unknown> {
@@ -222,31 +234,26 @@ export class Cluster {
   async snapshot(): Promise<ClusterContent> {
     const identity = this.#identity;
     if (!identity || this.#hsms.size === 0) throw new HsmError("no-hsm", "the cluster has no HSM");
-    const { files, kind } = this.#backend;
-    if (kind === "pkcs11" && files === undefined) {
+    const { settings, kind } = this.#backend;
+    if (kind === "pkcs11" && !settings) {
       throw new HsmError("unsupported", "the keys are in a module, which is backed up by its own means");
     }
-    return this.#commits.between(async () => ({
-      identity,
-      entries: this.#commits.all(),
-      ...(files === undefined ? {} : { files: await readFiles(join(this.#parts.folder, files)) }),
-    }));
+    return this.#commits.between(async () => ({ identity, entries: this.#commits.all() }));
   }
 
   clock(offset: number): void {
     for (const { child } of this.#hsms.values()) child.clock(offset);
   }
 
-  /** Files of the module, as they were: keys in them are under its PIN, which is in the boxes of users. */
-  async #restoreFiles({ identity, files }: ClusterContent): Promise<void> {
-    if (identity.backend === "embedded") return;
-    const { backend, folder } = this.#parts;
-    if (backend.kind !== identity.backend || backend.files === undefined || !files) {
+  /** Keys of the module are in their files, under its PIN, which is in the boxes of users. */
+  #restore({ identity, entries, files = {} }: ClusterContent): void {
+    const { backend } = this.#parts;
+    if (identity.backend !== "embedded" && (backend.kind !== identity.backend || !backend.settings)) {
       throw new HsmError("unsupported", `the backup is of a ${identity.backend} cluster`);
     }
-    await rm(join(folder, backend.files), { recursive: true, force: true });
-    await writeFiles(join(folder, backend.files), files);
-    await backend.prepare?.(folder);
+    this.#commits.forget();
+    for (const entry of entries) this.#commits.remember(entry);
+    takeFiles(this.#commits, files);
   }
 
   #someHsm(): HsmChild {
@@ -257,10 +264,9 @@ export class Cluster {
 
   async #begin(hsmId: string, from: ClusterContent | undefined): Promise<void> {
     if (from) {
-      await this.#restoreFiles(from);
-      this.#commits.forget();
-      for (const entry of from.entries) this.#commits.remember(entry);
-      return this.#keepIdentity(from.identity);
+      this.#restore(from);
+      await this.#keepIdentity(from.identity);
+      return this.#openTokens();
     }
     if (this.state === "initialized" || this.state === "active") {
       throw new HsmError(
@@ -269,12 +275,12 @@ export class Cluster {
       );
     }
     this.#identity ??= await this.#makeIdentity(hsmId);
+    this.#openTokens();
   }
 
   async #makeIdentity(hsmId: string): Promise<ClusterIdentity> {
-    const { backend, folder, now } = this.#parts;
+    const { backend, now } = this.#parts;
     if (backend.kind === "none") throw new HsmError("unavailable", backend.description);
-    await backend.prepare?.(folder);
     const made = await newIdentity(this.clusterId, hsmId, backend.description, now());
     const identity = { ...made, backend: backend.kind };
     await this.#keepIdentity(identity);
@@ -315,13 +321,15 @@ export class Cluster {
 
   #startHsm(hsmId: string, journal: Journal): void {
     const { log, owner, heartbeat } = this.#parts;
-    const child = new HsmChild({
+    const child: HsmChild = new HsmChild({
       hsmId,
       log,
       ...(owner ? { owner } : {}),
       ...(heartbeat ? { heartbeat } : {}),
+      prepare: () => this.#prepare(hsmId, child),
       start: () => this.#startMessage(hsmId),
-      commit: (changes) => this.#commits.commit(changes),
+      look: async (event) => this.#tokens?.look(hsmId, event),
+      commit: (changes) => this.#commit(hsmId, changes),
       passOn: (socket) => void this.#place(socket),
     });
     this.#hsms.set(hsmId, { hsmId, journal, child });
@@ -331,8 +339,8 @@ export class Cluster {
     const { folder, cost, clockOffset } = this.#parts;
     const { kind, description, choose } = this.#backend;
     const names = { label: this.clusterId, model: kind, serial: hsmId.slice(-16), description };
-    const backend = choose(folder);
-    return { names, entries: this.#commits.all(), cost, backend, clockOffset: clockOffset() };
+    const backend = choose(tokenFolderOf(folder, hsmId));
+    return { names, entries: withoutFiles(this.#commits.all()), cost, backend, clockOffset: clockOffset() };
   }
 
   /** @throws HsmError where the backend that has the keys is not on this machine any more */
@@ -360,8 +368,6 @@ export class Cluster {
 
   /** An HSM that cannot write goes, the others go on; when none can, nothing happened. */
   async #writeEverywhere(entries: readonly Entry[]): Promise<void> {
-    // INVARIANT: what a record speaks of is on the disk before the record is.
-    await this.#moduleFiles()?.sync();
     const hsms = [...this.#hsms.values()];
     const results = await Promise.allSettled(hsms.map(({ journal }) => journal.append(entries)));
     if (results.every(({ status }) => status === "fulfilled") && hsms.length > 0) return;
@@ -378,15 +384,30 @@ export class Cluster {
         "an HSM cannot write: it is out of the cluster until the next start",
       );
       this.#hsms.delete(hsmId);
+      this.#tokens?.forget(hsmId);
       await child.close();
       await journal.close().catch(() => {});
     }
   }
 
-  #moduleFiles(): DurableFiles | undefined {
-    const { files } = this.#backend;
-    if (files === undefined) return undefined;
-    return (this.#durable ??= new DurableFiles(join(this.#parts.folder, files)));
+  #openTokens(): void {
+    const { settings } = this.#backend;
+    const { folder, log } = this.#parts;
+    if (settings) this.#tokens ??= new TokenFolders({ folder, settings, commits: this.#commits, log });
+  }
+
+  /** INVARIANT: an HSM begins with a token folder that has what was acknowledged, and nothing else. */
+  #prepare(hsmId: string, child: HsmChild): Promise<void> {
+    return this.#commits.between(async () => {
+      // It may have been removed meanwhile.
+      if (this.#hsms.get(hsmId)?.child === child) await this.#tokens?.begin(hsmId);
+    });
+  }
+
+  async #commit(hsmId: string, changes: readonly Change[]): Promise<{ done: boolean; entries: Entry[] }> {
+    const completed = (await this.#tokens?.completed(hsmId, changes)) ?? changes;
+    const { done, entries } = await this.#commits.commit(completed);
+    return { done, entries: withoutFiles(entries) };
   }
 
   async #listen(): Promise<void> {

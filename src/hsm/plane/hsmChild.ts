@@ -6,7 +6,7 @@ import { dirname, extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Logger } from "#kernel/log.ts";
 import { HsmError } from "../contract.ts";
-import type { FromHsm, HsmStart, OfficerAction, ToHsm } from "../process/messages.ts";
+import type { FromHsm, HsmStart, OfficerAction, ToHsm, TokenEvent } from "../process/messages.ts";
 import type { Change, Entry } from "../vault/records.ts";
 
 const entry = fileURLToPath(new URL(`../process/process${extname(import.meta.url)}`, import.meta.url));
@@ -19,8 +19,12 @@ export interface HsmChildOptions {
   /** Unprivileged user of the process, where the plane may choose one. */
   owner?: { uid: number; gid: number };
   heartbeat?: Heartbeat;
+  /** Before every start: makes what its module needs. */
+  prepare(): Promise<void>;
   /** What it begins with; asked for at every start. */
   start(): HsmStart;
+  /** Looks at the files of its token. Gives that of a key that it made. */
+  look(event: TokenEvent): Promise<string | undefined>;
   /** Changes it asks for. Its own vault has the entries before this resolves. */
   commit(changes: readonly Change[]): Promise<{ done: boolean; entries: Entry[] }>;
   /** Takes an application's connection of which this HSM has read nothing before it ended. */
@@ -214,7 +218,7 @@ export class HsmChild {
     let said = "";
     child.stderr?.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(-4_000)));
     child.on("message", (message: FromHsm) =>
-      message.type === "took" ? took(handed, message.id) : this.#take(message),
+      message.type === "took" ? took(handed, message.id) : this.#take(message, child),
     );
     child.on("error", (error) => {
       this.reason = error.message;
@@ -242,11 +246,10 @@ export class HsmChild {
     this.#pauseMs = Math.min(this.#pauseMs * 2, longestPauseMs);
   }
 
-  #take(message: Exclude<FromHsm, { type: "took" }>): void {
+  #take(message: Exclude<FromHsm, { type: "took" }>, child: ChildProcess): void {
     switch (message.type) {
       case "waiting":
-        // What it begins with is read now, so that it is what the changes after it go on from.
-        return this.#send({ type: "start", start: this.#options.start() });
+        return void this.#begin(child);
       case "ready":
         this.#ready = true;
         this.#beat(this.#options.heartbeat ?? usualHeartbeat);
@@ -258,6 +261,8 @@ export class HsmChild {
         return this.kill();
       case "commit":
         return void this.#commit(message);
+      case "token":
+        return void this.#look(message, child);
       case "applied":
         return this.#settle(message.id)?.resolve(undefined);
       case "done":
@@ -266,6 +271,32 @@ export class HsmChild {
         return this.#settle(message.id)?.reject(new HsmError(message.kind, message.reason));
       case "error":
         return this.#options.log.error({ hsm: this.hsmId, reason: message.reason }, "an HSM failed in a call");
+    }
+  }
+
+  async #begin(child: ChildProcess): Promise<void> {
+    try {
+      await this.#options.prepare();
+    } catch (error) {
+      this.reason = (error as Error).message;
+      this.#options.log.error(
+        { hsm: this.hsmId, err: error },
+        "an HSM cannot start: its token's folder cannot be made",
+      );
+      return void child.kill("SIGKILL");
+    }
+    // What it begins with is read now, so that it is what the changes after it go on from.
+    if (this.#child === child) this.#send({ type: "start", start: this.#options.start() });
+  }
+
+  /** One whose files are not what they ought to be begins again with what they ought to be. */
+  async #look({ id, event }: FromHsm & { type: "token" }, child: ChildProcess): Promise<void> {
+    try {
+      const file = await this.#options.look(event);
+      if (this.#child === child) this.#send({ type: "looked", id, ...(file === undefined ? {} : { file }) });
+    } catch (error) {
+      this.#options.log.error({ hsm: this.hsmId, err: error }, "the token of an HSM is damaged: it starts again");
+      child.kill("SIGKILL");
     }
   }
 

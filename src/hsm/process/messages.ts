@@ -17,6 +17,12 @@ export interface HsmStart {
   clockOffset: number;
 }
 
+/**
+ * What a module did to the files of its token, told while it makes and destroys nothing: a key was `made`, or one was tried
+ * and `failed`; a key of which no file is known was `destroyed`; a key that ought to be there is `missing`.
+ */
+export type TokenEvent = "made" | "failed" | "destroyed" | "missing";
+
 /** Actions of `Officers` by name. */
 export type OfficerAction = Exclude<keyof Officers, "initialize"> | "initialize";
 
@@ -27,6 +33,8 @@ export type ToHsm =
   | { type: "apply"; id: number; entries: Entry[] }
   | { type: "committed"; id: number; done: boolean; entries: Entry[] }
   | { type: "refused"; id: number; reason: string }
+  /** The plane has looked at the token's files. `file`: of the key that was made. */
+  | { type: "looked"; id: number; file?: string }
   | { type: "do"; id: number; action: OfficerAction; values: unknown[] }
   | { type: "clock"; offset: number };
 
@@ -37,6 +45,7 @@ export type FromHsm =
   | { type: "took"; id: number }
   | { type: "applied"; id: number }
   | { type: "commit"; id: number; changes: Change[] }
+  | { type: "token"; id: number; event: TokenEvent }
   | { type: "done"; id: number; value: unknown }
   | { type: "undone"; id: number; kind: HsmFailure; reason: string }
   | { type: "error"; reason: string };

@@ -15,7 +15,7 @@ import { Memory, type Token } from "../token/token.ts";
 import { Officers } from "../vault/officers.ts";
 import type { Change } from "../vault/records.ts";
 import { Vault } from "../vault/vault.ts";
-import type { BackendChoice, FromHsm, HsmStart, ToHsm } from "./messages.ts";
+import type { BackendChoice, FromHsm, HsmStart, ToHsm, TokenEvent } from "./messages.ts";
 
 /** An application says its first word at once; a message that has begun comes to its end. */
 const firstCallMs = 10_000;
@@ -57,6 +57,8 @@ class HsmProcess {
         return this.#settle(message.id)?.reject(new HsmError("failed", message.reason));
       case "do":
         return void this.#do(message);
+      case "looked":
+        return looked(message);
       case "clock":
         return this.#clock.follow(message.offset);
       case "start":
@@ -111,7 +113,24 @@ function describe(error: unknown): string {
 function openBackend(choice: BackendChoice): KeyBackend {
   if (choice.kind === "embedded") return new EmbeddedBackend();
   // Users signed in to a module that is gone sign in again, to an HSM that was started again.
-  return new ModuleBackend(choice, () => process.exit(1));
+  return new ModuleBackend(choice, () => process.exit(1), look);
+}
+
+const looks = new Map<number, (file: string | undefined) => void>();
+let nextLook = 1;
+
+/** Has the plane look at the files of the token. Where they are not as they ought to be, this process is ended. */
+function look(event: TokenEvent): Promise<string | undefined> {
+  const id = nextLook++;
+  return new Promise((resolve) => {
+    looks.set(id, resolve);
+    say({ type: "token", id, event });
+  });
+}
+
+function looked({ id, file }: ToHsm & { type: "looked" }): void {
+  looks.get(id)?.(file);
+  looks.delete(id);
 }
 
 let running: HsmProcess | undefined;

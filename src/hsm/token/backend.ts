@@ -11,6 +11,8 @@ export interface KeyReference {
   type: "AES" | "GENERIC" | "RSA" | "EC";
   /** What is kept, in a box, of the key: its material where the backend is embedded, its name in the module otherwise. */
   reference: Buffer;
+  /** Of a new key: its file in the token's folder. It is kept with the object, outside of its box. */
+  file?: string;
 }
 
 export type PairSpec = { type: "RSA"; bits: number; exponent: Buffer } | { type: "EC"; curve: Curve };

@@ -12,6 +12,7 @@ import { RpcClient } from "../rpc/client.ts";
 import type { Mechanism } from "../rpc/mechanisms.ts";
 import type { RpcName } from "../rpc/calls.ts";
 import type { RpcValue } from "../rpc/messages.ts";
+import type { TokenEvent } from "../process/messages.ts";
 import type { KeyBackend, KeyOptions, KeyReference, PairSpec } from "./backend.ts";
 import { CKA, CKF, CKK, CKM, CKO, CKR, CKU, Failure } from "./constants.ts";
 import { curveRow } from "./curves.ts";
@@ -26,7 +27,7 @@ export interface ModuleOptions {
   module: string;
   /** Label of the token. */
   label: string;
-  /** The token is ours to make; otherwise it is there and its PIN is the operator's. */
+  /** The token is ours to make, in a folder of this HSM's; otherwise it is there and its PIN is the operator's. */
   makesToken: boolean;
   variables: Readonly<Record<string, string>>;
 }
@@ -60,6 +61,9 @@ const offered: ReadonlySet<number> = new Set([
   CKM.ECDSA_SHA512,
 ]);
 
+/** SoftHSM says the second of a key whose file is gone. */
+const unknownHandle: ReadonlySet<number> = new Set([CKR.KEY_HANDLE_INVALID, CKR.OBJECT_HANDLE_INVALID]);
+
 const block = 16;
 const longestCall = 64 * 1024;
 /** A module that has not answered its first call by then is ended. */
@@ -72,11 +76,22 @@ export class ModuleBackend implements KeyBackend {
   #open: Promise<OpenModule> | undefined;
   /** Handles in the module by an object's name. */
   readonly #handles = new Map<string, number>();
+  readonly #look: (event: TokenEvent) => Promise<string | undefined>;
+  /** What writes to the token's folder, one after the other: so that it is known whose a new file is. */
+  #writing: Promise<unknown> = Promise.resolve();
 
-  /** @param onLost the module's process ended by itself: nothing of what was open in it is there any more */
-  constructor(options: ModuleOptions, onLost: () => void) {
+  /**
+   * @param onLost the module's process ended by itself: nothing of what was open in it is there any more
+   * @param look has the keeper of the token's folder look at it, where the token is ours. Gives the file of a key that was made
+   */
+  constructor(
+    options: ModuleOptions,
+    onLost: () => void,
+    look: (event: TokenEvent) => Promise<string | undefined> = async () => undefined,
+  ) {
     this.#options = options;
     this.#onLost = onLost;
+    this.#look = look;
   }
 
   offers(mechanism: number): boolean {
@@ -87,7 +102,7 @@ export class ModuleBackend implements KeyBackend {
   async prepare(): Promise<Buffer> {
     const { label, makesToken } = this.#options;
     if (!makesToken) throw new Failure(CKR.PIN_INVALID, "the token is the operator's");
-    const module = this.#start();
+    const { client: module } = this.#start();
     try {
       await module.initialize();
       const [slots] = (await module.call("C_GetSlotList", [1, { room: 64 }])) as [number[]];
@@ -131,11 +146,9 @@ export class ModuleBackend implements KeyBackend {
   async generateSecret(type: "AES" | "GENERIC", bytes: number, options: KeyOptions): Promise<KeyReference> {
     const mechanism = { type: type === "AES" ? CKM.AES_KEY_GEN : CKM.GENERIC_SECRET_KEY_GEN };
     const name = newName();
-    await this.#call("C_GenerateKey", [
-      mechanism,
-      [...secretTemplate(type, name, options), number(CKA.VALUE_LEN, bytes)],
-    ]);
-    return { class: "secret", type, reference: name };
+    const template = [...secretTemplate(type, name, options), number(CKA.VALUE_LEN, bytes)];
+    const [, file] = await this.#making(options, () => this.#call("C_GenerateKey", [mechanism, template]));
+    return { class: "secret", type, reference: name, ...file };
   }
 
   async generatePair(spec: PairSpec, options: KeyOptions): Promise<{ key: KeyReference; spki: Buffer }> {
@@ -145,38 +158,40 @@ export class ModuleBackend implements KeyBackend {
     const parameters = isRsa
       ? [number(CKA.MODULUS_BITS, spec.bits), value(CKA.PUBLIC_EXPONENT, spec.exponent)]
       : [value(CKA.EC_PARAMS, curveRow(spec.curve).parameters)];
-    const [handle] = await this.#call("C_GenerateKeyPair", [
-      mechanism,
-      [flag(CKA.TOKEN, 0), flag(CKA.VERIFY, 1), ...parameters],
-      privateTemplate(name, options),
-    ]);
+    const publicTemplate = [flag(CKA.TOKEN, 0), flag(CKA.VERIFY, 1), ...parameters];
+    const template = privateTemplate(name, options);
+    const [[handle], file] = await this.#making(options, () =>
+      this.#call("C_GenerateKeyPair", [mechanism, publicTemplate, template]),
+    );
     const types = isRsa ? [CKA.MODULUS, CKA.PUBLIC_EXPONENT] : [CKA.EC_POINT];
     const parts = await this.#attributes(handle as number, types);
     await this.#call("C_DestroyObject", [handle!]);
-    return { key: { class: "private", type: spec.type, reference: name }, spki: spkiOf(spec, parts) };
+    return { key: { class: "private", type: spec.type, reference: name, ...file }, spki: spkiOf(spec, parts) };
   }
 
   async importSecret(type: "AES" | "GENERIC", secret: Buffer, options: KeyOptions): Promise<KeyReference> {
     const name = newName();
-    await this.#call("C_CreateObject", [
-      [number(CKA.CLASS, CKO.SECRET_KEY), ...secretTemplate(type, name, options), value(CKA.VALUE, secret)],
-    ]);
-    return { class: "secret", type, reference: name };
+    const template = [
+      number(CKA.CLASS, CKO.SECRET_KEY),
+      ...secretTemplate(type, name, options),
+      value(CKA.VALUE, secret),
+    ];
+    const [, file] = await this.#making(options, () => this.#call("C_CreateObject", [template]));
+    return { class: "secret", type, reference: name, ...file };
   }
 
   async importPrivate(type: "RSA" | "EC", pkcs8: Buffer, options: KeyOptions): Promise<KeyReference> {
     const name = newName();
     const parts = privateParts(type, pkcs8);
-    await this.#call("C_CreateObject", [
-      [
-        number(CKA.CLASS, CKO.PRIVATE_KEY),
-        number(CKA.KEY_TYPE, type === "RSA" ? CKK.RSA : CKK.EC),
-        ...privateTemplate(name, options),
-        ...parts,
-      ],
-    ]);
+    const template = [
+      number(CKA.CLASS, CKO.PRIVATE_KEY),
+      number(CKA.KEY_TYPE, type === "RSA" ? CKK.RSA : CKK.EC),
+      ...privateTemplate(name, options),
+      ...parts,
+    ];
+    const [, file] = await this.#making(options, () => this.#call("C_CreateObject", [template]));
     for (const part of parts) (part.value as Buffer).fill(0);
-    return { class: "private", type, reference: name };
+    return { class: "private", type, reference: name, ...file };
   }
 
   async encrypt(key: KeyReference, mechanism: Mechanism, data: Buffer): Promise<Buffer> {
@@ -226,7 +241,35 @@ export class ModuleBackend implements KeyBackend {
   async destroy(key: KeyReference): Promise<void> {
     const handle = await this.#handle(key);
     this.#handles.delete(key.reference.toString("hex"));
-    await this.#call("C_DestroyObject", [handle]);
+    await this.#alone(async () => {
+      await this.#call("C_DestroyObject", [handle]);
+      if (this.#options.makesToken) await this.#look("destroyed");
+    });
+  }
+
+  /** Makes a key; its file, where it has one, is known before anything else is made. */
+  #making(
+    { token }: KeyOptions,
+    make: () => Promise<RpcValue[]>,
+  ): Promise<[answer: RpcValue[], file: Pick<KeyReference, "file">]> {
+    if (!token || !this.#options.makesToken) return make().then((answer) => [answer, {}]);
+    return this.#alone(async () => {
+      const opened = await this.#opened();
+      const answer = await make().catch(async (error: unknown) => {
+        // What a process wrote that is being ended is there when it has.
+        if (opened.client.isLost) await opened.ended;
+        await this.#look("failed");
+        throw error;
+      });
+      const file = await this.#look("made");
+      return [answer, file === undefined ? {} : { file }];
+    });
+  }
+
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#writing.then(work);
+    this.#writing = result.catch(() => {});
+    return result;
   }
 
   /** Blocks of the counter, encrypted in one call: the first two for the tag, the rest for the data. */
@@ -251,15 +294,9 @@ export class ModuleBackend implements KeyBackend {
 
   async #cipher(name: "Encrypt" | "Decrypt", key: KeyReference, mechanism: Mechanism, data: Buffer): Promise<Buffer> {
     if (data.length > longestCall && mechanism.type === CKM.AES_ECB) return this.#inPieces(name, key, mechanism, data);
-    const handle = await this.#handle(key);
     const values: RpcValue[] = [data, { room: data.length + 1024 }];
-    return this.#pair(
-      `C_${name}Init`,
-      [mechanism, handle],
-      `C_${name}`,
-      values,
-      name === "Encrypt" ? CKR.DATA_LEN_RANGE : CKR.ENCRYPTED_DATA_INVALID,
-    );
+    const bad = name === "Encrypt" ? CKR.DATA_LEN_RANGE : CKR.ENCRYPTED_DATA_INVALID;
+    return this.#with(key, (handle) => this.#pair(`C_${name}Init`, [mechanism, handle], `C_${name}`, values, bad));
   }
 
   async #inPieces(name: "Encrypt" | "Decrypt", key: KeyReference, mechanism: Mechanism, data: Buffer): Promise<Buffer> {
@@ -271,14 +308,38 @@ export class ModuleBackend implements KeyBackend {
   }
 
   async #sign(key: KeyReference, mechanism: Mechanism, data: Buffer): Promise<Buffer> {
-    const handle = await this.#handle(key);
-    return this.#pair("C_SignInit", [mechanism, handle], "C_Sign", [data, { room: 1024 }], CKR.DATA_LEN_RANGE);
+    return this.#with(key, (handle) =>
+      this.#pair("C_SignInit", [mechanism, handle], "C_Sign", [data, { room: 1024 }], CKR.DATA_LEN_RANGE),
+    );
   }
 
-  async #handle({ reference, class: kind }: KeyReference): Promise<number> {
-    const name = reference.toString("hex");
+  /** A module that does not know a handle any more is asked for the key anew. */
+  async #with<T>(key: KeyReference, use: (handle: number) => Promise<T>): Promise<T> {
+    try {
+      return await use(await this.#handle(key));
+    } catch (error) {
+      const isUnknown = error instanceof Failure && unknownHandle.has(error.code);
+      if (!isUnknown || !this.#handles.delete(key.reference.toString("hex"))) throw error;
+      return use(await this.#handle(key));
+    }
+  }
+
+  async #handle(key: KeyReference): Promise<number> {
+    const name = key.reference.toString("hex");
     const known = this.#handles.get(name);
     if (known !== undefined) return known;
+    let handle = await this.#find(key);
+    if (handle === undefined && this.#options.makesToken) {
+      // The module may not have noticed a file that another HSM's key is in.
+      await this.#alone(() => this.#look("missing"));
+      handle = await this.#find(key);
+    }
+    if (handle === undefined) throw new Failure(CKR.KEY_HANDLE_INVALID, "the module does not have the key");
+    this.#handles.set(name, handle);
+    return handle;
+  }
+
+  async #find({ reference, class: kind }: KeyReference): Promise<number | undefined> {
     const { client, session } = await this.#opened();
     const template = [
       value(CKA.ID, reference),
@@ -289,10 +350,7 @@ export class ModuleBackend implements KeyBackend {
       client.call("C_FindObjects", [session, { room: 2 }]),
       client.call("C_FindObjectsFinal", [session]),
     ]);
-    const [handle] = found![0] as number[];
-    if (handle === undefined) throw new Failure(CKR.KEY_HANDLE_INVALID, "the module does not have the key");
-    this.#handles.set(name, handle);
-    return handle;
+    return (found![0] as number[])[0];
   }
 
   /** An operation's two calls go together. A module says of bad data all sorts of things; `bad` is what it is. */
@@ -331,14 +389,14 @@ export class ModuleBackend implements KeyBackend {
 
   async #logIn(pin: Buffer): Promise<OpenModule> {
     let isOpen = false;
-    const client = this.#start(() => isOpen && this.#onLost());
+    const { client, ended } = this.#start(() => isOpen && this.#onLost());
     try {
       await client.initialize();
       const slot = await findToken(client, this.#options.label);
       const [session] = await client.call("C_OpenSession", [slot, CKF.SERIAL_SESSION | CKF.RW_SESSION]);
       await client.call("C_Login", [session!, CKU.USER, pin]);
       isOpen = true;
-      return { client, session: session as number };
+      return { client, ended, session: session as number };
     } catch (error) {
       client.close();
       throw error;
@@ -347,14 +405,17 @@ export class ModuleBackend implements KeyBackend {
     }
   }
 
-  #start(lost: () => void = () => {}): RpcClient {
+  #start(lost: () => void = () => {}): Pick<OpenModule, "client" | "ended"> {
     const { program, module, variables } = this.#options;
     const child = spawn(program, ["remote", module], {
       env: { ...variables },
       cwd: "/",
       stdio: ["pipe", "pipe", "ignore"],
     });
-    child.on("error", () => {});
+    const ended = new Promise<void>((resolve) => {
+      child.once("exit", () => resolve());
+      child.once("error", () => resolve());
+    });
     const timer = setTimeout(() => child.kill("SIGKILL"), answerMs);
     const end = (): void => {
       clearTimeout(timer);
@@ -368,12 +429,14 @@ export class ModuleBackend implements KeyBackend {
       clearTimeout(timer);
       return answer;
     };
-    return client;
+    return { client, ended };
   }
 }
 
 interface OpenModule {
   client: RpcClient;
+  /** Its process is gone. */
+  ended: Promise<void>;
   session: number;
 }
 

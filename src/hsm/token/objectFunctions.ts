@@ -24,8 +24,9 @@ export const objectFunctions: Partial<Record<RpcName, Handler>> = {
     if (object.open) {
       if (!writable) throw new Failure(CKR.SESSION_READ_ONLY);
       const reference = object.key && { ...object.key, reference: Buffer.from(object.key.reference) };
-      await application.token.vault.destroy(application.login, object.open.id);
-      if (reference) await application.token.backend.destroy(reference);
+      const { file } = await application.token.vault.destroy(application.login, object.open.id);
+      // A key whose file is known is gone from every HSM's token with its record.
+      if (reference && file === undefined) await application.token.backend.destroy(reference);
     } else {
       application.objects.drop(object.handle);
       if (object.key) await application.token.backend.destroy(object.key);

@@ -66,18 +66,26 @@ export class OpenObject {
   }
 }
 
+interface StoredKey extends Pick<KeyReference, "class" | "type"> {
+  reference: string;
+}
+
 interface StoredContent {
   attributes: unknown[];
-  key?: { class: KeyReference["class"]; type: KeyReference["type"]; reference: string };
+  key?: StoredKey;
 }
 
 export function sealedObject(key: Buffer, id: string, { attributes, key: reference }: ObjectContent): string {
   const stored: StoredContent = {
     attributes: attributes.toJson(),
-    ...(reference ? { key: { ...reference, reference: reference.reference.toString("base64") } } : {}),
+    ...(reference ? { key: storedKey(reference) } : {}),
   };
   const content = Buffer.from(JSON.stringify(stored));
   const sealed = close(key, `object ${id}`, content).toString("base64");
   content.fill(0);
   return sealed;
+}
+
+function storedKey({ class: kind, type, reference }: KeyReference): StoredKey {
+  return { class: kind, type, reference: reference.toString("base64") };
 }

@@ -1,7 +1,7 @@
 /** What a cluster keeps. Everything secret in a record is in a box; bytes are base64. */
 import type { HsmRole, QuorumService } from "../contract.ts";
 
-/** `user/<name>`, `object/<id>`, or `cluster`. */
+/** `user/<name>`, `object/<id>`, `file/<path>`, or `cluster`. */
 export type RecordKey = string;
 
 export interface UserRecord {
@@ -49,9 +49,20 @@ export interface ObjectRecord {
   grants: Record<string, string>;
   /** Attributes and material, under the object's key. */
   sealed: string;
+  /** Path of the file with the key in the token's folder, where each HSM has its own. */
+  file?: string;
 }
 
-export type HsmRecord = UserRecord | ClusterRecord | ObjectRecord;
+/** A file of the token that every HSM has in its folder; `file/<path>`. Kept by the plane, and of no concern to an HSM's process. */
+export interface FileRecord {
+  kind: "file";
+  /** As the module wrote it, deflated; base64. What is secret in it is under the module's PIN. */
+  content: string;
+  /** The object that it is of; it is gone with that one. */
+  of?: RecordKey;
+}
+
+export type HsmRecord = UserRecord | ClusterRecord | ObjectRecord | FileRecord;
 
 /** A record with its version; without a record it was deleted, which is remembered so that no HSM brings it back. */
 export interface Entry {

@@ -191,6 +191,7 @@ export class Vault {
       owner: login.name,
       grants: { [login.name]: boxTo(login.secret.publicKey, grantPurpose(id), key) },
       sealed: sealedObject(key, id, content),
+      ...(content.key?.file === undefined ? {} : { file: content.key.file }),
     };
     await this.update(() => new Map([[objectKey(id), record]]));
     const object = login.object(id);
@@ -205,8 +206,14 @@ export class Vault {
     });
   }
 
-  async destroy(login: Login, id: string): Promise<void> {
-    await this.update(() => new Map([[objectKey(this.owned(login, id).id), undefined]]));
+  /** Gives what was kept of it. */
+  async destroy(login: Login, id: string): Promise<ObjectRecord> {
+    let record = this.owned(login, id);
+    await this.update(() => {
+      record = this.owned(login, id);
+      return new Map([[objectKey(id), undefined]]);
+    });
+    return record;
   }
 
   /** @throws HsmError `key-missing`, also for objects of others: they are not told apart */
