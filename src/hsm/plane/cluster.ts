@@ -406,8 +406,12 @@ export class Cluster {
 
   async #commit(hsmId: string, changes: readonly Change[]): Promise<{ done: boolean; entries: Entry[] }> {
     const completed = (await this.#tokens?.completed(hsmId, changes)) ?? changes;
-    const { done, entries } = await this.#commits.commit(completed);
-    return { done, entries: withoutFiles(entries) };
+    try {
+      const { done, entries } = await this.#commits.commit(completed);
+      return { done, entries: withoutFiles(entries) };
+    } finally {
+      await this.#tokens?.drop(hsmId, completed);
+    }
   }
 
   async #listen(): Promise<void> {

@@ -76,8 +76,7 @@ export class TokenFolders {
         return fresh[0]!;
       }
       case "failed":
-        // Half-made files are no key's; they are removed when the HSM starts next.
-        await folder.fresh();
+        await remove(folder, await folder.fresh());
         return undefined;
       case "destroyed":
         await this.#noteDestroyed(folder);
@@ -126,6 +125,18 @@ export class TokenFolders {
     }
     // INVARIANT: a key's file is in a journal before the key is.
     return [...files, ...changes];
+  }
+
+  /** Removes files of keys that are not kept after all. @param changes as completed */
+  async drop(hsmId: string, changes: readonly Change[]): Promise<void> {
+    const { commits } = this.#parts;
+    const lost = changes.filter(({ key, record }) => record?.kind === "file" && !commits.get(key));
+    const folder = this.#folders.get(hsmId);
+    if (folder && lost.length > 0)
+      await remove(
+        folder,
+        lost.map(({ key }) => key.slice(prefix.length)),
+      );
   }
 
   async #keptFile(hsmId: string, path: string, of: RecordKey): Promise<Change> {
@@ -183,6 +194,10 @@ export class TokenFolders {
     if (!folder) throw new HsmError("no-hsm", `${hsmId} has no token folder yet`);
     return folder;
   }
+}
+
+async function remove(folder: TokenFolder, paths: readonly string[]): Promise<void> {
+  if (paths.length > 0) await folder.change(new Map(paths.map((path) => [path, undefined])));
 }
 
 /** Files of a backup or of a folder as records. @param files by any path that ends with `<token>/<name>`; base64 */

@@ -88,7 +88,13 @@ export async function keepObject(
   key: KeyReference | undefined,
 ): Promise<number> {
   if (!attributes.flag(CKA.TOKEN)) return application.objects.addSessionObject(session.handle, attributes, key);
-  const { vault } = application.token;
+  const { vault, backend } = application.token;
+  try {
+    vault.expectRoom();
+  } catch (error) {
+    if (key) await backend.destroy(key);
+    throw error;
+  }
   const open = await vault.create(application.login, { attributes, ...(key ? { key } : {}) });
   return application.objects.handleOf(open);
 }

@@ -182,7 +182,7 @@ export class Vault {
 
   /** Keeps an object for its owner. Resolves when every HSM has it. */
   async create(login: Login, content: ObjectContent): Promise<OpenObject> {
-    if (this.#objectKeys.size >= mostObjects) throw new Failure(CKR.DEVICE_MEMORY, "the cluster is full");
+    this.expectRoom();
     const id = randomBytes(16).toString("hex");
     const key = randomBytes(32);
     const record: ObjectRecord = {
@@ -197,6 +197,11 @@ export class Vault {
     const object = login.object(id);
     if (!object) throw refused();
     return object;
+  }
+
+  /** @throws Failure */
+  expectRoom(): void {
+    if (this.#objectKeys.size >= mostObjects) throw new Failure(CKR.DEVICE_MEMORY, "the cluster is full");
   }
 
   async change(login: Login, object: OpenObject, content: ObjectContent): Promise<void> {
