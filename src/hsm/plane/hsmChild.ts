@@ -291,6 +291,8 @@ export class HsmChild {
 
   /** One whose files are not what they ought to be begins again with what they ought to be. */
   async #look({ id, event }: FromHsm & { type: "token" }, child: ChildProcess): Promise<void> {
+    // What an ended process said is of a folder that is no more.
+    if (this.#child !== child) return;
     try {
       const file = await this.#options.look(event);
       if (this.#child === child) this.#send({ type: "looked", id, ...(file === undefined ? {} : { file }) });

@@ -1,7 +1,17 @@
 /** Each HSM of a SoftHSM cluster has its token in a folder of its own, and all have the same in it, whatever happens. */
 import assert from "node:assert/strict";
 import { fork, spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
@@ -260,6 +270,28 @@ function tests(): void {
     await enter();
     expectSame(2);
     await usableEverywhere(keys);
+  });
+
+  it("stay away when their folder cannot be made, and the others serve", async () => {
+    const [key] = await sessions[0]!.list();
+    await leave();
+    await test.plane.close();
+    const folder = join(clusterFolder(), hsmIds[0]!, "token");
+    renameSync(folder, `${folder}-away`);
+    writeFileSync(folder, "in the way");
+    await test.start();
+    const session = await openSession(test.plane, id, credentials);
+    await session.encrypt(key!, none, none);
+    const made = await session.generateAesKey({ label: "alone", keyId: Buffer.from("alone") });
+    assert.deepEqual(
+      (await test.plane.cluster(id))!.hsms.map(({ inStep }) => inStep),
+      [false, true],
+    );
+    await session.close();
+    rmSync(folder);
+    await enter();
+    await usableEverywhere([key!, made]);
+    rmSync(`${folder}-away`, { recursive: true });
   });
 
   it("begin again when a file is lost while they run", async () => {

@@ -138,6 +138,11 @@ describe("token folders", () => {
     remove("one", "a");
     await folders.look("one", "destroyed");
     both(["b.object", "c.object"]);
+    await keep("two", "1", await made("two", "d"));
+    remove("one", "d");
+    await assert.rejects(folders.look("one", "destroyed"), /1 files/);
+    await folders.begin("one");
+    await commit("one", [{ key: objectKey("1"), base: 1, record: undefined }]);
     remove("one", "b");
     remove("one", "c");
     await assert.rejects(folders.look("one", "destroyed"), /2 files/);

@@ -4,7 +4,7 @@
  * Files of keys are written once, by one call of the module, and not changed: their attributes that users see are records.
  */
 import { readdir, readFile, rm } from "node:fs/promises";
-import { join, relative } from "node:path";
+import { basename, join, relative } from "node:path";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { isErrno } from "#keys/files.ts";
 import type { Logger } from "#kernel/log.ts";
@@ -32,6 +32,7 @@ export interface TokenParts {
 /** The one folder of a cluster's HSMs, until each had its own. Not the name of an HSM. */
 const sharedName = ".token";
 const prefix = "file/";
+const tokenObject = "token.object";
 const pathForm = /^[A-Za-z0-9_-]+\/[A-Za-z0-9_-]+\.object$/;
 
 export const tokenFolderOf = (clusterFolder: string, hsmId: string): string => join(clusterFolder, hsmId, "token");
@@ -95,11 +96,18 @@ export class TokenFolders {
     await folder.notice(files.keys());
   }
 
-  /** A key that was there before its file was known. INVARIANT: of several files that are gone, none was destroyed by one call. */
+  /**
+   * A key that was there before its file was known was destroyed, while nothing else was, in a folder that was whole.
+   * INVARIANT: of several files that are gone, none was destroyed by one call; neither was the token, nor a key of a known file.
+   */
   async #noteDestroyed(folder: TokenFolder): Promise<void> {
     const { commits } = this.#parts;
     const gone = await commits.between(() => folder.missing(this.#files().keys()));
-    if (gone.length > 1) throw new Error(`a key was destroyed, and ${gone.length} files are gone`);
+    const isUnnamed = (path: string): boolean =>
+      basename(path) !== tokenObject &&
+      (commits.get(prefix + path)?.record as FileRecord | undefined)?.of === undefined;
+    if (gone.length > 1 || !gone.every(isUnnamed))
+      throw new Error(`a key was destroyed, and ${gone.length} files are gone`);
     const changes = gone.map((path): Change => ({
       key: prefix + path,
       base: commits.get(prefix + path)!.version,
@@ -154,6 +162,8 @@ export class TokenFolders {
     const changed = entries.filter(({ key }) => key.startsWith(prefix));
     if (changed.length === 0) return;
     const files = new Map(changed.map(({ key, record }) => [key.slice(prefix.length), contentOf(record)]));
+    // An only HSM has made them itself.
+    if (this.#folders.size === 1 && changed.every(({ record }) => record)) return;
     await Promise.all(
       [...this.#folders].map(([hsmId, folder]) =>
         folder.change(files).catch((error: unknown) => {

@@ -73,7 +73,7 @@ export class HsmApplication implements Application {
     this.#sessions.delete(handle);
     for (const { key } of this.objects.dropSession(handle)) {
       // What cannot be removed now ends with the backend's own session.
-      if (key) void this.token.backend.destroy(key).catch(() => {});
+      if (key) void this.token.backend.destroy(key, false).catch(() => {});
     }
     if (this.#sessions.size === 0) this.signOut();
   }

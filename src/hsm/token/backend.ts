@@ -43,8 +43,8 @@ export interface KeyBackend {
   agree(key: KeyReference, point: Buffer): Promise<Buffer>;
   /** The value of a secret key, PrivateKeyInfo of a private one. Only of extractable ones. */
   export(key: KeyReference): Promise<Buffer>;
-  /** For good. */
-  destroy(key: KeyReference): Promise<void>;
+  /** For good. @param isToken whether it was kept: not an object of a session */
+  destroy(key: KeyReference, isToken: boolean): Promise<void>;
   /** Of backends that need a PIN of their own: makes what holds the keys of a new cluster, and gives that PIN. */
   prepare?(): Promise<Buffer>;
   /** The PIN, from the box of a crypto user who signs in. */

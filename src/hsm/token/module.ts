@@ -238,12 +238,15 @@ export class ModuleBackend implements KeyBackend {
     return secret!;
   }
 
-  async destroy(key: KeyReference): Promise<void> {
+  async destroy(key: KeyReference, isToken: boolean): Promise<void> {
     const handle = await this.#handle(key);
     this.#handles.delete(key.reference.toString("hex"));
+    if (!isToken || !this.#options.makesToken) return void (await this.#call("C_DestroyObject", [handle]));
     await this.#alone(async () => {
+      // So that what is gone afterwards was not gone before.
+      await this.#look("missing");
       await this.#call("C_DestroyObject", [handle]);
-      if (this.#options.makesToken) await this.#look("destroyed");
+      await this.#look("destroyed");
     });
   }
 

@@ -26,10 +26,10 @@ export const objectFunctions: Partial<Record<RpcName, Handler>> = {
       const reference = object.key && { ...object.key, reference: Buffer.from(object.key.reference) };
       const { file } = await application.token.vault.destroy(application.login, object.open.id);
       // A key whose file is known is gone from every HSM's token with its record.
-      if (reference && file === undefined) await application.token.backend.destroy(reference);
+      if (reference && file === undefined) await application.token.backend.destroy(reference, true);
     } else {
       application.objects.drop(object.handle);
-      if (object.key) await application.token.backend.destroy(object.key);
+      if (object.key) await application.token.backend.destroy(object.key, false);
     }
     return [];
   },
@@ -92,7 +92,7 @@ export async function keepObject(
   try {
     vault.expectRoom();
   } catch (error) {
-    if (key) await backend.destroy(key);
+    if (key) await backend.destroy(key, true);
     throw error;
   }
   const open = await vault.create(application.login, { attributes, ...(key ? { key } : {}) });
