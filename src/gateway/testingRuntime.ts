@@ -5,6 +5,7 @@
 import type { ManualClock } from "#kernel/clock.ts";
 import { systemRandom } from "#kernel/ids.ts";
 import { silentLogger } from "#kernel/log.ts";
+import { optInRegions } from "#kernel/regions.ts";
 import type { BlobStore } from "#blob/contract.ts";
 import type { KeyHolder } from "#keys/contract.ts";
 import { loadModel } from "#model/load.ts";
@@ -44,6 +45,7 @@ export function testRuntime({ services, store, keys, blobs, clock, policies }: T
       touched: () => undefined,
       accountStatus: async () => "ACTIVE",
       principalId: async () => "elsewhere",
+      regionEnabled: async (_account, region) => !optInRegions.has(region),
       // Calls of a service need no more of an identity service than this.
     } satisfies Partial<IdentitySource> as unknown as IdentitySource,
     clock,

@@ -63,6 +63,12 @@ describe("opt-in Regions", () => {
     const record = JSON.parse(CloudTrailEvent!);
     assert.deepEqual([record.awsRegion, record.errorCode], [hongKong, "UnrecognizedClientException"]);
     const { KeyMetadata } = await new KMS(there()).createKey({});
+    const kms = new KMS(instance.client);
+    const { KeyMetadata: primary } = await kms.createKey({ MultiRegion: true });
+    const replicate = (ReplicaRegion: string) => kms.replicateKey({ KeyId: primary!.KeyId!, ReplicaRegion });
+    await assert.rejects(replicate("me-south-1"), named("ValidationException", /not enabled/));
+    await assert.rejects(replicate("mars-north-1"), named("ValidationException"));
+    await replicate(hongKong);
     await instance.kill();
     instance = await startInstance({ dataDir, port: Number(new URL(instance.endpoint).port) });
     account = new Account(instance.client);

@@ -210,6 +210,7 @@ test("a backup is copied to another Region, with its bytes and tags", async () =
     world.call("CopyBackupToRegion", { BackupId, DestinationRegion, ...more });
   await assert.rejects(copy(region), invalid(/another Region/));
   await assert.rejects(copy("eu-east-9"), invalid(/not available/));
+  await assert.rejects(copy("af-south-1"), invalid(/not enabled/));
   const { DestinationBackup } = await copy("eu-west-1");
   assert.equal(DestinationBackup.SourceBackup, BackupId);
   assert.equal(DestinationBackup.SourceCluster, id);

@@ -107,6 +107,7 @@ describe("ReplicateKey", () => {
     await assert.rejects(replicate(KeyId, region), { code: "ValidationException" });
     await assert.rejects(replicate(KeyId, "cn-north-1"), { code: "ValidationException" });
     await assert.rejects(replicate(KeyId, "nowhere"), { code: "ValidationException" });
+    await assert.rejects(replicate(KeyId, "eu-vest-1"), { code: "ValidationException" });
     await assert.rejects(world.call("ReplicateKey", { KeyId, ReplicaRegion: oregon }, at(dublin)), {
       code: "UnsupportedOperationException",
     });

@@ -37,6 +37,8 @@ async function copied(ctx: CallContext, input: In<"CopyBackupToRegion">): Promis
   if (!regions.has(region)) throw invalid(`AWS CloudHSM is not available in Region ${region}.`);
   if (region === ctx.region) throw invalid("DestinationRegion must be another Region than that of the backup.");
   const { account } = backup;
+  if (!(await ctx.identity.regionEnabled(account, region)))
+    throw invalid(`Region ${region} is not enabled for account ${account}.`);
   const { id, bytes } = await ctx.once("copy", async () => {
     const newOne = newId("backup", ctx.random);
     const data = await readBytes(ctx, backup, backup.bytes);

@@ -2,6 +2,7 @@
 import type { CallContext } from "#gateway/context.ts";
 import type { Access } from "#gateway/service.ts";
 import { partitionOf } from "#kernel/arn.ts";
+import { defaultRegions, optInRegions } from "#kernel/regions.ts";
 import { accessTo, keyAccess, plainAccess, requestTagKeys } from "../access.ts";
 import { alreadyExists, holding, notFound, unsupported, validation } from "../errors.ts";
 import { identify } from "../identify.ts";
@@ -15,17 +16,23 @@ import { arnIn, type KeyDocument, keyIndexes, readKey, types, writeKey } from ".
 import { withTags } from "../tags.ts";
 import { checkKeyQuota, customerKey } from "./keys.ts";
 
-const regionForm = /^[a-z]{2,3}(?:-[a-z]+)+-\d{1,2}$/;
-
 /** @throws UnsupportedOperationException */
 function requirePrimary(key: KeyDocument): NonNullable<KeyDocument["multiRegion"]> {
   if (key.multiRegion?.type !== "PRIMARY") throw unsupported(`${key.arn} is not a multi-Region primary key.`);
   return key.multiRegion;
 }
 
-function requireRegion(ctx: CallContext, region: string): void {
-  if (!regionForm.test(region) || partitionOf(region) !== ctx.partition) {
+/**
+ * A replica is made where the account can reach it: in a Region that exists and that it has opened. Which Regions there are
+ * is known for the partition `aws` only. @throws ValidationException
+ */
+async function requireRegion(ctx: CallContext, region: string): Promise<void> {
+  const known = partitionOf(region) !== "aws" || defaultRegions.includes(region) || optInRegions.has(region);
+  if (!known || partitionOf(region) !== ctx.partition) {
     throw validation(`${region} is not a Region of this partition.`);
+  }
+  if (!(await ctx.identity.regionEnabled(ctx.account, region))) {
+    throw validation(`${region} is not enabled for account ${ctx.account}.`);
   }
 }
 
@@ -33,7 +40,7 @@ async function replicateKey(input: In<"ReplicateKey">, ctx: CallContext) {
   const primary = await customerKey(ctx, "ReplicateKey", input.KeyId);
   const { primaryRegion, replicaRegions } = requirePrimary(primary);
   const region = input.ReplicaRegion ?? "";
-  requireRegion(ctx, region);
+  await requireRegion(ctx, region);
   if (region === primary.region) throw validation("The replica must be in a different Region than its primary key.");
   const existing = await readKey(ctx, primary.keyId, atRegion(primary, region));
   if (existing) throw alreadyExists(`Key ${arnIn(primary, region)} already exists.`);
