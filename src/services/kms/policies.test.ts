@@ -167,6 +167,19 @@ describe("key policies", () => {
     assert.equal((await world.call("GetKeyPolicy", { KeyId }, { as: alice })).Policy, Policy, "kept as it was written");
   });
 
+  test("the lockout check asks for a call that does not bypass it", async () => {
+    const { KeyId } = await createKey();
+    const guarded = user("guarded");
+    const Condition = { Bool: { "kms:BypassPolicyLockoutSafetyCheck": "false" } };
+    world.allow(guarded, { Effect: "Allow", Action: "kms:PutKeyPolicy", Resource: "*", Condition });
+    const Policy = policy(statement(account1, "kms:*"));
+    await world.call("PutKeyPolicy", { KeyId, Policy }, { as: guarded });
+    await assert.rejects(
+      world.call("PutKeyPolicy", { KeyId, Policy, BypassPolicyLockoutSafetyCheck: true }, { as: guarded }),
+      { code: "AccessDeniedException" },
+    );
+  });
+
   test("there is one policy, named default", async () => {
     const { KeyId } = await createKey();
     await assert.rejects(world.call("GetKeyPolicy", { KeyId, PolicyName: "other" }), {

@@ -47,7 +47,8 @@ export async function checkPolicy(ctx: CallContext, policy: string): Promise<Kep
  * @throws MalformedPolicyDocumentException
  */
 export async function checkLockout(ctx: CallContext, key: KeyDocument): Promise<void> {
-  const question = await accessTo(ctx, "PutKeyPolicy", { key });
+  const context = { "kms:BypassPolicyLockoutSafetyCheck": "false" };
+  const question = await accessTo(ctx, "PutKeyPolicy", { key }, { context });
   if (!(await ctx.allowed(question))) {
     throw malformedPolicy("The new key policy will not allow you to update the key policy in the future.");
   }
