@@ -27,7 +27,8 @@ function fromFile(cli: Cli, file: string): string {
   }
 }
 
-async function fromStandardInput(cli: Cli, prompt = cli.text.unsealPrompt): Promise<string> {
+/** What stands there, or is typed; nothing is an answer too. */
+export async function fromStandardInput(cli: Cli, prompt = cli.text.unsealPrompt): Promise<string> {
   const { stdin } = cli.host;
   if (stdin.isTTY) return await typed(cli, prompt);
   let text = "";

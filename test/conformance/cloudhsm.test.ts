@@ -152,6 +152,28 @@ test("the operator's words: refusals have their reasons, bad words their usage",
   assert.match(none.stderr, /no clusters/);
   const ko = await customer.jikimi(["user", "list", "--lang", "ko"]);
   assert.match(ko.stderr, /클러스터가 없습니다/);
+  assert.match((await customer.jikimi(["dance"])).stderr, /none of status, activate,/);
+});
+
+test("the operator's words: one of several clusters has to be named, and is the one that is shown", async () => {
+  const two = [await customer.createCluster(), await customer.createCluster()].toSorted();
+  for (const id of two) await customer.settled(id, "UNINITIALIZED");
+  const which = await customer.jikimi(["user", "list"]);
+  assert.equal(which.code, 2);
+  assert.match(which.stderr, /several clusters: cluster-\w+, cluster-\w+/);
+  for (const clusterId of two) {
+    const { clusters } = await customer.must(["status", "--cluster", clusterId]);
+    assert.deepEqual(
+      clusters.map((each: { clusterId: string }) => each.clusterId),
+      [clusterId],
+    );
+  }
+  const unknown = await customer.jikimi(["status", "--cluster", "cluster-aaaaaaaaaaa"]);
+  assert.equal(unknown.code, 2);
+  const silent = await customer.jikimi(["key", "list", "--cluster", two[0]!]);
+  assert.equal(silent.code, 2);
+  assert.match(silent.stderr, /a password is missing/);
+  for (const ClusterId of two) await customer.hsm.deleteCluster({ ClusterId });
 });
 
 test("doctor says what holds the keys", async () => {

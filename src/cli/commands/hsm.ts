@@ -139,15 +139,16 @@ const actions: Readonly<Record<string, Action>> = {
 };
 
 /** Each action with the words that follow it. */
-const forms = Object.entries(actions).map(([name, { words = [] }]) =>
-  [name, ...words.map((word) => `<${word}>`)].join(" "),
-);
+const forms = [
+  "status",
+  ...Object.entries(actions).map(([name, { words = [] }]) => [name, ...words.map((word) => `<${word}>`)].join(" ")),
+].join(", ");
 
 /** Clusters of hardware security modules, as their officers and the operator work with them. */
 export const hsm = defineCommand<Options>({
   name: "hsm",
   about: (cli) => cli.text.aboutHsm,
-  arguments: (cli) => [new Argument("[words...]", cli.text.argumentHsm(["status", ...forms].join(", ")))],
+  arguments: (cli) => [new Argument("[words...]", cli.text.argumentHsm(forms))],
   options: (cli) => [
     new Option("--cluster <id>", cli.text.optionHsmCluster),
     new Option("--as <user>", cli.text.optionHsmAs).default(firstOfficer),
@@ -164,7 +165,7 @@ export const hsm = defineCommand<Options>({
     const name = Object.keys(actions).find((each) => each === words.slice(0, each.split(" ").length).join(" "));
     const action = name === undefined ? undefined : actions[name];
     const rest = words.slice(name?.split(" ").length ?? 0);
-    if (!action) throw usage(cli, cli.text.badChoice(words.join(" "), forms.join(", ")));
+    if (!action) throw usage(cli, cli.text.badChoice(words.join(" "), forms));
     const wanted = action.words ?? [];
     if (rest.length !== wanted.length)
       throw usage(cli, cli.text.hsmWordsNeeded(name!, wanted.map((w) => `<${w}>`).join(" ")));
@@ -194,24 +195,24 @@ function callOf(cli: Cli, options: Given, instance: Instance, words: readonly st
 /** The one that is named; the only one where there is one only. */
 async function chosen(cli: Cli, options: Given, instance: Instance): Promise<AdminHsms["clusters"][number]> {
   const { clusters } = await instance.get<AdminHsms>(adminPaths.hsm);
-  const { cluster: id } = options;
-  const found =
-    id === undefined
-      ? clusters.length === 1
-        ? clusters[0]
-        : undefined
-      : clusters.find((each) => each.clusterId === id);
-  if (found) return found;
-  if (clusters.length === 0) throw new CliError(cli.text.noHsmClusters, { fix: cli.text.noHsmClustersFix });
-  throw usage(
-    cli,
-    cli.text.badChoice(id ?? "", clusters.map(({ clusterId }) => clusterId).join(", ")),
-    cli.text.hsmClusterFix,
-  );
+  const [first, ...others] = named(cli, options, clusters);
+  if (first === undefined) throw new CliError(cli.text.noHsmClusters, { fix: cli.text.noHsmClustersFix });
+  if (others.length > 0) throw usage(cli, cli.text.hsmManyClusters(ids(clusters)), cli.text.hsmClusterFix);
+  return first;
 }
 
+/** All, unless one is named. */
+function named(cli: Cli, { cluster: id }: Given, clusters: AdminHsms["clusters"]): AdminHsms["clusters"] {
+  const found = clusters.filter(({ clusterId }) => id === undefined || clusterId === id);
+  if (id === undefined || found.length > 0 || clusters.length === 0) return found;
+  throw usage(cli, cli.text.badChoice(id, ids(clusters)), cli.text.hsmClusterFix);
+}
+
+const ids = (clusters: AdminHsms["clusters"]): string => clusters.map(({ clusterId }) => clusterId).join(", ");
+
 async function status(cli: Cli, options: Given, instance: Instance): Promise<void> {
-  const { backend, clusters } = await instance.get<AdminHsms>(adminPaths.hsm);
+  const { backend, clusters: all } = await instance.get<AdminHsms>(adminPaths.hsm);
+  const clusters = named(cli, options, all);
   if (options.json) return cli.printJson({ backend, clusters });
   if (backend.available) cli.print(backend.description);
   else cli.warn(cli.text.hsmUnavailable(backend.reason));

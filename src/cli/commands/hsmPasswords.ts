@@ -1,7 +1,7 @@
 /** Passwords of an HSM's officers and users: from files, typed unseen, or one a line from standard input, in the order they are asked for. */
 import { CliError, exitCodes } from "../cliError.ts";
 import type { Cli } from "../cli.ts";
-import { takePassphrase, typed } from "../passphrase.ts";
+import { fromStandardInput, takePassphrase, typed } from "../passphrase.ts";
 
 export class HsmPasswords {
   readonly #cli: Cli;
@@ -31,7 +31,7 @@ export class HsmPasswords {
   }
 
   async #nextLine(): Promise<string> {
-    this.#lines ??= (await takePassphrase(this.#cli, undefined)).split(/\r?\n/);
+    this.#lines ??= (await fromStandardInput(this.#cli)).split(/\r?\n/);
     const line = this.#lines.shift();
     if (line !== undefined && line !== "") return line;
     const { text } = this.#cli;

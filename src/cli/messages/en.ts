@@ -62,6 +62,7 @@ export const en = {
   hsmNoFile: (path: string) => `the file cannot be used: ${path}`,
   noHsmClusters: "no clusters of hardware security modules",
   noHsmClustersFix: "aws cloudhsmv2 create-cluster",
+  hsmManyClusters: (ids: string) => `there are several clusters: ${ids}`,
   hsmClusterFix: "name one of them with --cluster",
   hsmInStep: "in step",
   hsmBehind: "catching up",

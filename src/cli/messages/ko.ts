@@ -65,6 +65,7 @@ export const ko: Messages = {
   hsmNoFile: (path) => `파일을 사용할 수 없습니다: ${path}`,
   noHsmClusters: "하드웨어 보안 모듈 클러스터가 없습니다",
   noHsmClustersFix: "aws cloudhsmv2 create-cluster 명령으로 만드세요",
+  hsmManyClusters: (ids) => `클러스터가 여러 개입니다: ${ids}`,
   hsmClusterFix: "--cluster로 하나를 지정하세요",
   hsmInStep: "동기화됨",
   hsmBehind: "동기화 중",
