@@ -77,6 +77,11 @@ export function plainAccess(ctx: CallContext, action: string, resource = "*", co
 /** Keys of the call, in the order they were asked about; each is named in the audit record. */
 const recorded = perCall((): { ARN: string; accountId: string; type: string }[] => []);
 
+/** ARN of the key that the call is about. */
+export function affectedKey(ctx: CallContext): string | undefined {
+  return recorded(ctx)[0]?.ARN;
+}
+
 function recordKey(ctx: CallContext, key: KeyDocument): void {
   const resources = recorded(ctx);
   if (resources.some(({ ARN }) => ARN === key.arn)) return;

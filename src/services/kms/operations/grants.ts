@@ -327,6 +327,7 @@ export const grantAccess = {
   RevokeGrant: (input, ctx) => keyAccess(ctx, "RevokeGrant", input.KeyId, { context: forAwsResource(ctx) }),
   async RetireGrant(input, ctx) {
     const grant = await retiring(input, ctx);
+    ctx.audit({ additionalEventData: { grantId: grant.grantId } });
     const key = await keyOfGrant(ctx, grant);
     const question = await accessTo(ctx, "RetireGrant", { key });
     const policies = [...(question.resourcePolicies ?? []), ...retiringPolicy(grant)];

@@ -187,7 +187,6 @@ async function importKeyMaterial(input: In<"ImportKeyMaterial">, ctx: CallContex
   };
   writeKey(ctx, next.state === "PendingImport" && hasMaterial(next) ? { ...next, state: "Enabled" } : next);
   if (fresh) await announce(ctx, key, version);
-  ctx.audit({ additionalEventData: { keyMaterialId: arrival.materialId }, responseElements: null });
   return { KeyId: key.arn, KeyMaterialId: arrival.materialId };
 }
 
