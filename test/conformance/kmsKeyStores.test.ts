@@ -151,6 +151,12 @@ describe("stores", () => {
       ),
       refusal("XksProxyVpcEndpointServiceNotFoundException"),
     );
+    for (const misplaced of [{ XksProxyVpcEndpointServiceName }, { XksProxyVpcEndpointServiceOwner: "111122223333" }]) {
+      await assert.rejects(
+        kms.createCustomKeyStore(ofStore("vpc", misplaced)),
+        refusal("ValidationException", /VPC_ENDPOINT_SERVICE only/),
+      );
+    }
     await assert.rejects(
       kms.createCustomKeyStore(ofStore("ip", { XksProxyUriEndpoint: "https://127.0.0.1" })),
       refusal("ValidationException", /XksProxyUriEndpoint/),

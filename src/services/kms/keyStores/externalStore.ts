@@ -30,8 +30,10 @@ const needed = [
   "XksProxyConnectivity",
 ] as const;
 
+const ofEndpointServices = ["XksProxyVpcEndpointServiceName", "XksProxyVpcEndpointServiceOwner"] as const;
+
 /** Members of requests that other stores do not take. */
-export const externalMembers = [...needed, "XksProxyVpcEndpointServiceName"] as const;
+export const externalMembers = [...needed, ...ofEndpointServices] as const;
 
 export const uriClaim = ({ uriEndpoint, uriPath }: Uri): string => `${uriEndpoint.toLowerCase()}${uriPath}`;
 
@@ -90,9 +92,8 @@ export async function newExternalStore(
   if (input.XksProxyConnectivity === "VPC_ENDPOINT_SERVICE") {
     refuseEndpointService(input.XksProxyVpcEndpointServiceName);
   }
-  if (input.XksProxyVpcEndpointServiceName) {
-    throw validation("XksProxyVpcEndpointServiceName is valid with connectivity VPC_ENDPOINT_SERVICE only.");
-  }
+  const misplaced = ofEndpointServices.find((name) => input[name]);
+  if (misplaced) throw validation(`${misplaced} is valid with connectivity VPC_ENDPOINT_SERVICE only.`);
   const uri = { uriEndpoint: input.XksProxyUriEndpoint!, uriPath: input.XksProxyUriPath! };
   requireName(uri.uriEndpoint);
   const store = await ctx.once("create", async (): Promise<ExternalStoreDocument> => {
@@ -125,7 +126,7 @@ export async function changedExternalStore(
   const { state } = store.connection;
   const needsDisconnected = input.XksProxyUriEndpoint !== undefined || input.XksProxyConnectivity !== undefined;
   if (state === "FAILED" || (needsDisconnected && state !== "DISCONNECTED")) throw mustBeDisconnected(state);
-  if (input.XksProxyConnectivity === "VPC_ENDPOINT_SERVICE" || input.XksProxyVpcEndpointServiceName) {
+  if (input.XksProxyConnectivity === "VPC_ENDPOINT_SERVICE" || ofEndpointServices.some((name) => input[name])) {
     refuseEndpointService(input.XksProxyVpcEndpointServiceName);
   }
   const next: ExternalStoreDocument = {
