@@ -156,7 +156,7 @@ class Execution implements CallRun {
     } catch {
       // An audit row that needs what the refused input lacks: the default record is written.
     }
-    const operations = this.#records(detail, undefined, shown);
+    const operations = this.#records(detail, undefined, shown, error instanceof Denied);
     if (error instanceof Denied) operations.push(denialOperation(this.call, error, this.now));
     try {
       if (this.#joined) await this.#commitWith(this.#joined, operations);
@@ -184,7 +184,16 @@ class Execution implements CallRun {
     return row ? { ...row(this.call.input, output, this.#ctx), ...this.#detail } : this.#detail;
   }
 
-  #records(detail: AuditDetail, output: Record<string, unknown> | undefined, error?: AwsError): Operation[] {
+  /**
+   * INVARIANT: what a caller was denied in another account is not in the caller's record: it would tell whether, and as what,
+   * it is there. The owner's copy has it.
+   */
+  #records(
+    detail: AuditDetail,
+    output: Record<string, unknown> | undefined,
+    error?: AwsError,
+    denied = false,
+  ): Operation[] {
     const { random } = this.runtime;
     const { service, operation, account } = this.call;
     const model = service.operations.get(operation)!;
@@ -209,12 +218,19 @@ class Execution implements CallRun {
       ...(error ? { error: { code: error.code, message: error.message } } : {}),
       detail: owners === undefined ? detail : { sharedEventId: random.uuid(), ...detail },
     };
-    const records = [appendRecord(auditRecord(input))];
+    const own = denied && owners !== undefined ? { ...input, detail: withoutForeign(detail, account) } : input;
+    const records = [appendRecord(auditRecord(own))];
     for (const owner of owners ?? []) {
       records.push(appendRecord(auditRecord({ ...input, account: owner, eventId: random.uuid() })));
     }
     return records;
   }
+}
+
+function withoutForeign(detail: AuditDetail, account: string): AuditDetail {
+  const { resources = [], ...rest } = detail;
+  const own = resources.filter(({ accountId = account }) => accountId === account);
+  return own.length > 0 ? { ...rest, resources: own } : rest;
 }
 
 function appendRecord(record: AuditRecord): Operation {

@@ -41,7 +41,9 @@ export async function accessTo(
   question: KeyQuestion = {},
 ): Promise<Access> {
   const foreign = key.account !== ctx.account;
-  const onDenied = question.onDenied ?? (foreign ? () => foreignDenied(ctx, action, key.arn) : undefined);
+  // INVARIANT: to another account a refusal says no more of the key than the request did.
+  const named = alias === undefined ? key.arn : aliasArn(key, alias);
+  const onDenied = question.onDenied ?? (foreign ? () => foreignDenied(ctx, action, named) : undefined);
   const grants =
     key.grants === 0
       ? []
@@ -76,6 +78,11 @@ export function plainAccess(ctx: CallContext, action: string, resource = "*", co
 
 /** Keys of the call, in the order they were asked about; each is named in the audit record. */
 const recorded = perCall((): { ARN: string; accountId: string; type: string }[] => []);
+
+/** `alias` as it was named: `alias/…`. */
+function aliasArn(key: KeyDocument, alias: string): string {
+  return `${key.arn.slice(0, key.arn.lastIndexOf(":") + 1)}${alias}`;
+}
 
 /** ARN of the key that the call is about. */
 export function affectedKey(ctx: CallContext): string | undefined {

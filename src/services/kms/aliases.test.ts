@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { account, admin, region, root, user, World } from "./testing.ts";
+import { account, admin, otherAccount, region, root, user, World } from "./testing.ts";
 
 let world: World;
 before(async () => {
@@ -202,4 +202,34 @@ describe("AWS managed keys", () => {
       ["AUTOMATIC"],
     );
   });
+});
+
+test("to another account a refused key and a refused alias look like absent ones, in the answer and in its trail", async () => {
+  const { KeyId, Arn } = await createKey();
+  const AliasName = "alias/refused-elsewhere";
+  await world.call("CreateAlias", { AliasName, TargetKeyId: KeyId });
+  const stranger = user("stranger", otherAccount);
+  world.allow(stranger, { Effect: "Allow", Action: "kms:*", Resource: "*" });
+  const absent = Arn.replace(KeyId, "11111111-2222-3333-4444-555555555555");
+  const names = [
+    [Arn, absent],
+    [aliasArn(AliasName), aliasArn("alias/absent-elsewhere")],
+  ] as const;
+  for (const pair of names) {
+    const seen = [];
+    for (const name of pair) {
+      const answer: Error = await world
+        .call("Encrypt", { KeyId: name, Plaintext: hello }, { as: stranger })
+        .then(assert.fail, (error: Error) => error);
+      const record = world.records().findLast(({ recipientAccountId }) => recipientAccountId === otherAccount)!;
+      const { errorMessage, resources, sharedEventID, requestParameters } = record;
+      const told = JSON.stringify([answer.message, errorMessage, resources, sharedEventID, requestParameters]);
+      seen.push(told.replaceAll(name, "NAME"));
+    }
+    assert.equal(seen[0], seen[1]);
+    assert.ok(!seen[0]!.includes(KeyId));
+  }
+  const owners = world.records().filter(({ recipientAccountId }) => recipientAccountId === account);
+  const [last] = owners.slice(-1);
+  assert.deepEqual([last!["errorCode"], last!["resources"][0].ARN], ["AccessDeniedException", Arn]);
 });
