@@ -95,8 +95,22 @@ it("facts come from the reference", () => {
   assert.equal(accessLevelOf("kms:TagResource"), "Tagging");
   assert.equal(accessLevelOf("kms:Nothing"), undefined);
   assert.deepEqual(resourceTypesOf("kms:Decrypt"), [
-    // oxlint-disable-next-line no-template-curly-in-string -- as the reference writes ARNs
-    { name: "key", arn: "arn:${Partition}:kms:${Region}:${Account}:key/${KeyId}", required: true },
+    {
+      name: "key",
+      // oxlint-disable-next-line no-template-curly-in-string -- as the reference writes ARNs
+      arn: "arn:${Partition}:kms:${Region}:${Account}:key/${KeyId}",
+      required: true,
+      conditionKeys: [
+        // oxlint-disable-next-line no-template-curly-in-string -- as the reference writes keys
+        "aws:ResourceTag/${TagKey}",
+        "kms:KeyOrigin",
+        "kms:KeySpec",
+        "kms:KeyUsage",
+        "kms:MultiRegion",
+        "kms:MultiRegionKeyType",
+        "kms:ResourceAliases",
+      ],
+    },
   ]);
   assert.deepEqual(resourceTypesOf("kms:ListKeys"), []);
   assert.ok(factsOf("kms:Decrypt")?.conditionKeys.includes("kms:ViaService"));

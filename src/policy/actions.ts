@@ -14,6 +14,8 @@ export interface ResourceType {
   arn: string;
   /** Whether a policy must name a resource of this type for the action, where it has several. */
   required: boolean;
+  /** Of the resource, for every action on it, where `ActionFacts.conditionKeys` are the action's. */
+  conditionKeys: readonly string[];
 }
 
 export interface ActionFacts {
@@ -56,7 +58,8 @@ export function actionsOfService(prefix: string): ReadonlyMap<string, ActionFact
       resourceTypes: resources.map((resource) => {
         const required = resource.endsWith("*");
         const type = required ? resource.slice(0, -1) : resource;
-        return { name: type, arn: table.resourceTypes[type]![0], required };
+        const [arn, ofType] = table.resourceTypes[type]!;
+        return { name: type, arn, required, conditionKeys: ofType.map((index) => keys[index]!) };
       }),
       conditionKeys: keyIndexes.map((index) => keys[index]!),
       dependentActions,

@@ -83,6 +83,22 @@ describe("S3 Control", () => {
     ];
     const Policy = JSON.stringify({ Version: "2012-10-17", Statement });
     await control.putAccessPointPolicy({ AccountId: AccountId(), Name, Policy });
+    const put = (statement: object) =>
+      control.putAccessPointPolicy({
+        AccountId: AccountId(),
+        Name,
+        Policy: JSON.stringify({ Version: "2012-10-17", Statement: [{ ...Statement[0], ...statement }] }),
+      });
+    const malformed = (message: string) => (error: any) => {
+      assert.deepEqual([error.name, error.message], ["MalformedPolicy", message]);
+      return true;
+    };
+    await assert.rejects(put({ Action: "s3:GotObject" }), malformed("Policy has invalid action"));
+    await assert.rejects(put({ Resource: `arn:aws:s3:::${Bucket}/k` }), malformed("Policy has invalid resource"));
+    await assert.rejects(
+      put({ Resource: AccessPointArn! }),
+      malformed("Action does not apply to any resource(s) in statement"),
+    );
     await assert.rejects(read(Alias!), fails("AccessDenied", 403));
     assert.equal(await read(Bucket), "x");
     assert.equal((await control.getAccessPointPolicy({ AccountId: AccountId(), Name })).Policy, Policy);

@@ -1,6 +1,7 @@
 /** Bucket policies and Block Public Access. */
 import { AwsError } from "#kernel/errors.ts";
 import { parsePolicy } from "#policy/parse.ts";
+import { checkResourceScope } from "#policy/resourceScope.ts";
 import { bindPolicy, shownPolicy, UnknownPrincipal, type BoundPolicy } from "#gateway/boundPolicy.ts";
 import type { CallContext } from "#gateway/context.ts";
 import { requireBucket } from "../bucket.ts";
@@ -25,9 +26,9 @@ export async function putBucketPolicy(input: In<"PutBucketPolicy">, ctx: CallCon
   if (Buffer.byteLength(written) > maxPolicySize) {
     throw malformedPolicy("Policy exceeds the maximum allowed document size.");
   }
-  parsePolicy(written, "resource");
+  const arn = bucketArn(bucket.name, ctx.partition);
+  checkResourceScope(parsePolicy(written, "resource"), "s3", (resource) => typesWithin(arn, resource));
   const document = withoutCanonicalUsers(written);
-  checkScope(document, bucketArn(bucket.name, ctx.partition));
   if (isPublicPolicy(document) && (await effectiveBlock(ctx, bucket)).BlockPublicPolicy) {
     throw blockedByPublicAccessBlock("policy");
   }
@@ -71,23 +72,12 @@ function withoutCanonicalUsers(text: string): string {
 interface Statement {
   Principal?: string | Record<string, string | string[]>;
   NotPrincipal?: string | Record<string, string | string[]>;
-  Action?: string | string[];
-  NotAction?: string | string[];
-  Resource?: string | string[];
-  NotResource?: string | string[];
 }
 
-/** A bucket's policy speaks of S3's actions on that bucket and what is in it. */
-function checkScope(document: string, arn: string): void {
-  const { Statement: statements } = JSON.parse(document) as { Statement: Statement | Statement[] };
-  for (const statement of list(statements)) {
-    for (const action of [...list(statement.Action), ...list(statement.NotAction)]) {
-      if (action !== "*" && !/^s3:/i.test(action)) throw malformedPolicy("Policy has invalid action");
-    }
-    for (const resource of [...list(statement.Resource), ...list(statement.NotResource)]) {
-      if (resource !== arn && !resource.startsWith(`${arn}/`)) throw malformedPolicy("Policy has invalid resource");
-    }
-  }
+/** A bucket's policy speaks of that bucket and what is in it. */
+function typesWithin(bucket: string, resource: string): readonly string[] | undefined {
+  if (resource === bucket) return ["bucket"];
+  return resource.startsWith(`${bucket}/`) ? ["object"] : undefined;
 }
 
 function list<T>(value: T | T[] | undefined): T[] {
