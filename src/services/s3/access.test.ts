@@ -77,6 +77,43 @@ test("a bucket policy lets another account in and keeps its own out; its root is
   }
 });
 
+test("a bucket policy that can never apply is refused when it is written", async () => {
+  const Bucket = await world.bucket("scope");
+  const bucket = `arn:aws:s3:::${Bucket}`;
+  const deny = { Effect: "Deny", Principal: "*" };
+  const misfit = "Action does not apply to any resource(s) in statement";
+  const cases: [statement: object, message: string][] = [
+    [{ Action: "s3:DelteObject", Resource: arn(Bucket) }, "Policy has invalid action"],
+    [{ Action: "s3:ListObjectsV2", Resource: bucket }, "Policy has invalid action"],
+    [{ Action: "s3:Nothing*", Resource: bucket }, "Policy has invalid action"],
+    [{ NotAction: ["s3:GetObject", "s3:GotObject"], Resource: arn(Bucket) }, "Policy has invalid action"],
+    [{ Action: "s3:GetObject", Resource: bucket }, misfit],
+    [{ Action: ["s3:GetObject", "s3:ListBucket"], Resource: arn(Bucket) }, misfit],
+    [{ Action: "s3:ListAllMyBuckets", Resource: bucket }, misfit],
+    [{ Action: "s3:GetObject", NotResource: "arn:aws:s3:::other/*" }, "Policy has invalid resource"],
+    [
+      { Action: "s3:GetObject", Resource: arn(Bucket), Condition: { StringEquals: { "s3:object": "a" } } },
+      "Policy has an invalid condition key",
+    ],
+    [
+      { Action: "s3:GetObject", Resource: arn(Bucket), Condition: { StringLike: { "s3:prefix": "a/*" } } },
+      "Conditions do not apply to combination of actions and resources in statement",
+    ],
+  ];
+  for (const [statement, message] of cases) {
+    const written = policy(Bucket, { ...deny, ...statement });
+    await assert.rejects(written, refused("MalformedPolicy", { message, status: 400 }), JSON.stringify(statement));
+  }
+  await policy(
+    Bucket,
+    { ...deny, Action: ["s3:getobject", "s3:ListBucket"], Resource: [bucket, arn(Bucket)] },
+    { ...deny, Action: "s3:*", Resource: bucket, Condition: { NumericLessThan: { "s3:TlsVersion": "1.2" } } },
+    { ...deny, Action: "*", Resource: arn(Bucket), Condition: { Bool: { "aws:SecureTransport": "false" } } },
+    { ...deny, NotAction: "s3:ListBucket", NotResource: arn(Bucket, "public/*") },
+    { ...deny, Action: "s3:Get*", Resource: arn(Bucket), Condition: { Null: { "s3:ExistingObjectTag/a": "true" } } },
+  );
+});
+
 test("condition keys of the request decide", async () => {
   const Bucket = await world.bucket("keys-of-s3");
   const who = user("conditional");
@@ -116,6 +153,43 @@ test("condition keys of the request decide", async () => {
   await put({});
   await assert.rejects(put({ ACL: "bucket-owner-full-control" }), denied);
   await assert.rejects(put({ Tagging: "a=b" }), denied);
+});
+
+test("a policy that asks for encryption lets the parts of an encrypted upload in", async () => {
+  const Bucket = await world.bucket("encrypted-only");
+  const Key = "large";
+  await world.put(Bucket, "source", "x", { ServerSideEncryption: "AES256" });
+  const plain = await world.call("CreateMultipartUpload", { Bucket, Key });
+  await policy(Bucket, {
+    Effect: "Deny",
+    Principal: "*",
+    Action: "s3:PutObject",
+    Resource: arn(Bucket),
+    Condition: { StringNotEquals: { "s3:x-amz-server-side-encryption": "AES256" } },
+  });
+  const part = { Bucket, Key, PartNumber: 1, Body: Buffer.from("x") };
+  await assert.rejects(world.call("CreateMultipartUpload", { Bucket, Key }), denied);
+  await assert.rejects(world.call("UploadPart", { ...part, UploadId: plain.UploadId }), denied);
+  const { UploadId } = await world.call("CreateMultipartUpload", { Bucket, Key, ServerSideEncryption: "AES256" });
+  await assert.rejects(world.call("UploadPart", { ...part, Key: "another", UploadId }), denied);
+  await world.call("UploadPart", { ...part, UploadId });
+  const copied = await world.call("UploadPartCopy", {
+    Bucket,
+    Key,
+    UploadId,
+    PartNumber: 1,
+    CopySource: `${Bucket}/source`,
+  });
+  const end = {
+    Bucket,
+    Key,
+    UploadId,
+    MultipartUpload: { Parts: [{ PartNumber: 1, ETag: copied.CopyPartResult.ETag }] },
+  };
+  const done = await world.call("CompleteMultipartUpload", end);
+  // A client that did not get the answer asks again.
+  assert.equal((await world.call("CompleteMultipartUpload", end)).ETag, done.ETag);
+  assert.equal(await world.text(Bucket, Key), "x");
 });
 
 test("Block Public Access refuses public policies and lists, and switches existing ones off", async () => {

@@ -17,6 +17,7 @@ import type { S3 } from "./sdk.ts";
 import { bucketArn, type Bucket } from "./state.ts";
 import { checkTags } from "./tags.ts";
 import { lookUp } from "./target.ts";
+import { encryptionAskedOf } from "./uploads.ts";
 
 type Row = (input: never, ctx: CallContext) => Promise<readonly Access[] | "none">;
 
@@ -93,16 +94,26 @@ const onNewObject: Row = async (input: WriteInput, ctx) => {
   return await objectAccess(ctx, bucket, key, undefined, writeActions(ctx, input), requestKeys(ctx, input, bucket));
 };
 
+interface UploadInput extends ObjectInput {
+  UploadId?: string | undefined;
+}
+
 /** Parts and the end of an upload are writes to its key, and nothing more. */
-const onUpload: Row = async (input: ObjectInput, ctx) => {
+const onUpload: Row = async (input: UploadInput, ctx) => {
   const bucket = await requireBucket(ctx, input);
   const key = checkKey(input.Key);
-  return await objectAccess(ctx, bucket, key, undefined, "s3:PutObject", requestKeys(ctx, input, bucket));
+  return await objectAccess(ctx, bucket, key, undefined, "s3:PutObject", await uploadKeys(ctx, bucket, key, input));
 };
+
+async function uploadKeys(ctx: CallContext, bucket: Bucket, key: string, input: UploadInput): Promise<Keys> {
+  const asked = await encryptionAskedOf(ctx, bucket, key, input.UploadId);
+  return { ...requestKeys(ctx, asked), ...requestKeys(ctx, input, bucket) };
+}
 
 function onCopy(describes: boolean): Row {
   return async (
-    input: WriteInput & { CopySource?: string; ExpectedSourceBucketOwner?: string; TaggingDirective?: string },
+    input: WriteInput &
+      UploadInput & { CopySource?: string; ExpectedSourceBucketOwner?: string; TaggingDirective?: string },
     ctx,
   ) => {
     const bucket = await requireBucket(ctx, input);
@@ -122,7 +133,7 @@ function onCopy(describes: boolean): Row {
         key,
         undefined,
         describes ? writeActions(ctx, input, copiesTags) : "s3:PutObject",
-        requestKeys(ctx, input, bucket),
+        describes ? requestKeys(ctx, input, bucket) : await uploadKeys(ctx, bucket, key, input),
       )),
     ];
   };

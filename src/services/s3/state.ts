@@ -203,6 +203,8 @@ export interface Upload extends Description {
   /** Canonical id or ARN of who began it, and a name for people. */
   initiator: { id: string; name: string };
   encryption: Encryption;
+  /** What the one who began it asked for, in the request's own words; policies read it of the parts too. */
+  encryptionAsked?: EncryptionAsked;
   checksumAlgorithm: ChecksumAlgorithm;
   checksumType: "FULL_OBJECT" | "COMPOSITE";
   /** False when the client named no algorithm and S3 uses its default. */
@@ -218,12 +220,19 @@ export interface Part extends StoredBody {
   modified: number;
 }
 
+export interface EncryptionAsked {
+  ServerSideEncryption?: string;
+  SSEKMSKeyId?: string;
+  SSECustomerAlgorithm?: string;
+}
+
 /** The answer to a completion, for the client that did not get it and asks again. */
 export interface CompletedUpload {
   etag: string;
   versionId: string;
   checksum?: StoredChecksum;
   encryption: Encryption;
+  encryptionAsked?: EncryptionAsked;
 }
 
 /** What changing state needs of a call; jobs have it too. */

@@ -5,7 +5,17 @@ import type { CallContext } from "#gateway/context.ts";
 import { canonicalId } from "./canonical.ts";
 import { invalidArgument, noSuchUpload } from "./errors.ts";
 import { partId, uploadEntryId } from "./ids.ts";
-import { discard, within, type Bucket, type Part, type StoredBody, type Upload, type Work } from "./state.ts";
+import {
+  discard,
+  within,
+  type Bucket,
+  type CompletedUpload,
+  type EncryptionAsked,
+  type Part,
+  type StoredBody,
+  type Upload,
+  type Work,
+} from "./state.ts";
 
 /** Source: Amazon S3 User Guide, "Amazon S3 multipart upload limits". */
 export const maxParts = 10_000;
@@ -35,6 +45,33 @@ export async function findUpload(
   if (uploadId === undefined || !uploadIdForm.test(uploadId)) return undefined;
   const id = uploadEntryId(bucket.uid, key, uploadId);
   return (await ctx.state.get<Upload>("upload", id, within(bucket)))?.value;
+}
+
+/** The answer of an upload that has been completed, while it is remembered. */
+export async function findCompleted(
+  ctx: CallContext,
+  bucket: Bucket,
+  key: string,
+  uploadId: string | undefined,
+): Promise<CompletedUpload | undefined> {
+  if (uploadId === undefined || !uploadIdForm.test(uploadId)) return undefined;
+  const id = uploadEntryId(bucket.uid, key, uploadId);
+  return (await ctx.state.get<CompletedUpload>("completedUpload", id, within(bucket)))?.value;
+}
+
+/**
+ * The encryption that the upload was begun with, for the condition keys of its parts and its end, which have no such
+ * headers: S3 refuses `x-amz-server-side-encryption` with UploadPart ("header is not supported for this operation",
+ * aws/aws-sdk-java#1876), and its documented policies that deny uploads without it let large objects in all the same.
+ */
+export async function encryptionAskedOf(
+  ctx: CallContext,
+  bucket: Bucket,
+  key: string,
+  uploadId: string | undefined,
+): Promise<EncryptionAsked> {
+  const found = (await findUpload(ctx, bucket, key, uploadId)) ?? (await findCompleted(ctx, bucket, key, uploadId));
+  return found?.encryptionAsked ?? {};
 }
 
 export function checkPartNumber(number: number | undefined): number {

@@ -36,6 +36,7 @@ import {
   minPartSize,
   partsOf,
   requireUpload,
+  findCompleted,
 } from "../uploads.ts";
 
 /** How long a completed upload answers a client that did not get the first answer. */
@@ -51,7 +52,7 @@ export async function completeMultipartUpload(
   const key = checkKey(input.Key);
   const found = await findUpload(ctx, bucket, key, input.UploadId);
   if (!found) {
-    const before = await completedBefore(ctx, bucket, key, input.UploadId);
+    const before = await findCompleted(ctx, bucket, key, input.UploadId);
     if (before) return answer(ctx, bucket, key, before);
   }
   const upload = found ?? (await requireUpload(ctx, bucket, key, input.UploadId));
@@ -68,7 +69,7 @@ export async function completeMultipartUpload(
   } catch (error) {
     // Another completion may have ended the upload between the two reads, and its parts with it.
     if (await findUpload(ctx, bucket, key, input.UploadId)) throw error;
-    const before = await completedBefore(ctx, bucket, key, input.UploadId);
+    const before = await findCompleted(ctx, bucket, key, input.UploadId);
     if (before) return answer(ctx, bucket, key, before);
     throw noSuchUpload(upload.uploadId);
   }
@@ -109,6 +110,7 @@ export async function completeMultipartUpload(
     versionId: version.versionId,
     checksum,
     encryption: upload.encryption,
+    ...(upload.encryptionAsked === undefined ? {} : { encryptionAsked: upload.encryptionAsked }),
   };
   ctx.state.put("completedUpload", uploadEntryId(bucket.uid, key, upload.uploadId), completed, {
     version: "any",
@@ -118,17 +120,6 @@ export async function completeMultipartUpload(
   ctx.state.check("bucket", bucket.name, installation);
   emitEvent(ctx, bucket, "ObjectCreated:CompleteMultipartUpload", key, version);
   return { ...answer(ctx, bucket, key, completed), ...expirationHeader(bucket.lifecycle, key, version) };
-}
-
-async function completedBefore(
-  ctx: CallContext,
-  bucket: Bucket,
-  key: string,
-  uploadId: string | undefined,
-): Promise<CompletedUpload | undefined> {
-  if (uploadId === undefined || !/^[\w.]+$/.test(uploadId)) return undefined;
-  const id = uploadEntryId(bucket.uid, key, uploadId);
-  return (await ctx.state.get<CompletedUpload>("completedUpload", id, within(bucket)))?.value;
 }
 
 function answer(

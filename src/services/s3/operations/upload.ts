@@ -21,7 +21,15 @@ import { checkKey } from "../names.ts";
 import { quoted, versionOutput } from "../output.ts";
 import { checkCopySource } from "../preconditions.ts";
 import type { In, Out } from "../sdk.ts";
-import { installation, within, type Bucket, type ChecksumAlgorithm, type Part, type Upload } from "../state.ts";
+import {
+  installation,
+  within,
+  type Bucket,
+  type ChecksumAlgorithm,
+  type EncryptionAsked,
+  type Part,
+  type Upload,
+} from "../state.ts";
 import { requireVersion } from "../target.ts";
 import { checkPartNumber, endUpload, initiatorOf, partsOf, putPart, requireUpload } from "../uploads.ts";
 
@@ -42,6 +50,7 @@ export async function createMultipartUpload(
     initiated: ctx.now,
     initiator: initiatorOf(ctx),
     encryption,
+    encryptionAsked: askedEncryption(input),
     ...checksum,
   };
   ctx.state.put("upload", uploadEntryId(bucket.uid, key, upload.uploadId), upload, { version: 0, at: within(bucket) });
@@ -56,6 +65,16 @@ export async function createMultipartUpload(
     ...encryptionOutput(encryption),
     ...encryptionContextOutput(encryption),
     ...requestCharged(ctx, bucket),
+  };
+}
+
+/** Nothing of a customer's key but its algorithm. */
+function askedEncryption(input: EncryptionInput): EncryptionAsked {
+  const { ServerSideEncryption, SSEKMSKeyId, SSECustomerAlgorithm } = input;
+  return {
+    ...(ServerSideEncryption === undefined ? {} : { ServerSideEncryption }),
+    ...(SSEKMSKeyId === undefined ? {} : { SSEKMSKeyId }),
+    ...(SSECustomerAlgorithm === undefined ? {} : { SSECustomerAlgorithm }),
   };
 }
 
