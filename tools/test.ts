@@ -1,6 +1,7 @@
 /**
  * `./jikimi test [pattern…] [--suite name]…`: the checks, then the suites. With a pattern or a suite only those test
- * files run. The last line is `N passed, N failed, N skipped`; the exit code is 1 when anything failed.
+ * files run. The last line is `N passed, N failed, N skipped`; the exit code is 1 when anything failed. With `--json`
+ * each check and each file is an object in a line of its own, and so is the last line.
  */
 import { chmodSync, globSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -16,7 +17,13 @@ import { add, emptyTally, type Tally } from "./testing/tally.ts";
 
 const home = dirname(dirname(fileURLToPath(import.meta.url)));
 
-const say = (text: string): void => void process.stdout.write(`${text}\n`);
+const json = process.argv.includes("--json");
+const print = (text: string): void => void process.stdout.write(`${text}\n`);
+/** For people; beside JSON it is progress. */
+const say = json ? (text: string): void => void process.stderr.write(`${text}\n`) : print;
+const sayJson = (value: object): void => {
+  if (json) print(JSON.stringify(value));
+};
 
 async function main(): Promise<number> {
   const wanted = readArguments(process.argv.slice(2));
@@ -51,6 +58,7 @@ async function main(): Promise<number> {
     total.failed++;
   }
   say(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+  sayJson(total);
   return total.failed > 0 ? 1 : 0;
 }
 
@@ -59,7 +67,7 @@ function readArguments(args: string[]): { patterns: string[]; suites: string[]; 
     const { values, positionals } = parseArgs({
       args,
       allowPositionals: true,
-      options: { suite: { type: "string", multiple: true } },
+      options: { suite: { type: "string", multiple: true }, json: { type: "boolean" } },
     });
     const chosen = values.suite ?? [];
     const unknown = chosen.find((name) => !suites.some((suite) => suite.name === name));
@@ -76,6 +84,7 @@ async function runChecks(env: NodeJS.ProcessEnv, total: Tally): Promise<void> {
   await inParallel(staticChecks, 2, async (check) => {
     const { outcome, output, seconds } = await runCheck(check, home, env);
     total[outcome]++;
+    sayJson({ check: check.name, outcome, seconds, output });
     say(
       `${outcome === "passed" ? "ok  " : outcome === "failed" ? "FAIL" : "skip"} ${check.name} (${seconds.toFixed(1)} s)`,
     );
@@ -95,6 +104,7 @@ async function runSuite(
   await inParallel(files, suite.concurrency, async (file) => {
     const result = await runTestFile(join(home, file), suite.timeoutMs, env);
     add(total, result.tally);
+    sayJson({ file, ...result.tally, seconds: result.seconds, failures: result.failures });
     say(fileLine(file, result));
     for (const failure of result.failures) say(indent(failure.replaceAll(`${home}/`, "")));
   });

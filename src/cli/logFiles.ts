@@ -90,6 +90,6 @@ function timeOf(text: string): string | undefined {
   return /"time":"([^"]+)"/.exec(text)?.[1];
 }
 
-function roleOf(path: string): string {
+export function roleOf(path: string): string {
   return basename(path, ".log");
 }

@@ -28,6 +28,11 @@ export function logText(cli: Cli, line: LogLine): string {
   return [parts.join(" "), ...(error ? [String(error.stack ?? error.message)] : [])].join("\n");
 }
 
+/** For programs: a line that a role wrote before its log was open, or a crash, becomes an entry too. */
+export function logJson(line: LogLine): string {
+  return parse(line.text) ? line.text : JSON.stringify({ role: line.role, msg: line.text });
+}
+
 function parse(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text);

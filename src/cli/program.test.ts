@@ -30,12 +30,58 @@ test("bad usage ends with 2, says what, and how to go on", async () => {
     ["logs", "-n", "x"],
     ["up", "--data", folder, "--port", "70000"],
     ["up", "--data", folder, "--store", "nonsense"],
+    ["up", "--data", folder, "--region", "nosuch-1"],
   ];
   for (const argv of cases) {
     const { code, stdout, stderr } = await say(argv);
     assert.equal(code, 2, argv.join(" "));
     assert.equal(stdout, "", argv.join(" "));
     assert.match(stderr, /^jikimi: .+/, argv.join(" "));
+  }
+});
+
+test("what is wrong with a command line is said in the language of the texts", async () => {
+  const cases: [argv: string[], english: RegExp, korean: RegExp][] = [
+    [["bogus"], /there is no command bogus$/m, /그런 명령은 없습니다: bogus$/m],
+    [["up", "--bogus"], /there is no option --bogus$/m, /그런 옵션은 없습니다: --bogus$/m],
+    [["up", "--prot", "1"], /did you mean --port\?$/m, /--port를 말씀하셨나요\?$/m],
+    [["up", "more", "words"], /too many arguments: more, words$/m, /인수가 너무 많습니다: more, words$/m],
+    [["backup"], /an argument is missing: <path>$/m, /인수가 빠졌습니다: <path>$/m],
+    [["up", "--port"], /an option needs a value: --port <port>$/m, /옵션에 값이 필요합니다: --port <port>$/m],
+    [["run"], /an option is needed: --role <role>$/m, /꼭 필요한 옵션입니다: --role <role>$/m],
+    [["completion", "tcsh"], /tcsh is none of bash, zsh, fish, pwsh$/m, /tcsh는 bash, zsh, fish, pwsh 중 하나가/m],
+    [["up", "--region", "mars"], /mars is no name of a Region/, /mars는 us-east-1 같은 리전 이름이 아닙니다/],
+  ];
+  for (const [argv, english, korean] of cases) {
+    assert.match((await say(["--lang", "en", "--data", folder, ...argv])).stderr, english, argv.join(" "));
+    assert.match((await say(["--lang", "ko", "--data", folder, ...argv])).stderr, korean, argv.join(" "));
+  }
+});
+
+test("with --json every line of the logs is an object, whoever wrote it", async () => {
+  mkdirSync(join(folder, "logs"));
+  const entry = '{"level":30,"time":"2026-01-01T00:00:00.000Z","role":"api","msg":"listening"}';
+  writeFileSync(join(folder, "logs", "api.log"), `${entry}\n`);
+  writeFileSync(join(folder, "logs", "supervisor.log"), "starting api\n");
+  const { stdout } = await say(["logs", "--json", "--data", folder]);
+  assert.deepEqual(
+    stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as unknown),
+    [{ role: "supervisor", msg: "starting api" }, JSON.parse(entry)],
+  );
+  const { code, stderr } = await say(["logs", "nobody", "--data", folder]);
+  assert.equal(code, 2);
+  assert.match(stderr, /nobody is none of api, supervisor/);
+});
+
+test("every command has its help", async () => {
+  for (const { name, hidden, passThrough } of commands) {
+    if (hidden || passThrough) continue;
+    const { code, stdout } = await say([name, "--help"]);
+    assert.equal(code, 0, name);
+    assert.match(stdout, new RegExp(`^Usage: jikimi ${name} `), name);
   }
 });
 

@@ -4,6 +4,7 @@ import { CliError, errorText, exitCodes, type ExitCode } from "./cliError.ts";
 import { Cli, type CliHost, type GlobalOptions } from "./cli.ts";
 import { chooseLanguage, messagesIn } from "./messages/index.ts";
 import { commands } from "./commands/index.ts";
+import { usageError } from "./usageErrors.ts";
 
 /** One command: one row in `commands/index.ts`, one file beside it. */
 export interface CommandDefinition {
@@ -96,8 +97,7 @@ function report(cli: Cli, error: unknown, json: boolean): ExitCode {
   if (error instanceof CommanderError) {
     // Help and version are asked for, and end here too.
     if (error.exitCode === 0) return exitCodes.ok;
-    const what = error.message.replace(/^error: /, "");
-    return report(cli, new CliError(what, { fix: cli.text.usageFix, exitCode: exitCodes.usage }), json);
+    return report(cli, usageError(cli.text, error), json);
   }
   const told =
     error instanceof CliError

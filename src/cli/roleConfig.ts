@@ -2,6 +2,7 @@
 import { accessSync, constants, existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { isAccountId } from "#kernel/arn.ts";
+import { regionName } from "#kernel/regions.ts";
 import { BadBindPolicy, edgeBind } from "../roles/edgeBind.ts";
 import type { RoleConfig } from "../roles/role.ts";
 import { parseSeal, sealKindOf } from "../roles/seal.ts";
@@ -52,7 +53,7 @@ export function roleConfig(cli: Cli, options: ConfigOptions, dataDir: string): R
     storeUrl,
     streamUrl,
     blobUrl,
-    defaultRegion: options.region ?? env("REGION") ?? "us-east-1",
+    defaultRegion: parseRegion(cli, options.region ?? env("REGION") ?? "us-east-1"),
     adjustableClock: options.adjustableClock ?? false,
     ephemeral: options.ephemeral ?? false,
   };
@@ -99,6 +100,14 @@ function checkEdgeBind(cli: Cli): void {
     if (!(error instanceof BadBindPolicy)) throw error;
     throw new CliError(error.message, { exitCode: exitCodes.usage });
   }
+}
+
+/** Requests signed for a name of another form are refused: nobody could call an installation of that Region. */
+function parseRegion(cli: Cli, text: string): string {
+  if (!regionName.test(text)) {
+    throw new CliError(cli.text.badRegion(text), { fix: cli.text.usageFix, exitCode: exitCodes.usage });
+  }
+  return text;
 }
 
 function parsePort(cli: Cli, text: string): number {

@@ -41,3 +41,6 @@ export const optInRegions: ReadonlySet<string> = new Set([
   "me-south-1",
   "mx-central-1",
 ]);
+
+/** The form of every Region's name, also of those that AWS opens later. */
+export const regionName = /^[a-z]{2}(?:-[a-z]+)+-\d{1,2}$/;

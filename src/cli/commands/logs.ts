@@ -1,7 +1,7 @@
 import { Argument, Option } from "commander";
 import { CliError, exitCodes } from "../cliError.ts";
-import { lastLines, logFiles, LogTail, type LogLine } from "../logFiles.ts";
-import { logText } from "../logText.ts";
+import { lastLines, logFiles, LogTail, roleOf, type LogLine } from "../logFiles.ts";
+import { logJson, logText } from "../logText.ts";
 import { defineCommand } from "../program.ts";
 
 const followEveryMs = 200;
@@ -21,13 +21,17 @@ export const logs = defineCommand<{ follow?: boolean; lines: string }>({
     }
     const files = logFiles(dataDir, role);
     if (files.length === 0) {
+      const others = logFiles(dataDir).map(roleOf);
+      if (role !== undefined && others.length > 0) {
+        throw new CliError(cli.text.badChoice(role, others.join(", ")), { exitCode: exitCodes.usage });
+      }
       throw new CliError(cli.text.noLogs(dataDir), {
         why: cli.text.noLogsWhy,
         fix: cli.text.notRunningFix,
         exitCode: exitCodes.notRunning,
       });
     }
-    const show = (line: LogLine): void => cli.print(options.json ? line.text : logText(cli, line));
+    const show = (line: LogLine): void => cli.print(options.json ? logJson(line) : logText(cli, line));
     const tails = new Map(options.follow ? files.map((file) => [file, new LogTail(file)]) : []);
     for (const line of lastLines(files, Number(options.lines))) show(line);
     if (!options.follow) return;
