@@ -1,4 +1,4 @@
-/** Finds an AWS CLI and says whether it understands AWS_ENDPOINT_URL. */
+/** Finds an AWS CLI and says how far it goes by AWS_ENDPOINT_URL. */
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
@@ -26,8 +26,13 @@ export function awsCliVersion(path: string, env: NodeJS.ProcessEnv): string | un
   return /aws-cli\/(\d+\.\d+\.\d+)/.exec(`${result.stdout}${result.stderr}`)?.[1];
 }
 
-export function understandsEndpointVariable(version: string | undefined): boolean {
+/**
+ * `most`: version 1 has host names of its own for sqs, rds, docdb, neptune, emr and health, which win over the variable and
+ * lose to `--endpoint-url` only (`awscli/customizations/overridesslcommonname.py`, seen in 1.45.11).
+ */
+export function obeysEndpointVariable(version: string | undefined): "all" | "most" | "nothing" {
   const [major = 0, minor = 0] = (version ?? "").split(".").map(Number);
   const since = endpointVariableSince[String(major)];
-  return since ? minor >= since[1] : major > 2;
+  if (since ? minor < since[1] : major < 3) return "nothing";
+  return major === 1 ? "most" : "all";
 }

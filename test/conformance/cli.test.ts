@@ -131,6 +131,10 @@ describe("a running installation", () => {
     if (!(await isInstalled("aws"))) return t.skip("no AWS CLI");
     const ok = say([...data, "aws", "sts", "get-caller-identity", "--query", "Account", "--output", "text"]);
     assert.equal(ok.stdout.trim(), instance.ready.accountId, ok.stderr);
+    // A service for which version 1 of the AWS CLI has a host name of its own.
+    const queue = say([...data, "aws", "sqs", "create-queue", "--queue-name", "here", "--output", "text"]);
+    assert.equal(queue.code, 0, queue.stderr);
+    assert.equal(queue.stdout.trim(), `${instance.endpoint}/${instance.ready.accountId}/here`);
     const bad = say([...data, "aws", "kms", "describe-key", "--key-id", "alias/absent"]);
     assert.match(bad.stderr, /NotFoundException/);
     assert.notEqual(bad.code, 0);

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import { formatBytes, type Cli } from "../cli.ts";
-import { awsCliVersion, findProgram } from "../awsProgram.ts";
+import { awsCliVersion, findProgram, obeysEndpointVariable } from "../awsProgram.ts";
 import type { Check, CheckResult } from "./check.ts";
 
 const leastNodeMajor = 26;
@@ -134,7 +134,10 @@ function pkcs11Client(cli: Cli): CheckResult {
 function awsCli(cli: Cli): CheckResult {
   const path = findProgram("aws", cli.host.env);
   const version = path && awsCliVersion(path, cli.host.env);
-  return version
-    ? { state: "ok", detail: `${version} (${path})` }
-    : { state: "unavailable", detail: cli.text.programMissing("aws"), fix: cli.text.noAwsFix };
+  if (!version) return { state: "unavailable", detail: cli.text.programMissing("aws"), fix: cli.text.noAwsFix };
+  const named = `${version} (${path})`;
+  const obeys = obeysEndpointVariable(version);
+  if (obeys === "all") return { state: "ok", detail: named };
+  const detail = obeys === "most" ? cli.text.awsObeysMost(named) : cli.text.awsObeysNothing(named);
+  return { state: "warning", detail, fix: cli.text.awsObeysFix };
 }

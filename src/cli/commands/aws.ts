@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { Argument } from "commander";
 import { awsEnvironment, awsVariables } from "../awsEnvironment.ts";
-import { awsCliVersion, findProgram, understandsEndpointVariable } from "../awsProgram.ts";
+import { findProgram } from "../awsProgram.ts";
 import { CliError, type ExitCode } from "../cliError.ts";
 import { defineCommand } from "../program.ts";
 
@@ -19,9 +19,10 @@ export const aws = defineCommand({
     const env = { ...cli.host.env, ...set };
     for (const name of unset) delete env[name];
     const given = args.some((word) => word === "--endpoint-url" || word.startsWith("--endpoint-url="));
-    const needed = !given && !understandsEndpointVariable(awsCliVersion(path, env));
     const endpoint = args[0] === "s3control" ? (facts.s3ControlEndpoint ?? facts.endpoint) : facts.endpoint;
-    return await hand(path, needed ? ["--endpoint-url", endpoint, ...args] : args, env);
+    // INVARIANT: no command goes to AWS. The variables alone do not keep every AWS CLI from it (awsProgram.ts); they are
+    // for the other services that a command such as validate-logs calls.
+    return await hand(path, given ? args : ["--endpoint-url", endpoint, ...args], env);
   },
 });
 

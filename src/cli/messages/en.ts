@@ -284,6 +284,10 @@ export const en = {
   listenersNotRunning: "known while Jikimi runs",
   listenersServed: (count: number) => (count === 0 ? "there are none" : `${count} served`),
   listenersFix: 'see docs/operations.md, "Load balancers"',
+  awsObeysMost: (program: string) =>
+    `${program}: sends sqs, rds, docdb, neptune, emr and health to AWS, whatever AWS_ENDPOINT_URL says`,
+  awsObeysNothing: (program: string) => `${program}: does not know AWS_ENDPOINT_URL and sends everything to AWS`,
+  awsObeysFix: "use `jikimi aws`, give --endpoint-url, or install AWS CLI 2.13 or newer",
   checkAws: "AWS CLI",
   portFree: (port: number) => `${port} is free`,
   portOurs: (port: number) => `${port} is served by this Jikimi`,

@@ -287,6 +287,10 @@ export const ko: Messages = {
   listenersNotRunning: "지킴이가 실행 중일 때 알 수 있습니다",
   listenersServed: (count: number) => (count === 0 ? "없습니다" : `${count}개 제공 중`),
   listenersFix: 'docs/operations.md 의 "Load balancers" 를 보십시오',
+  awsObeysMost: (program) =>
+    `${program}: AWS_ENDPOINT_URL과 관계없이 sqs, rds, docdb, neptune, emr, health 요청을 AWS로 보냅니다`,
+  awsObeysNothing: (program) => `${program}: AWS_ENDPOINT_URL을 몰라 모든 요청을 AWS로 보냅니다`,
+  awsObeysFix: "`jikimi aws`를 쓰거나 --endpoint-url을 주거나 AWS CLI 2.13 이상을 설치하세요",
   checkAws: "AWS CLI 도구",
   portFree: (port) => `${josa(String(port), "은/는")} 비어 있습니다`,
   portOurs: (port) => `${josa(String(port), "은/는")} 이 지킴이가 사용 중입니다`,
