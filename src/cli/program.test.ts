@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -38,6 +38,7 @@ test("bad usage ends with 2, says what, and how to go on", async () => {
     assert.equal(stdout, "", argv.join(" "));
     assert.match(stderr, /^jikimi: .+/, argv.join(" "));
   }
+  assert.deepEqual(readdirSync(folder), []);
 });
 
 test("what is wrong with a command line is said in the language of the texts", async () => {

@@ -39,6 +39,8 @@ export const up = defineCommand<UpOptions>({
 });
 
 async function upHere(cli: Cli, options: UpOptions): Promise<ExitCode> {
+  // What is wrong with the options is said before anything is written.
+  roleConfig(cli, options, cli.dataDir(options));
   const dataDir = prepareDataFolder(cli, options);
   const demo = options.demo ?? false;
   if (demo && existsSync(dataPaths.credentials(dataDir)) && !isDemo(dataDir)) {
