@@ -6,7 +6,7 @@ import { useConsole } from "../frame/context.ts";
 import { useLocale } from "../i18n/i18n.tsx";
 import { Details } from "../parts/Details.tsx";
 import { Page } from "../parts/Page.tsx";
-import { publicSeal, SealedAlert } from "../parts/SealedAlert.tsx";
+import { publicSeal, SealedAlert, sealReason } from "../parts/SealedAlert.tsx";
 import { sealKinds } from "../parts/sealKinds.ts";
 import { useLoad } from "../parts/useLoad.ts";
 
@@ -54,7 +54,7 @@ export default function Seal() {
                   </StatusIndicator>,
                 ],
                 [t("seal.kind"), kindOf(data.seal)],
-                ...(data.sealed ? [[t("seal.reason"), data.reason] as const] : []),
+                ...(data.sealed ? [[t("seal.reason"), sealReason(t, data.reason ?? "")] as const] : []),
                 ...(data.shares ? [[t("seal.kind.shamir"), t("seal.shares", data.shares)] as const] : []),
                 [t("seal.since"), at(data.since)],
                 [t("seal.setAt"), at(data.setAt)],

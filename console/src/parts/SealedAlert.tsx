@@ -6,7 +6,7 @@ import FormField from "@cloudscape-design/components/form-field";
 import Input from "@cloudscape-design/components/input";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import { boxed } from "../frame/sealBox.ts";
-import { useLocale } from "../i18n/i18n.tsx";
+import { type MessageKey, type Translate, useLocale } from "../i18n/i18n.tsx";
 import { post } from "../session.ts";
 import { useLoad } from "./useLoad.ts";
 
@@ -26,6 +26,22 @@ export async function publicSeal(): Promise<PublicSeal> {
   return (await (await fetch("/_jikimi/console/api/seal", { cache: "no-store" })).json()) as PublicSeal;
 }
 
+/** What the installation says itself, in the page's language; what another program said of its seal stays as it is. */
+const reasons: readonly [RegExp, MessageKey][] = [
+  [/^sealed by an operator$/, "seal.byOperator"],
+  [/^waiting for the passphrase$/, "seal.waitsForPassphrase"],
+  [/^waiting for (?<needed>\d+) shares$/, "seal.waitsForShares"],
+  [/^the key holder is restarting$/, "seal.restarting"],
+];
+
+export function sealReason(t: Translate, reason: string): string {
+  for (const [pattern, key] of reasons) {
+    const found = pattern.exec(reason);
+    if (found) return t(key, { ...found.groups });
+  }
+  return reason;
+}
+
 export function SealedAlert() {
   const { t } = useLocale();
   const { data, reload } = useLoad("sealed", publicSeal);
@@ -33,7 +49,7 @@ export function SealedAlert() {
   return (
     <Alert type="warning">
       <SpaceBetween size="s">
-        <span>{t("seal.alert", { reason: data.reason ?? data.seal })}</span>
+        <span>{t("seal.alert", { reason: sealReason(t, data.reason ?? data.seal) })}</span>
         {data.shares ? <span>{t("seal.shares", data.shares)}</span> : null}
         {data.wants ? (
           <Unseal

@@ -1,5 +1,6 @@
 import { josa } from "./josa.ts";
 import type { Messages } from "./en.ts";
+import { sealReason } from "./sealReasons.ts";
 
 export const ko: Messages = {
   tagline: "AWS 보안 서비스를 내 컴퓨터에서 진짜로 실행하고 AWS API로 제공합니다.",
@@ -321,7 +322,7 @@ export const ko: Messages = {
   diskFree: (size) => `${size} 남음`,
   diskFix: "공간을 확보하세요. 1GiB 아래에서는 로그, 객체, 조사 결과가 거부될 수 있습니다",
   sealOpen: (seal) => `${seal}, 열림`,
-  sealClosed: (seal, reason) => `${seal}, 봉인됨${reason === undefined ? "" : `: ${reason}`}`,
+  sealClosed: (seal, reason) => `${seal}, 봉인됨${reason === undefined ? "" : `: ${sealReason(reason)}`}`,
   sealClosedMeans: "봉인됨: `jikimi unseal` 전까지 키를 쓸 수 없고, 메모리에 없는 서명은 확인할 수 없습니다",
   sealClosedFix: "실행: jikimi unseal",
   sealNotRunning: "지킴이가 실행 중일 때 알 수 있습니다",

@@ -61,3 +61,9 @@ test("the language is asked for, or that of the environment", () => {
   assert.equal(chooseLanguage(undefined, { LANG: "kok_IN" }), "en");
   assert.equal(chooseLanguage(undefined, {}), "en");
 });
+
+test("why it is sealed is said in Korean; what another program said stays as it is", () => {
+  assert.equal(ko.sealClosed("passphrase", "sealed by an operator"), "passphrase, 봉인됨: 운영자가 봉인함");
+  assert.equal(ko.sealClosed("shamir", "waiting for 3 shares"), "shamir, 봉인됨: 조각 3개를 기다리는 중");
+  assert.equal(ko.sealClosed("kms", "KMS refused Decrypt"), "kms, 봉인됨: KMS refused Decrypt");
+});

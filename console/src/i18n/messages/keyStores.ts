@@ -109,6 +109,10 @@ export const keyStores = {
   "seal.pending": ["To {to}, pending since {time}", "{to:(으)로} 변경 대기 중, {time}부터"],
   "seal.shares": ["{entered} of {needed} shares entered", "조각 {needed}개 중 {entered}개 입력됨"],
   "seal.reason": ["Why it is sealed", "봉인된 이유"],
+  "seal.byOperator": ["sealed by an operator", "운영자가 봉인함"],
+  "seal.waitsForPassphrase": ["waiting for the passphrase", "암호문을 기다리는 중"],
+  "seal.waitsForShares": ["waiting for {needed} shares", "조각 {needed}개를 기다리는 중"],
+  "seal.restarting": ["the key holder is restarting", "키 보관 프로세스를 다시 시작하는 중"],
   "seal.alert": [
     "The keys of this installation are sealed ({reason}). No signature can be verified and nothing can be decrypted until they are unsealed, here or with jikimi unseal.",
     "이 설치의 키가 봉인되어 있습니다({reason}). 여기서 또는 jikimi unseal로 열 때까지 서명을 확인하거나 복호화할 수 없습니다.",
