@@ -4,6 +4,7 @@
  */
 import { AwsError } from "#kernel/errors.ts";
 import { isoSeconds } from "#kernel/clock.ts";
+import { regionName } from "#kernel/regions.ts";
 import type { HttpRequest } from "./contract.ts";
 import { authError, authFamily, skewWindow, type Addressed } from "./authErrors.ts";
 import type { AuthorizationParts } from "./authorization.ts";
@@ -123,13 +124,14 @@ export function checkS3Skew(date: string, signedAt: number, options: ReadOptions
   });
 }
 
-export const regionForm = /^(?:[a-z]{2}(?:-[a-z]+)+-\d{1,2}|aws-global|aws-cn-global|aws-us-gov-global)$/;
+const globalRegions: ReadonlySet<string> = new Set(["aws-global", "aws-cn-global", "aws-us-gov-global"]);
+const isRegion = (name: string): boolean => regionName.test(name) || globalRegions.has(name);
 
 /** Region, service, terminator and date of the scope; all that is wrong is told at once, in this order. */
 export function checkScope(parts: AuthorizationParts, amzDate: string, options: ReadOptions): void {
   const { scope, terminator } = parts;
   const wrong: string[] = [];
-  const known = options.knownRegion?.(scope.region) ?? regionForm.test(scope.region);
+  const known = options.knownRegion?.(scope.region) ?? isRegion(scope.region);
   if (!known) wrong.push(`Credential should be scoped to a valid region, not '${scope.region}'.`);
   const { signingName } = options.addressed;
   if (scope.service !== signingName) wrong.push(`Credential should be scoped to correct service: '${signingName}'.`);
@@ -146,6 +148,6 @@ export function checkScope(parts: AuthorizationParts, amzDate: string, options: 
 
 /** S3: a Region we do not have. Whether it is the bucket's own is the service's question (`wrongBucketRegion`). */
 export function checkRegionS3(region: string, options: ReadOptions, refuse: (detail: string) => AwsError): void {
-  if (options.knownRegion?.(region) ?? regionForm.test(region)) return;
+  if (options.knownRegion?.(region) ?? isRegion(region)) return;
   throw refuse(`the region '${region}' is wrong; expecting 'us-east-1'`);
 }
