@@ -404,6 +404,22 @@ test("two processes over one keyring: a seal that somebody opens is to be opened
   await two.close();
 });
 
+test("two processes over one keyring: one that is sealed meanwhile waits for the new seal", async () => {
+  const dataDir = await folder();
+  const one = await start(dataDir);
+  const two = await start(dataDir);
+  await two.seal();
+  const file = join(dataDir, "passphrase");
+  await writeFile(file, passphrase());
+  const secret = { bytes: Buffer.from(passphrase()), boxed: false };
+  await one.confirmRekey((await one.proposeRekey({ to: { kind: "passphrase", file }, secret })).id);
+  assert.deepEqual(await two.catchUp(), { sealed: true, seal: "passphrase", reason: "sealed by an operator" });
+  await two.unseal(passphrase());
+  assert.equal((await two.state()).sealed, false);
+  await one.close();
+  await two.close();
+});
+
 test("of several processes one makes the domain key that is due", async () => {
   const dataDir = await folder();
   const clock = new ManualClock(Date.parse("2026-01-01T00:00:00Z"));

@@ -158,8 +158,8 @@ class KeyHolderClient extends PairClient implements KeyHolder, SealControl {
 
   async catchUp(): Promise<SealState> {
     if (this.#state?.sealed === false) await this.#learn();
-    // Sealed as it is, it is another seal's now that has to be opened.
-    else await this.#changeKeyring(() => this.#sealed.refresh());
+    // What it waited for may be of a seal that is no more.
+    else await this.#changeKeyring(() => this.#restart());
     return await this.state();
   }
 

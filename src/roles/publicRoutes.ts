@@ -37,7 +37,7 @@ export function publicRoutes(installation: Installation, config: RoleConfig, res
       return { status: "reset" };
     },
     ...ownRoutes(runtime, {
-      ...sealOperations(installation.seal),
+      ...sealOperations(installation.sealGroup, installation.seal),
       ...ledgerOperations(runtime, config.dataDir),
       ...matrixOperations(installation, config),
     }),

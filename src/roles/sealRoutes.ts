@@ -44,14 +44,14 @@ export function sealRoutes(group: SealGroup, seal: SealControl): Routes {
  * `GET /_jikimi/seal`, signed, `jikimi:GetSeal`: the seal without anything that helps to open it. While it is sealed no
  * signature can be verified; `/_jikimi/health` and `/_jikimi/readyz` say that much to anybody.
  */
-export function sealOperations(seal: SealControl): OwnOperations {
+export function sealOperations(group: SealGroup, seal: SealControl): OwnOperations {
   return {
     "GET /_jikimi/seal": {
       name: "GetSeal",
       providerOnly: true,
       answer: async () => {
-        const { state, ...facts } = await seal.facts();
-        return { ...state, ...facts };
+        const { state: _own, ...facts } = await seal.facts();
+        return { ...(await group.state()), ...facts };
       },
     },
   };

@@ -2,8 +2,8 @@
  * Opening the seal from the console. While it is sealed nobody can sign in, so whoever brings what opens it is asked for
  * nothing else: a passphrase, or one share at a time, in a box that only the key holder reads.
  *
- * INVARIANT: one attempt at a time, and a pause after one that failed, whoever made it: guessing is as slow as argon2id for
- * one guesser, however many there are.
+ * INVARIANT: an api process takes one attempt at a time, and pauses after one that failed, whoever made it: guessing is as
+ * slow as argon2id for one guesser a process, however many there are.
  */
 import type { Clock } from "#kernel/clock.ts";
 import { AwsError } from "#kernel/errors.ts";
